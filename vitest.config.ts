@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: ['packages/*', 'apps/*', 'tools/testkit'],
+    // Suites start real processes and pin real kernel objects: side by side they would only starve each other.
+    fileParallelism: false,
+  },
+});

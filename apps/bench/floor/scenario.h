@@ -1,0 +1,92 @@
+/*
+ * The measuring loops, written once and inlined into each subject with its own `send` and `receive`,
+ * so that the ring does not pay for an indirect call per message.
+ */
+#ifndef SCENARIO_H
+#define SCENARIO_H
+
+#include "floor.h"
+
+/* Sends one message. `payload` has HEADROOM bytes before it that `send` may overwrite. */
+typedef void send_function(void *link, uint8_t *payload, size_t bytes);
+/* Waits for one message. The result is valid until the next call. */
+typedef const uint8_t *receive_function(void *link, size_t *bytes);
+
+/*
+ * The follower holds the stopwatch: from the last message of the warm-up to the last message of all, as they
+ * arrive. So the figure is what was delivered, and neither end of the run counts twice.
+ */
+INLINE void throughput(enum role role, const struct plan *plan, struct board *board, void *link,
+                       send_function *send, receive_function *receive) {
+  const size_t bytes = plan->message_bytes;
+  const uint64_t warm_up = plan->warm_up, total = warm_up + plan->messages;
+
+  if (role == LEADER) {
+    uint8_t *payload = allocate_message(bytes);
+    meet(board);
+    for (uint64_t i = 0; i < total; i++) {
+      stamp(payload, bytes, i);
+      send(link, payload, bytes);
+    }
+    return;
+  }
+  meet(board);
+  uint64_t i = 0;
+  for (; i < warm_up; i++) {
+    size_t received;
+    const uint8_t *payload = receive(link, &received);
+    check(payload, received, bytes, i);
+  }
+  board->start_ns = now_ns();
+  for (; i < total; i++) {
+    size_t received;
+    const uint8_t *payload = receive(link, &received);
+    check(payload, received, bytes, i);
+  }
+  board->end_ns = now_ns();
+  board->checked = total - warm_up;
+}
+
+/* One request in flight. Each answer has the size and the number of its request; both are checked. */
+INLINE void round_trip(enum role role, const struct plan *plan, struct board *board, void *link,
+                       send_function *send, receive_function *receive) {
+  const size_t bytes = plan->message_bytes;
+  const uint64_t warm_up = plan->warm_up, total = warm_up + plan->messages;
+  uint8_t *payload = allocate_message(bytes);
+  meet(board);
+
+  if (role == FOLLOWER) {
+    for (uint64_t i = 0; i < total; i++) {
+      size_t received;
+      const uint8_t *request = receive(link, &received);
+      check(request, received, bytes, i);
+      stamp(payload, bytes, i);
+      send(link, payload, bytes);
+    }
+    return;
+  }
+  /* One reading of the clock per round: the end of one is the start of the next. */
+  uint64_t before_ns = now_ns();
+  for (uint64_t i = 0; i < total; i++) {
+    size_t received;
+    stamp(payload, bytes, i);
+    send(link, payload, bytes);
+    const uint8_t *answer = receive(link, &received);
+    check(answer, received, bytes, i);
+    const uint64_t after_ns = now_ns();
+    if (i == warm_up) board->start_ns = before_ns;
+    if (i >= warm_up) board->latency_ns[i - warm_up] = after_ns - before_ns;
+    before_ns = after_ns;
+  }
+  board->end_ns = before_ns;
+  board->checked = total - warm_up;
+}
+
+/* What a subject that carries messages has to offer. */
+INLINE void run_messages(enum role role, const struct plan *plan, struct board *board, void *link,
+                         send_function *send, receive_function *receive) {
+  if (plan->scenario == THROUGHPUT) throughput(role, plan, board, link, send, receive);
+  else round_trip(role, plan, board, link, send, receive);
+}
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * Sockets: unix(7) pairs of each type, and TCP over the loopback, tcp(7).
+ *
+ * A pair is what two connected sockets with names are, without the names. Stream sockets carry frames;
+ * a seqpacket or datagram socket keeps message boundaries by itself.
+ */
+#include "stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct stream streams[2]; /* by role */
+
+static void connect_streams(const struct plan *plan, int leader, int follower) {
+  streams[LEADER] = stream_over(leader, leader, plan->message_bytes);
+  streams[FOLLOWER] = stream_over(follower, follower, plan->message_bytes);
+}
+
+static const char *open_unix(const struct plan *plan) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) fail_call("socketpair");
+  connect_streams(plan, pair[0], pair[1]);
+  return NULL;
+}
+
+static int tcp_socket(void) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail_call("socket");
+  return fd;
+}
+
+static void send_at_once(int fd) {
+  const int on = 1;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) fail_call("setsockopt TCP_NODELAY");
+}
+
+static const char *open_tcp(const struct plan *plan) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t length = sizeof address;
+  const int listener = tcp_socket(), leader = tcp_socket();
+  if (bind(listener, (struct sockaddr *)&address, length) != 0) fail_call("bind 127.0.0.1");
+  if (listen(listener, 1) != 0) fail_call("listen");
+  if (getsockname(listener, (struct sockaddr *)&address, &length) != 0) fail_call("getsockname");
+  if (connect(leader, (struct sockaddr *)&address, length) != 0) fail_call("connect 127.0.0.1");
+  const int follower = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+  if (follower < 0) fail_call("accept4");
+  close(listener);
+  send_at_once(leader);
+  send_at_once(follower);
+  connect_streams(plan, leader, follower);
+  return NULL;
+}
+
+static void run_stream(enum role role, const struct plan *plan, struct board *board) {
+  run_messages(role, plan, board, &streams[role], stream_send, stream_receive);
+}
+
+struct packets {
+  int fd;
+  uint8_t *buffer;
+  size_t capacity;
+};
+static struct packets packets[2]; /* by role */
+
+/* The kernel charges a packet's bookkeeping to the send buffer, so the payload has to be this much smaller. */
+#define PACKET_OVERHEAD 32
+
+static bool fits_send_buffer(int fd, size_t bytes) {
+  int capacity;
+  socklen_t length = sizeof capacity;
+  if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &capacity, &length) != 0) fail_call("getsockopt SO_SNDBUF");
+  return bytes + PACKET_OVERHEAD <= (size_t)capacity;
+}
+
+static const char *open_packets(const struct plan *plan, int type) {
+  const size_t bytes = plan->message_bytes;
+  int pair[2];
+  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) fail_call("socketpair");
+  for (int role = LEADER; role <= FOLLOWER; role++) {
+    if (!fits_send_buffer(pair[role], bytes)) {
+      const int wanted = (int)(bytes + PACKET_OVERHEAD);
+      if (setsockopt(pair[role], SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted) != 0)
+        fail_call("setsockopt SO_SNDBUF");
+      if (!fits_send_buffer(pair[role], bytes))
+        return unsupported("a packet of %zu bytes does not fit the largest send buffer (net.core.wmem_max is %ld)",
+                           bytes, system_limit("/proc/sys/net/core/wmem_max", -1));
+    }
+    packets[role] = (struct packets){pair[role], allocate_message(bytes), bytes};
+  }
+  return NULL;
+}
+
+static const char *open_seqpacket(const struct plan *plan) { return open_packets(plan, SOCK_SEQPACKET); }
+static const char *open_datagram(const struct plan *plan) { return open_packets(plan, SOCK_DGRAM); }
+
+static void send_packet(void *link, uint8_t *payload, size_t bytes) {
+  const struct packets *packets = link;
+  while (send(packets->fd, payload, bytes, MSG_NOSIGNAL) < 0)
+    if (errno != EINTR) fail_call("send");
+}
+
+static const uint8_t *receive_packet(void *link, size_t *bytes) {
+  const struct packets *packets = link;
+  for (;;) {
+    /* MSG_TRUNC: a packet larger than the buffer tells its true size. */
+    const ssize_t got = recv(packets->fd, packets->buffer, packets->capacity, MSG_TRUNC);
+    if (got == 0) fail("the other process closed the socket");
+    if (got > 0) {
+      *bytes = (size_t)got;
+      return packets->buffer;
+    }
+    if (errno != EINTR) fail_call("recv");
+  }
+}
+
+static void run_packets(enum role role, const struct plan *plan, struct board *board) {
+  run_messages(role, plan, board, &packets[role], send_packet, receive_packet);
+}
+
+const struct subject socket_unix = {
+    .name = "socket.unix", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_unix, .run = run_stream};
+
+const struct subject socket_tcp = {
+    .name = "socket.tcp", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_tcp, .run = run_stream};
+
+const struct subject socket_seqpacket = {
+    .name = "socket.seqpacket", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_seqpacket, .run = run_packets};
+
+const struct subject socket_datagram = {
+    .name = "socket.datagram", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_datagram, .run = run_packets};

@@ -1,0 +1,24 @@
+/**
+ * 64 KiB buffers, lent to streams while bytes are in flight.
+ *
+ * An idle connection holds none, so ten thousand idle connections cost nothing, and a busy
+ * one keeps using the same warm memory.
+ */
+
+export const POOLED_BYTES: number = 64 << 10;
+
+/** Stands for "no buffer": no room in it, nothing in it. */
+export const noBuffer: Uint8Array = new Uint8Array(0);
+
+/** Buffers kept for reuse at most: 4 MiB per thread. */
+const keptBuffers = 64;
+const free: Uint8Array[] = [];
+
+export function takeBuffer(): Uint8Array {
+  return free.pop() ?? new Uint8Array(POOLED_BYTES);
+}
+
+/** The caller must not touch `buffer` afterwards. */
+export function giveBuffer(buffer: Uint8Array): void {
+  if (buffer !== noBuffer && free.length < keptBuffers) free.push(buffer);
+}

@@ -1,0 +1,55 @@
+/** Channels and halves over byte streams: one implementation for pipes, sockets and Node streams. */
+import { StreamInterest, type ByteStream } from './byte-stream.ts';
+import type { Channel, Receiver, Sender } from './channel.ts';
+import { FrameReader } from './frame-reader.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES } from './frame.ts';
+import { channelOf } from './join.ts';
+import { ReceiveHalf } from './receive-half.ts';
+import { SendHalf } from './send-half.ts';
+
+export interface FrameOptions {
+  /** Both ends must agree. @default 16 MiB */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/** A channel of frames over a two-way stream, which it owns from now on. */
+export function frameChannel(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Channel {
+  checkMaxMessageBytes(maxMessageBytes);
+  let held = 2;
+  const release = (): void => {
+    if (--held === 0) stream.close();
+  };
+  const interest = new StreamInterest(stream);
+  const writer = new FrameWriter(stream, interest, maxMessageBytes, release);
+  const reader = new FrameReader(stream, interest, maxMessageBytes, release);
+  stream.onReady = (readable, writable) => {
+    if (writable) writer.onWritable();
+    if (readable) reader.onReadable();
+  };
+  return channelOf(writer, reader);
+}
+
+/** A sender of frames over a stream that can be written; owns the stream from now on. */
+export function frameSender(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Sender {
+  checkMaxMessageBytes(maxMessageBytes);
+  const writer = new FrameWriter(stream, new StreamInterest(stream), maxMessageBytes, () => {
+    stream.close();
+  });
+  stream.onReady = () => {
+    writer.onWritable();
+  };
+  return new SendHalf(writer);
+}
+
+/** A receiver of frames over a stream that can be read; owns the stream from now on. */
+export function frameReceiver(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Receiver {
+  checkMaxMessageBytes(maxMessageBytes);
+  const reader = new FrameReader(stream, new StreamInterest(stream), maxMessageBytes, () => {
+    stream.close();
+  });
+  stream.onReady = () => {
+    reader.onReadable();
+  };
+  return new ReceiveHalf(reader);
+}

@@ -1,0 +1,213 @@
+import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
+import type { ByteStream, StreamInterest } from './byte-stream.ts';
+import { fromErrno, IpcError, peerGoneError } from './errors.ts';
+import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
+import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
+
+/**
+ * Frames off a byte stream: one read fills one pooled buffer, which yields many frames.
+ *
+ * A frame that does not fit the buffer is assembled once, in memory of its own size, read
+ * straight from the stream: its cost is linear. Memory is bounded by the buffer plus one
+ * message; nothing is read ahead of it, which is what holds the peer back (C4).
+ */
+export class FrameReader implements ReceivePort {
+  end: End | undefined;
+  readonly #stream: ByteStream;
+  readonly #interest: StreamInterest;
+  readonly #maxMessageBytes: number;
+  readonly #onRelease: () => void;
+  #buffer = noBuffer;
+  #start = 0;
+  #filled = 0;
+  /** A frame larger than the buffer, as far as it has come. */
+  #large: Uint8Array | undefined;
+  #largeFilled = 0;
+  #events!: ReceiveEvents;
+  #released = false;
+
+  constructor(stream: ByteStream, interest: StreamInterest, maxMessageBytes: number, onRelease: () => void) {
+    this.#stream = stream;
+    this.#interest = interest;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#onRelease = onRelease;
+  }
+
+  attach(events: ReceiveEvents): void {
+    this.#events = events;
+    this.#interest.readable = true;
+  }
+
+  pull(): Uint8Array | undefined {
+    const payloadBytes = this.#next();
+    if (payloadBytes < 0) return undefined;
+    const large = this.#large;
+    if (large !== undefined) {
+      this.#large = undefined;
+      return large;
+    }
+    const from = this.#start + FRAME_HEADER_BYTES;
+    this.#start = from + payloadBytes;
+    return this.#buffer.slice(from, this.#start);
+  }
+
+  drain(handler: (message: Uint8Array) => void, limit: number): number {
+    let count = 0;
+    while (count < limit) {
+      const payloadBytes = this.#next();
+      if (payloadBytes < 0) break;
+      count++;
+      const large = this.#large;
+      if (large !== undefined) {
+        this.#large = undefined;
+        handler(large);
+        continue;
+      }
+      const from = this.#start + FRAME_HEADER_BYTES;
+      this.#start = from + payloadBytes;
+      handler(this.#buffer.subarray(from, this.#start));
+    }
+    return count;
+  }
+
+  awaitMessage(on: boolean): void {
+    if (on && this.end === undefined) this.#interest.readable = !this.#released;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#dropBuffer();
+    this.#large = undefined;
+    this.#onRelease();
+  }
+
+  /** The stream has bytes, or its end. Reads ahead once, so that an end is noticed also while nobody receives. */
+  onReadable(): void {
+    if (this.#released) {
+      this.#discard();
+      return;
+    }
+    if (this.#hasFrame()) {
+      this.#interest.readable = false; // full enough: hold the peer back until somebody takes
+      return;
+    }
+    if (this.#fill()) this.#parseEnd();
+    this.#events.ready();
+  }
+
+  /** Reads and drops, so that a peer that is still flushing gets done. */
+  #discard(): void {
+    const scratch = takeBuffer();
+    try {
+      if (this.#stream.read(scratch, 0, POOLED_BYTES) !== 0) return;
+    } catch {
+      // a broken stream has nothing left to drop
+    } finally {
+      giveBuffer(scratch);
+    }
+    this.#interest.readable = false;
+  }
+
+  /**
+   * Makes the next frame whole: in `#large`, or in the buffer at `#start`.
+   * Returns its payload length, -1 when it has not all come.
+   */
+  #next(): number {
+    while (this.end === undefined && !this.#released) {
+      if (this.#large !== undefined) {
+        if (this.#largeFilled === this.#large.length) return this.#large.length;
+      } else if (this.#filled - this.#start >= FRAME_HEADER_BYTES) {
+        const payloadBytes = readFrameHeader(this.#buffer, this.#start);
+        if (!this.#acceptsLength(payloadBytes)) return -1;
+        if (this.#filled - this.#start >= FRAME_HEADER_BYTES + payloadBytes) return payloadBytes;
+        if (FRAME_HEADER_BYTES + payloadBytes > POOLED_BYTES) this.#startLarge(payloadBytes);
+      }
+      if (!this.#fill()) {
+        if (this.end === undefined) this.#interest.readable = true;
+        return -1;
+      }
+    }
+    return -1;
+  }
+
+  /** False, and the end is set, when the length is a goodbye or beyond the limit. */
+  #acceptsLength(payloadBytes: number): boolean {
+    if (payloadBytes === GOODBYE) {
+      this.#endWith({});
+      return false;
+    }
+    if (payloadBytes > this.#maxMessageBytes) {
+      const message = `a frame of ${payloadBytes} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
+      this.#endWith({ error: new IpcError('ERR_IPC_CORRUPT', message) });
+      return false;
+    }
+    return true;
+  }
+
+  #startLarge(payloadBytes: number): void {
+    const large = new Uint8Array(payloadBytes);
+    const from = this.#start + FRAME_HEADER_BYTES;
+    large.set(this.#buffer.subarray(from, this.#filled));
+    this.#largeFilled = this.#filled - from;
+    this.#large = large;
+    this.#dropBuffer();
+  }
+
+  /** One read. False when nothing came: would block, or the end. */
+  #fill(): boolean {
+    if (this.#large !== undefined) return this.#fillFrom(this.#large, this.#largeFilled);
+    if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
+    if (this.#start > 0) {
+      if (this.#start < this.#filled) this.#buffer.copyWithin(0, this.#start, this.#filled);
+      this.#filled -= this.#start;
+      this.#start = 0;
+    }
+    const filled = this.#fillFrom(this.#buffer, this.#filled);
+    if (!filled && this.#filled === 0) this.#dropBuffer();
+    return filled;
+  }
+
+  #fillFrom(target: Uint8Array, offset: number): boolean {
+    let count: number;
+    try {
+      count = this.#stream.read(target, offset, target.length - offset);
+    } catch (error) {
+      const failure = fromErrno(error, 'receive');
+      this.#endWith({ error: failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure });
+      return false;
+    }
+    if (count === -1) return false;
+    if (count === 0) {
+      this.#endWith({ error: peerGoneError() });
+      return false;
+    }
+    if (this.#large === undefined) this.#filled += count;
+    else this.#largeFilled += count;
+    return true;
+  }
+
+  #hasFrame(): boolean {
+    if (this.#large !== undefined) return this.#largeFilled === this.#large.length;
+    const here = this.#filled - this.#start;
+    return here >= FRAME_HEADER_BYTES && here >= FRAME_HEADER_BYTES + readFrameHeader(this.#buffer, this.#start);
+  }
+
+  /** Sees a goodbye that is next in the buffer, though nobody pulls. */
+  #parseEnd(): void {
+    if (this.#large === undefined && this.#filled - this.#start >= FRAME_HEADER_BYTES) {
+      this.#acceptsLength(readFrameHeader(this.#buffer, this.#start));
+    }
+  }
+
+  #dropBuffer(): void {
+    giveBuffer(this.#buffer);
+    this.#buffer = noBuffer;
+    this.#start = this.#filled = 0;
+  }
+
+  #endWith(end: End): void {
+    this.end = end;
+    this.#interest.readable = false;
+  }
+}

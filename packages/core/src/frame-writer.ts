@@ -1,0 +1,186 @@
+import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
+import type { ByteStream, StreamInterest } from './byte-stream.ts';
+import { fromErrno, peerGoneError } from './errors.ts';
+import { FRAME_HEADER_BYTES, GOODBYE, writeFrameHeader } from './frame.ts';
+import type { SendEvents, SendPort } from './ports.ts';
+
+/** From this size a message goes to the kernel from the caller's memory when nothing is queued before it. */
+const directBytes = 8 << 10;
+
+/**
+ * Frames onto a byte stream, coalesced: what is sent in one turn of the event loop leaves in one write.
+ *
+ * Small frames are copied into one pooled buffer, which is written when the turn's callbacks and
+ * promises have run (`process.nextTick`) or when it is full. A large frame with nothing before it is
+ * gathered from the caller's memory by one `writev`; only what the kernel does not take is copied.
+ */
+export class FrameWriter implements SendPort {
+  readonly maxMessageBytes: number;
+  readonly #stream: ByteStream;
+  readonly #interest: StreamInterest;
+  readonly #onRelease: () => void;
+  #buffer = noBuffer;
+  readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
+  #start = 0;
+  #end = 0;
+  /** The rest of a large frame; written before the buffer. */
+  #rest: Uint8Array | undefined;
+  #restStart = 0;
+  #events!: SendEvents;
+  #roomAwaited = false;
+  #tickScheduled = false;
+  #blocked = false;
+  #released = false;
+
+  constructor(stream: ByteStream, interest: StreamInterest, maxMessageBytes: number, onRelease: () => void) {
+    this.#stream = stream;
+    this.#interest = interest;
+    this.maxMessageBytes = maxMessageBytes;
+    this.#onRelease = onRelease;
+  }
+
+  get pendingBytes(): number {
+    const rest = this.#rest === undefined ? 0 : this.#rest.length - this.#restStart;
+    return rest + this.#end - this.#start;
+  }
+
+  attach(events: SendEvents): void {
+    this.#events = events;
+  }
+
+  push(message: Uint8Array): boolean {
+    if (this.#released) return false;
+    const frameBytes = FRAME_HEADER_BYTES + message.length;
+    if (message.length >= directBytes) return this.#pushDirect(message, frameBytes);
+    return this.#pushCopy(message, frameBytes);
+  }
+
+  publish(): void {
+    if (this.#tickScheduled || this.#blocked || this.pendingBytes === 0) return;
+    this.#tickScheduled = true;
+    process.nextTick(this.#onTick);
+  }
+
+  awaitRoom(on: boolean): void {
+    this.#roomAwaited = on;
+  }
+
+  finish(): void {
+    if (FRAME_HEADER_BYTES > this.#buffer.length - this.#end) this.#makeRoom(FRAME_HEADER_BYTES);
+    writeFrameHeader(this.#buffer, this.#end, GOODBYE);
+    this.#end += FRAME_HEADER_BYTES;
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#dropBuffer();
+    this.#rest = undefined;
+    this.#interest.writable = false;
+    this.#onRelease();
+  }
+
+  /** The stream can take bytes again. */
+  onWritable(): void {
+    this.#blocked = false;
+    this.#writeOut();
+    if (!this.#blocked) this.#interest.writable = false;
+    if (!this.#released) this.#events.room();
+  }
+
+  readonly #onTick = (): void => {
+    this.#tickScheduled = false;
+    this.#writeOut();
+    if (this.#roomAwaited && !this.#blocked && !this.#released) this.#events.room();
+  };
+
+  #pushDirect(message: Uint8Array, frameBytes: number): boolean {
+    if (this.pendingBytes > 0) this.#writeOut();
+    if (this.#released || this.#rest !== undefined) return false;
+    if (this.pendingBytes > 0) {
+      if (frameBytes > POOLED_BYTES) return false;
+      return this.#pushCopy(message, frameBytes);
+    }
+    writeFrameHeader(this.#header, 0, message.length);
+    let written = this.#blocked ? -1 : this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
+    if (this.#released) return false;
+    if (written === -1) {
+      this.#block();
+      written = 0;
+    }
+    if (written === frameBytes) return true;
+    const rest = new Uint8Array(frameBytes - written);
+    if (written < FRAME_HEADER_BYTES) {
+      rest.set(this.#header.subarray(written));
+      rest.set(message, FRAME_HEADER_BYTES - written);
+    } else {
+      rest.set(message.subarray(written - FRAME_HEADER_BYTES));
+    }
+    this.#rest = rest;
+    this.#restStart = 0;
+    return true;
+  }
+
+  #pushCopy(message: Uint8Array, frameBytes: number): boolean {
+    if (frameBytes > this.#buffer.length - this.#end && !this.#makeRoom(frameBytes)) return false;
+    writeFrameHeader(this.#buffer, this.#end, message.length);
+    this.#buffer.set(message, this.#end + FRAME_HEADER_BYTES);
+    this.#end += frameBytes;
+    return true;
+  }
+
+  #makeRoom(frameBytes: number): boolean {
+    if (!this.#blocked) this.#writeOut();
+    if (this.#released) return false;
+    if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
+    if (this.#start > 0) {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+      this.#end -= this.#start;
+      this.#start = 0;
+    }
+    return frameBytes <= this.#buffer.length - this.#end;
+  }
+
+  /** Writes until everything is out or the stream blocks. */
+  #writeOut(): void {
+    while (!this.#released && !this.#blocked) {
+      if (this.#rest !== undefined) {
+        const rest = this.#rest;
+        const written = this.#try(() => this.#stream.write(rest, this.#restStart, rest.length - this.#restStart));
+        if (written > 0) this.#restStart += written;
+        if (this.#restStart === rest.length) this.#rest = undefined;
+      } else if (this.#start < this.#end) {
+        const written = this.#try(() => this.#stream.write(this.#buffer, this.#start, this.#end - this.#start));
+        if (written > 0) this.#start += written;
+      } else {
+        this.#dropBuffer();
+        return;
+      }
+    }
+  }
+
+  /** One write; blocking and failure become state. */
+  #try(write: () => number): number {
+    try {
+      const written = write();
+      if (written === -1) this.#block();
+      return written;
+    } catch (error) {
+      const failure = fromErrno(error, 'send');
+      this.#events.fail(failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure);
+      return -1;
+    }
+  }
+
+  #dropBuffer(): void {
+    giveBuffer(this.#buffer);
+    this.#buffer = noBuffer;
+    this.#start = this.#end = 0;
+  }
+
+  #block(): void {
+    if (this.#released) return;
+    this.#blocked = true;
+    this.#interest.writable = true;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Length-prefixed frames for byte streams (pipes, stream sockets).
+ *
+ *    0       1       2       3       4              4 + length
+ *   +-------+-------+-------+-------+------- - - - -+
+ *   |     payload length, u32 LE    |  payload      |
+ *   +-------+-------+-------+-------+------- - - - -+
+ *
+ * Length 0xFFFFFFFF carries no payload and means "closed cleanly": it is what lets
+ * a reader tell a peer that finished (C5) from one that was killed (C7). Nothing
+ * follows it. Normative text and test vectors: docs/wire-formats/frame.md.
+ */
+
+export const FRAME_HEADER_BYTES = 4;
+
+/** The length field of the frame that ends a stream. */
+export const GOODBYE = 0xffff_ffff;
+
+/** Limit of a message where the caller sets none: 16 MiB. */
+export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 << 20;
+
+/** Writes a header. `payloadBytes` is 0..0xFFFFFFFE, or {@link GOODBYE}. */
+export function writeFrameHeader(target: Uint8Array, offset: number, payloadBytes: number): void {
+  target[offset] = payloadBytes;
+  target[offset + 1] = payloadBytes >>> 8;
+  target[offset + 2] = payloadBytes >>> 16;
+  target[offset + 3] = payloadBytes >>> 24;
+}
+
+/** Reads the length field at `offset`, which the caller has checked to be whole. */
+export function readFrameHeader(source: Uint8Array, offset: number): number {
+  const low = (source[offset] ?? 0) | ((source[offset + 1] ?? 0) << 8);
+  const high = (source[offset + 2] ?? 0) | ((source[offset + 3] ?? 0) << 8);
+  return (low | (high << 16)) >>> 0;
+}
+
+/** Checks a limit given by a caller. */
+export function checkMaxMessageBytes(maxMessageBytes: number): number {
+  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes >= GOODBYE) {
+    throw new RangeError(`maxMessageBytes must be an integer in 1..${GOODBYE - 1}, got ${maxMessageBytes}`);
+  }
+  return maxMessageBytes;
+}

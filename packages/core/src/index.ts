@@ -1,0 +1,32 @@
+/**
+ * The protocol every `@ipc` package speaks: the contract of channels and transports, errors, names,
+ * frames, codecs, stream interop, and an in-process transport as readable reference.
+ *
+ * @packageDocumentation
+ */
+export type { Channel, Closable, Listener, Receiver, Sender, Traits, Transport, WaitOptions } from './channel.ts';
+export { closedError, fromErrno, IpcError, ipcErrorCodes, isIpcError, peerGoneError } from './errors.ts';
+export type { IpcErrorCode, IpcErrorContext } from './errors.ts';
+export { checkName, objectNameOf, pathOf, runtimeDirectory } from './name.ts';
+export { bytes, json, structuredClone, utf8 } from './codec.ts';
+export type { Codec } from './codec.ts';
+export { decodingReceiver, encodingSender, withCodec } from './with-codec.ts';
+export { memory } from './memory.ts';
+export type { MemoryOptions } from './memory.ts';
+export { channelFromDuplex, toDuplex, toReadable, toWritable } from './node-streams.ts';
+export { toReadableStream, toWritableStream } from './web-streams.ts';
+
+// For those who build a mechanism.
+export type { ByteStream } from './byte-stream.ts';
+export { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, writeFrameHeader } from './frame.ts';
+export { frameChannel, frameReceiver, frameSender } from './frame-channel.ts';
+export type { FrameOptions } from './frame-channel.ts';
+export { NodeByteStream } from './node-byte-stream.ts';
+export type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
+export { SendHalf } from './send-half.ts';
+export { ReceiveHalf } from './receive-half.ts';
+export { channelOf, joinHalves } from './join.ts';
+export { QueueListener } from './queue-listener.ts';
+export { WaitQueue } from './wait-queue.ts';
+export { Deque } from './deque.ts';
+export { iterate } from './iterate.ts';

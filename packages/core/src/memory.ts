@@ -1,0 +1,151 @@
+/** The reference transport: both ends in one process, no kernel. Readable in one sitting. */
+import type { Channel, Listener, Traits, Transport, WaitOptions } from './channel.ts';
+import { Deque } from './deque.ts';
+import { IpcError, peerGoneError } from './errors.ts';
+import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES } from './frame.ts';
+import { channelOf } from './join.ts';
+import { checkName } from './name.ts';
+import type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
+import { QueueListener } from './queue-listener.ts';
+
+export interface MemoryOptions {
+  /** Messages held per direction before `send` waits. @default 64 */
+  readonly capacity?: number | undefined;
+  /** @default 16 MiB */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/** Names are private to the returned transport: both ends must use the same one. */
+export function memory({ capacity = 64, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: MemoryOptions = {}): Transport {
+  if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`capacity must be a positive integer, got ${capacity}`);
+  const traits: Traits = { maxMessageBytes: checkMaxMessageBytes(maxMessageBytes), peers: 'many', peerDeath: 'never', scope: 'process' };
+  const listeners = new Map<string, QueueListener>();
+
+  const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {
+    signal?.throwIfAborted();
+    if (listeners.has(checkName(name))) throw new IpcError('ERR_IPC_EXISTS', `listen "${name}": the name is in use`, { name });
+    const listener = new QueueListener(name, () => {
+      listeners.delete(name);
+    });
+    listeners.set(name, listener);
+    return Promise.resolve(listener);
+  };
+
+  const connect = async (name: string, { signal }: WaitOptions = {}): Promise<Channel> => {
+    signal?.throwIfAborted();
+    const listener = listeners.get(checkName(name));
+    if (listener === undefined) throw new IpcError('ERR_IPC_NOT_FOUND', `connect "${name}": nobody listens`, { name });
+    const there = new MemoryQueue(capacity, maxMessageBytes);
+    const back = new MemoryQueue(capacity, maxMessageBytes);
+    listener.push(channelOf(new MemorySendPort(back), new MemoryReceivePort(there)));
+    return Promise.resolve(channelOf(new MemorySendPort(there), new MemoryReceivePort(back)));
+  };
+
+  return { id: 'memory', traits, listen, connect };
+}
+
+/** One direction: what is in flight, and what the two ends know of each other. */
+class MemoryQueue {
+  readonly messages = new Deque<Uint8Array>();
+  readonly capacity: number;
+  readonly maxMessageBytes: number;
+  end: End | undefined;
+  readerGone = false;
+  roomAwaited = false;
+  sender: SendEvents | undefined;
+  receiver: ReceiveEvents | undefined;
+
+  constructor(capacity: number, maxMessageBytes: number) {
+    this.capacity = capacity;
+    this.maxMessageBytes = maxMessageBytes;
+  }
+}
+
+class MemorySendPort implements SendPort {
+  readonly maxMessageBytes: number;
+  readonly pendingBytes = 0;
+  readonly #queue: MemoryQueue;
+
+  constructor(queue: MemoryQueue) {
+    this.#queue = queue;
+    this.maxMessageBytes = queue.maxMessageBytes;
+  }
+
+  attach(events: SendEvents): void {
+    this.#queue.sender = events;
+  }
+
+  push(message: Uint8Array): boolean {
+    if (this.#queue.readerGone) {
+      this.#queue.sender?.fail(peerGoneError('the peer has closed the channel'));
+      return false;
+    }
+    if (this.#queue.messages.length >= this.#queue.capacity) return false;
+    this.#queue.messages.push(message.slice());
+    return true;
+  }
+
+  publish(): void {
+    this.#queue.receiver?.ready();
+  }
+
+  awaitRoom(on: boolean): void {
+    this.#queue.roomAwaited = on;
+  }
+
+  finish(): void {
+    this.#queue.end ??= {};
+    this.#queue.receiver?.ready();
+  }
+
+  release(): void {
+    this.#queue.end ??= { error: peerGoneError() };
+    this.#queue.receiver?.ready();
+  }
+}
+
+class MemoryReceivePort implements ReceivePort {
+  readonly #queue: MemoryQueue;
+
+  constructor(queue: MemoryQueue) {
+    this.#queue = queue;
+  }
+
+  get end(): End | undefined {
+    return this.#queue.end;
+  }
+
+  attach(events: ReceiveEvents): void {
+    this.#queue.receiver = events;
+  }
+
+  pull(): Uint8Array | undefined {
+    const message = this.#queue.messages.shift();
+    if (message !== undefined && this.#queue.roomAwaited) {
+      this.#queue.roomAwaited = false;
+      queueMicrotask(() => this.#queue.sender?.room()); // not from inside a receive, whose waiters come first
+    }
+    return message;
+  }
+
+  drain(handler: (message: Uint8Array) => void, limit: number): number {
+    let count = 0;
+    for (let message = count < limit ? this.pull() : undefined; message !== undefined; message = count < limit ? this.pull() : undefined) {
+      count++;
+      handler(message);
+    }
+    return count;
+  }
+
+  awaitMessage(): void {
+    // publishing always reports messages
+  }
+
+  release(): void {
+    this.#queue.messages.clear();
+    this.#queue.receiver = undefined;
+    if (this.#queue.end !== undefined) return;
+    this.#queue.readerGone = true;
+    this.#queue.sender?.fail(peerGoneError('the peer has closed the channel'));
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * What a mechanism has to provide; everything else about a channel is written once.
+ *
+ * A port moves whole messages without ever waiting. {@link SendHalf} and {@link ReceiveHalf}
+ * turn ports into the contract of `channel.ts`: order, waiting, abort, batches, close.
+ * A port never throws for a condition of the peer: it reports it by `fail` or `end`.
+ */
+import type { IpcError } from './errors.ts';
+
+/** What a {@link SendPort} tells its half. */
+export interface SendEvents {
+  /** A push may succeed again, or the last pending byte has left. */
+  room(): void;
+  /** Sending is over: the peer is gone. */
+  fail(error: IpcError): void;
+}
+
+export interface SendPort {
+  readonly maxMessageBytes: number;
+  /** Bytes accepted that have not left this process yet. */
+  readonly pendingBytes: number;
+  /** Called once, before anything else. */
+  attach(events: SendEvents): void;
+  /** Takes one message whole, copying it, or returns false while there is no room. It need not be visible before `publish`. */
+  push(message: Uint8Array): boolean;
+  /** Makes everything pushed visible to the peer, at the latest when this turn's callbacks have run. */
+  publish(): void;
+  /** Whether anybody waits for `room`. */
+  awaitRoom(on: boolean): void;
+  /** Tells the peer, behind everything pushed, that this is the clean end; may add to `pendingBytes`. */
+  finish(): void;
+  /** Gives up every resource. Idempotent. */
+  release(): void;
+}
+
+/** Why no further message will come: without an error, the peer has closed. */
+export interface End {
+  readonly error?: IpcError;
+}
+
+/** What a {@link ReceivePort} tells its half. */
+export interface ReceiveEvents {
+  /** There may be a message, or an end. */
+  ready(): void;
+}
+
+export interface ReceivePort {
+  /** Set once nothing will come behind what is already here. */
+  readonly end: End | undefined;
+  /** Called once, before anything else. */
+  attach(events: ReceiveEvents): void;
+  /** Takes the next message out, in memory of its own; `undefined` when none is here. */
+  pull(): Uint8Array | undefined;
+  /** Hands out at most `limit` messages as borrowed views; returns how many. */
+  drain(handler: (message: Uint8Array) => void, limit: number): number;
+  /** Whether anybody waits for `ready`. Turning it on reports a message that slipped in meanwhile. */
+  awaitMessage(on: boolean): void;
+  /** Gives up every resource, dropping what is unread. Idempotent. */
+  release(): void;
+}

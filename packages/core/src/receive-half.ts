@@ -1,0 +1,131 @@
+import type { Receiver, WaitOptions } from './channel.ts';
+import { closedError } from './errors.ts';
+import { iterate } from './iterate.ts';
+import type { End, ReceivePort } from './ports.ts';
+import { WaitQueue } from './wait-queue.ts';
+
+const ended = Promise.resolve(undefined);
+
+/** After this many receives that never had to wait, one waits for the event loop, so that nothing else starves. */
+const receivesPerTurn = 1024;
+
+/**
+ * The receiving half of every channel: waiting, abort, batches, iteration and close over a {@link ReceivePort}.
+ *
+ * A message that is here costs one `pull` (and, for `receive`, one settled promise).
+ */
+export class ReceiveHalf implements Receiver {
+  readonly closed: Promise<Error | undefined>;
+  readonly #port: ReceivePort;
+  readonly #onEnd: ((end: End) => void) | undefined;
+  readonly #waiting = new WaitQueue<undefined, Uint8Array | undefined>();
+  #settleClosed!: (failure: Error | undefined) => void;
+  #open = true;
+  #endSeen = false;
+  #receivesThisTurn = 0;
+
+  /** @param onEnd - Told once when the peer's end is known, before everything is read. */
+  constructor(port: ReceivePort, onEnd?: (end: End) => void) {
+    this.#port = port;
+    this.#onEnd = onEnd;
+    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
+    port.attach({
+      ready: () => {
+        this.#serve();
+      },
+    });
+  }
+
+  receive(options?: WaitOptions): Promise<Uint8Array | undefined> {
+    const signal = options?.signal;
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (!this.#open) return Promise.reject(closedError());
+    if (this.#takesNow()) {
+      const message = this.#port.pull();
+      if (message !== undefined) return Promise.resolve(message);
+      const end = this.#noticeEnd(true);
+      if (end !== undefined) return end.error === undefined ? ended : Promise.reject(end.error);
+    }
+    const received = this.#waiting.wait(undefined, signal);
+    this.#port.awaitMessage(true);
+    return received;
+  }
+
+  tryReceive(): Uint8Array | undefined {
+    if (!this.#open) throw closedError();
+    if (this.#waiting.length > 0) return undefined;
+    const message = this.#port.pull();
+    if (message === undefined) this.#noticeEnd(true);
+    return message;
+  }
+
+  drain(handler: (message: Uint8Array) => void, limit: number = Infinity): number {
+    if (!this.#open) throw closedError();
+    if (this.#waiting.length > 0) return 0;
+    const count = this.#port.drain(handler, limit);
+    if (count === 0) this.#noticeEnd(true);
+    return count;
+  }
+
+  close(): Promise<void> {
+    if (this.#open) {
+      this.#open = false;
+      this.#waiting.rejectAll(closedError());
+      this.#port.release();
+      this.#settleClosed(undefined);
+    }
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array, undefined> {
+    return iterate(() => this.receive());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Whether a new receive may pull at once; arranges for a turn of the event loop when it may not. */
+  #takesNow(): boolean {
+    if (this.#waiting.length > 0) return false;
+    if (++this.#receivesThisTurn < receivesPerTurn) return true;
+    this.#receivesThisTurn = 0;
+    setImmediate(() => {
+      this.#serve();
+    });
+    return false;
+  }
+
+  /** Gives what has come to those who wait, in their order; then, at the end, the end. */
+  #serve(): void {
+    while (this.#open && this.#waiting.length > 0) {
+      const message = this.#port.pull();
+      if (message === undefined) {
+        const end = this.#noticeEnd(true);
+        if (end !== undefined) {
+          if (end.error === undefined) this.#waiting.resolveAll(undefined);
+          else this.#waiting.rejectAll(end.error);
+        }
+        break;
+      }
+      this.#waiting.resolveNext(message);
+    }
+    if (!this.#open) return;
+    this.#noticeEnd(false);
+    this.#port.awaitMessage(this.#waiting.length > 0);
+  }
+
+  /** Tells the world of the peer's end, once; once everything is read too, nothing needs to be held any longer. */
+  #noticeEnd(drained: boolean): End | undefined {
+    const { end } = this.#port;
+    if (end === undefined) return undefined;
+    if (!this.#endSeen) {
+      this.#endSeen = true;
+      this.#settleClosed(end.error);
+      this.#onEnd?.(end);
+    }
+    if (drained) this.#port.release();
+    return end;
+  }
+}

@@ -1,0 +1,209 @@
+import type { Sender, WaitOptions } from './channel.ts';
+import { closedError, IpcError } from './errors.ts';
+import type { SendPort } from './ports.ts';
+import { WaitQueue } from './wait-queue.ts';
+
+/** Messages of one call that wait for room, and how many of them have been pushed. */
+interface Batch {
+  readonly messages: readonly Uint8Array[];
+  pushed: number;
+}
+
+const accepted = Promise.resolve();
+
+/** After this many sends that never had to wait, one waits for the event loop, so that nothing else starves. */
+const sendsPerTurn = 1024;
+
+/**
+ * The sending half of every channel: order, waiting, abort, batches, flush and close over a {@link SendPort}.
+ *
+ * A send with room costs one `push` and one `publish`: no promise is created, nothing is queued.
+ */
+export class SendHalf implements Sender {
+  readonly closed: Promise<Error | undefined>;
+  readonly #port: SendPort;
+  readonly #waiting = new WaitQueue<Batch, undefined>();
+  readonly #flushing = new WaitQueue<undefined, undefined>();
+  #settleClosed!: (failure: Error | undefined) => void;
+  #open = true;
+  #failure: IpcError | undefined;
+  #closing: Promise<void> | undefined;
+  #sendsThisTurn = 0;
+
+  constructor(port: SendPort) {
+    this.#port = port;
+    this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
+    port.attach({
+      room: () => {
+        this.#serve();
+      },
+      fail: (error) => {
+        this.fail(error);
+      },
+    });
+  }
+
+  send(message: Uint8Array, options?: WaitOptions): Promise<void> {
+    try {
+      options?.signal?.throwIfAborted();
+      this.#check(message);
+      if (this.#takesNow() && this.#push(message)) {
+        this.#port.publish();
+        return accepted;
+      }
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+      return Promise.reject(error);
+    }
+    return this.#wait({ messages: [message], pushed: 0 }, options?.signal);
+  }
+
+  trySend(message: Uint8Array): boolean {
+    this.#check(message);
+    if (this.#waiting.length > 0 || !this.#push(message)) return false;
+    this.#port.publish();
+    return true;
+  }
+
+  sendMany(messages: readonly Uint8Array[], options?: WaitOptions): Promise<void> {
+    let pushed = 0;
+    try {
+      options?.signal?.throwIfAborted();
+      for (const message of messages) this.#check(message);
+      if (this.#takesNow()) pushed = this.trySendMany(messages);
+      if (pushed === messages.length) return accepted;
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+      return Promise.reject(error);
+    }
+    return this.#wait({ messages, pushed }, options?.signal);
+  }
+
+  trySendMany(messages: readonly Uint8Array[], from = 0): number {
+    if (!Number.isInteger(from) || from < 0) throw new RangeError(`from must be an index, got ${from}`);
+    if (this.#waiting.length > 0) return 0;
+    let next = from;
+    try {
+      for (; next < messages.length; next++) {
+        const message = messages[next] as Uint8Array;
+        this.#check(message);
+        if (!this.#push(message)) break;
+      }
+    } finally {
+      if (next > from) this.#port.publish();
+    }
+    return next - from;
+  }
+
+  flush(options?: WaitOptions): Promise<void> {
+    try {
+      options?.signal?.throwIfAborted();
+      this.#checkOpen();
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+      return Promise.reject(error);
+    }
+    return this.#flushed(options?.signal);
+  }
+
+  close(options?: WaitOptions): Promise<void> {
+    this.#closing ??= this.#close(options?.signal);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** The peer is gone, as seen by this half's port or by the other half. */
+  fail(error: IpcError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#waiting.rejectAll(error);
+    this.#flushing.rejectAll(error);
+    this.#port.release();
+    this.#settleClosed(error);
+  }
+
+  async #close(signal: AbortSignal | undefined): Promise<void> {
+    this.#open = false;
+    try {
+      await this.#flushed(signal);
+      this.#port.finish();
+      await this.#flushed(signal);
+    } catch (error) {
+      if (error !== this.#failure) throw error;
+    } finally {
+      this.#waiting.rejectAll(closedError());
+      this.#port.release();
+      this.#settleClosed(this.#failure);
+    }
+  }
+
+  #flushed(signal: AbortSignal | undefined): Promise<undefined | void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) return accepted;
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const flushed = this.#flushing.wait(undefined, signal);
+    this.#port.publish();
+    this.#port.awaitRoom(true);
+    return flushed;
+  }
+
+  #wait(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
+    const sent = this.#waiting.wait(batch, signal);
+    this.#port.awaitRoom(true);
+    return sent;
+  }
+
+  /** Whether a new send may be pushed at once; arranges for a turn of the event loop when it may not. */
+  #takesNow(): boolean {
+    if (this.#waiting.length > 0) return false;
+    if (++this.#sendsThisTurn < sendsPerTurn) return true;
+    this.#sendsThisTurn = 0;
+    setImmediate(() => {
+      this.#serve();
+    });
+    return false;
+  }
+
+  #push(message: Uint8Array): boolean {
+    if (this.#port.push(message)) return true;
+    if (this.#failure !== undefined) throw this.#failure;
+    return false;
+  }
+
+  /** Pushes for those who wait, in their order, as far as there is room. */
+  #serve(): void {
+    let published = true;
+    for (let batch = this.#waiting.peek(); batch !== undefined; batch = this.#waiting.peek()) {
+      for (let message = batch.messages[batch.pushed]; message !== undefined; message = batch.messages[batch.pushed]) {
+        if (!this.#port.push(message)) break;
+        batch.pushed++;
+        published = false;
+      }
+      if (batch.pushed < batch.messages.length) break;
+      this.#waiting.resolveNext(undefined);
+    }
+    if (!published) this.#port.publish();
+    if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) this.#flushing.resolveAll(undefined);
+    this.#port.awaitRoom(this.#waiting.length > 0 || this.#flushing.length > 0);
+  }
+
+  #check(message: Uint8Array): void {
+    if (!(message instanceof Uint8Array)) throw new TypeError('a message must be a Uint8Array');
+    this.#checkOpen();
+    if (message.length > this.#port.maxMessageBytes) {
+      throw new IpcError(
+        'ERR_IPC_TOO_LARGE',
+        `message of ${message.length} bytes exceeds maxMessageBytes, which is ${this.#port.maxMessageBytes}`,
+      );
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#open) throw closedError();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+}

@@ -1,0 +1,93 @@
+import { Deque } from './deque.ts';
+
+interface Waiter<Item, Result> {
+  readonly item: Item;
+  settled: boolean;
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Callers that wait, first come first served, each with the item it waits for.
+ *
+ * An abort takes its waiter out at once: it is skipped, never served (C8). All calls
+ * are O(1); an aborted waiter's slot is dropped when it reaches the front.
+ */
+export class WaitQueue<Item, Result> {
+  readonly #waiters = new Deque<Waiter<Item, Result>>();
+  #live = 0;
+
+  /** Waiters neither served nor aborted. */
+  get length(): number {
+    return this.#live;
+  }
+
+  /** The first waiter's item, `undefined` when nobody waits. */
+  peek(): Item | undefined {
+    return this.#front()?.item;
+  }
+
+  /** Waits behind everyone else. The caller has checked that `signal` is not yet aborted. */
+  wait(item: Item, signal: AbortSignal | undefined): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      const settle = (): boolean => {
+        if (waiter.settled) return false;
+        waiter.settled = true;
+        this.#live--;
+        signal?.removeEventListener('abort', onAbort);
+        return true;
+      };
+      const waiter: Waiter<Item, Result> = {
+        item,
+        settled: false,
+        resolve: (result) => {
+          if (settle()) resolve(result);
+        },
+        reject: (error) => {
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with signal.reason, whatever it is
+          if (settle()) reject(error);
+        },
+      };
+      const onAbort = (): void => {
+        waiter.reject(signal?.reason);
+      };
+      this.#waiters.push(waiter);
+      this.#live++;
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  /** Serves the first waiter; false when nobody waits. */
+  resolveNext(result: Result): boolean {
+    const waiter = this.#front();
+    if (waiter === undefined) return false;
+    this.#waiters.shift();
+    waiter.resolve(result);
+    return true;
+  }
+
+  /** Fails the first waiter; false when nobody waits. */
+  rejectNext(error: unknown): boolean {
+    const waiter = this.#front();
+    if (waiter === undefined) return false;
+    this.#waiters.shift();
+    waiter.reject(error);
+    return true;
+  }
+
+  resolveAll(result: Result): void {
+    while (this.resolveNext(result));
+  }
+
+  rejectAll(error: unknown): void {
+    while (this.rejectNext(error));
+  }
+
+  #front(): Waiter<Item, Result> | undefined {
+    for (;;) {
+      const waiter = this.#waiters.peek();
+      if (waiter?.settled !== true) return waiter;
+      this.#waiters.shift();
+    }
+  }
+}

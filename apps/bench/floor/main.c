@@ -3,7 +3,8 @@
  *
  * Prints one JSON line and exits with 0; a plan that this machine cannot run is a line too, with "unsupported".
  * Exits with 1 when a message was lost, damaged or a call failed, 2 on wrong arguments, 124 when the watchdog bit.
- * Whatever ends this process, and be it SIGKILL, ends the two it started, and nothing named is left behind.
+ * Whatever ends this process, and be it SIGKILL, ends the two it started, and nothing named is left behind. It ends
+ * with the process that started it.
  */
 #include "floor.h"
 
@@ -16,10 +17,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef WATCHDOG_SECONDS
 #define WATCHDOG_SECONDS 60
+#endif
 #define SPIN_LIMIT 20000u
 #define MAX_MESSAGE_BYTES (64u << 20)
 #define MAX_MESSAGES 1000000000u
+#define MAX_SAMPLES 10000000u /* 80 MB of latencies, held in memory */
 
 static const struct subject *const subjects[] = {
     &pipe_anonymous, &pipe_fifo, &socket_unix, &socket_seqpacket, &socket_datagram, &socket_tcp,
@@ -110,6 +114,8 @@ static const struct subject *parse(int count, char **arguments, struct plan *pla
   plan->scenario = find_scenario(subject, plan->scenario_name);
   if (plan->message_bytes == 0 && (plan->scenario & (THROUGHPUT | ROUND_TRIP | ROUND_TRIP_SLEEPING)))
     usage("--bytes is needed");
+  if ((plan->scenario & HAS_LATENCY) && plan->messages > MAX_SAMPLES)
+    usage("%s takes at most %u --messages", plan->scenario_name, MAX_SAMPLES);
   plan->warm_up = plan->messages / 10;
   return subject;
 }
@@ -125,7 +131,6 @@ static pid_t start(enum role role, const struct subject *subject, const struct p
   if (child > 0) return child;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != supervisor) _exit(1); /* it died before the line above */
-  alarm(0);
   if (plan->pinned) pin(plan->cpus[role]);
   subject->run(role, plan, board);
   _exit(0);
@@ -143,16 +148,19 @@ static bool supervise(const pid_t children[2]) {
     ended++;
     if (status == 0 || !whole) continue;
     whole = false;
-    if (WIFSIGNALED(status)) fprintf(stderr, "floor: the %s was killed by signal %d\n", role_names[role], WTERMSIG(status));
+    if (WIFSIGNALED(status))
+      fprintf(stderr, "floor: the %s was killed by signal %d\n", role_names[role], WTERMSIG(status));
     kill(children[!role], SIGKILL);
   }
   return whole;
 }
 
+#define TEXT_OF(number) #number
+#define SECONDS_TEXT(number) TEXT_OF(number)
+
 static void give_up(int signal) {
   (void)signal;
-  static const char text[] = "floor: watchdog: no result within 60 seconds\n";
-  _Static_assert(WATCHDOG_SECONDS == 60, "the text names the seconds");
+  static const char text[] = "floor: watchdog: no result within " SECONDS_TEXT(WATCHDOG_SECONDS) " seconds\n";
   if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(125);
   _exit(124);
 }
@@ -185,13 +193,19 @@ int main(int count, char **arguments) {
   const struct subject *subject = parse(count, arguments, &plan);
   const bool one_core = plan.pinned && plan.cpus[LEADER] == plan.cpus[FOLLOWER];
   spin_limit = one_core ? 0 : SPIN_LIMIT;
+  prctl(PR_SET_PDEATHSIG, SIGTERM); /* nobody is left to read the result */
   signal(SIGPIPE, SIG_IGN);
   signal(SIGALRM, give_up);
   alarm(WATCHDOG_SECONDS);
 
   const uint64_t samples = plan.scenario & HAS_LATENCY ? plan.messages : 0;
   struct board *board = shared_memory(sizeof *board + samples * sizeof *board->latency_ns);
+  /* While names exist, only SIGKILL could leave one behind. */
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_BLOCK, &all, &before);
   const char *reason = subject->open(&plan);
+  sigprocmask(SIG_SETMASK, &before, NULL);
   if (reason) {
     print_head(&plan);
     printf(",\"unsupported\":\"%s\"}\n", reason);

@@ -92,16 +92,12 @@ static void close_sysv(void) {
  */
 static void guard_sysv(void) {
   const pid_t supervisor = getpid();
-  sigset_t all, before;
-  int signal;
-  sigfillset(&all);
-  sigprocmask(SIG_BLOCK, &all, &before);
   const pid_t guard = fork();
   if (guard < 0) fail_call("fork");
-  if (guard > 0) {
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return;
-  }
+  if (guard > 0) return;
+  sigset_t all;
+  int signal;
+  sigfillset(&all); /* `open` runs with all of them blocked */
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   while (getppid() == supervisor) sigwait(&all, &signal);

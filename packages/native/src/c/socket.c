@@ -1,0 +1,306 @@
+/** Unix domain sockets: unix(7). Descriptors travel in SCM_RIGHTS messages; SIGPIPE is never raised. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "addon.h"
+#include "args.h"
+
+/** The kernel's SCM_MAX_FD. */
+#define DESCRIPTORS_MAX 253
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77  // Linux 6.5; the number on x64 and arm64
+#endif
+
+static const char *const type_names[] = {"stream", "seqpacket", "datagram", NULL};
+static const int types[] = {SOCK_STREAM, SOCK_SEQPACKET, SOCK_DGRAM};
+
+/** Room for one SCM_RIGHTS message. */
+union control {
+  char bytes[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
+  struct cmsghdr align;
+};
+
+static napi_value create_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int type;
+  if (!argument_choice(env, argument[0], "type", type_names, &type)) return NULL;
+  return js_descriptor(env, socket(AF_UNIX, types[type] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket", NULL);
+}
+
+static napi_value create_socket_pair(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int type, pair[2];
+  if (!argument_choice(env, argument[0], "type", type_names, &type)) return NULL;
+  if (socketpair(AF_UNIX, types[type] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+    return throw_errno(env, "socketpair", NULL);
+  return js_descriptor_pair(env, pair);
+}
+
+struct address {
+  struct sockaddr_un unix_address;
+  socklen_t length;
+  char printable[sizeof(struct sockaddr_un)];
+};
+
+/** A path, or an abstract name when the first byte is NUL; a string or a Uint8Array. */
+static bool argument_address(napi_env env, napi_value value, const char *syscall, struct address *address) {
+  char *path = address->unix_address.sun_path;
+  const size_t room = sizeof address->unix_address.sun_path;
+  size_t length;
+  napi_typedarray_type type;
+  void *data;
+  memset(address, 0, sizeof *address);
+  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) == napi_ok && type == napi_uint8_array) {
+    memcpy(path, data, length < room ? length : room);
+  } else if (napi_get_value_string_utf8(env, value, NULL, 0, &length) == napi_ok) {
+    char copy[sizeof address->unix_address.sun_path + 1];
+    size_t copied;
+    napi_get_value_string_utf8(env, value, copy, sizeof copy, &copied);
+    memcpy(path, copy, copied < room ? copied : room);
+  } else {
+    throw_type_error(env, "path: expected a string or a Uint8Array");
+    return false;
+  }
+  if (length == 0) {
+    throw_range_error(env, "path: expected at least one byte");
+    return false;
+  }
+  bool abstract = path[0] == '\0';
+  snprintf(address->printable, sizeof address->printable, "%s%.*s", abstract ? "@" : "",
+           (int)(room - abstract), path + abstract);
+  if (!abstract && memchr(path, '\0', length < room ? length : room)) {
+    throw_type_error(env, "path: expected no NUL, except at the start of an abstract name");
+    return false;
+  }
+  // A path needs its terminating NUL, an abstract name is delimited by its length.
+  if (length > (abstract ? room : room - 1)) {
+    throw_error_number(env, ENAMETOOLONG, syscall, address->printable);
+    return false;
+  }
+  address->unix_address.sun_family = AF_UNIX;
+  address->length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (abstract ? 0 : 1));
+  return true;
+}
+
+static napi_value bind_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int fd;
+  struct address address;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_address(env, argument[1], "bind", &address)) return NULL;
+  return bind(fd, (struct sockaddr *)&address.unix_address, address.length) < 0
+             ? throw_errno(env, "bind", address.printable)
+             : js_undefined(env);
+}
+
+static napi_value listen_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int fd, backlog;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_int(env, argument[1], "backlog", 0, INT_MAX, &backlog))
+    return NULL;
+  return listen(fd, backlog) < 0 ? throw_errno(env, "listen", NULL) : js_undefined(env);
+}
+
+static napi_value connect_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int fd, result;
+  struct address address;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_address(env, argument[1], "connect", &address))
+    return NULL;
+  do
+    result = connect(fd, (struct sockaddr *)&address.unix_address, address.length);
+  while (result < 0 && errno == EINTR);
+  if (result == 0) return js_boolean(env, true);
+  return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "connect", address.printable);
+}
+
+static napi_value accept_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int fd, accepted;
+  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  do
+    accepted = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  while (accepted < 0 && (errno == EINTR || errno == ECONNABORTED));
+  return accepted < 0 && errno != EAGAIN ? throw_errno(env, "accept4", NULL) : js_int(env, accepted);
+}
+
+static napi_value shutdown_socket(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  static const char *const names[] = {"read", "write", "both", NULL};
+  static const int hows[] = {SHUT_RD, SHUT_WR, SHUT_RDWR};
+  int fd, how;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_choice(env, argument[1], "how", names, &how)) return NULL;
+  return shutdown(fd, hows[how]) < 0 ? throw_errno(env, "shutdown", NULL) : js_undefined(env);
+}
+
+/** Puts an array of fds into the control part of `message`. */
+static bool attach_descriptors(napi_env env, napi_value value, struct msghdr *message, union control *control) {
+  uint32_t count;
+  int fds[DESCRIPTORS_MAX];
+  if (!argument_array(env, value, "fds", DESCRIPTORS_MAX, &count)) return false;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element;
+    if (napi_get_element(env, value, i, &element) != napi_ok) {
+      throw_runtime_error(env, "sendmsg");
+      return false;
+    }
+    if (!argument_fd(env, element, "fds", &fds[i])) return false;
+  }
+  if (count == 0) return true;
+  memset(control, 0, sizeof *control);
+  message->msg_control = control;
+  message->msg_controllen = CMSG_SPACE(count * sizeof(int));
+  struct cmsghdr *header = CMSG_FIRSTHDR(message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+  return true;
+}
+
+static napi_value send_message(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int fd;
+  struct bytes source;
+  struct msghdr message = {0};
+  union control control;
+  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  // Before the bytes: reading the array may run a getter that detaches them.
+  if (argument_count > 4 && !argument_is_undefined(env, argument[4]) &&
+      !attach_descriptors(env, argument[4], &message, &control))
+    return NULL;
+  if (!argument_bytes(env, argument[1], argument[2], argument[3], &source)) return NULL;
+  ssize_t count;
+  if (message.msg_controllen == 0) {
+    do
+      count = send(fd, source.data, source.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (count < 0 && errno == EINTR);
+  } else {
+    struct iovec vector = {source.data, source.length};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    do
+      count = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (count < 0 && errno == EINTR);
+  }
+  if (count >= 0) return js_int(env, (int32_t)count);
+  return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "sendmsg", NULL);
+}
+
+/**
+ * Returns the bytes; what else the message brought goes into `extra`: [0] 1 when something was cut off,
+ * [1] the number of fds, [2...] the fds. Building an object here would cost more than the system call.
+ */
+static napi_value receive_message(napi_env env, napi_callback_info info) {
+  ARGUMENTS(6);
+  int fd, maximum;
+  struct bytes target;
+  struct view extra;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_bytes(env, argument[1], argument[2], argument[3], &target) ||
+      !argument_int(env, argument[4], "maxFds", 0, DESCRIPTORS_MAX, &maximum) ||
+      !argument_view(env, argument[5], "extra", napi_int32_array, &extra))
+    return NULL;
+  if (extra.length < 2 + (size_t)maximum) return throw_range_error(env, "extra: expected %d elements", 2 + maximum);
+  int32_t *results = extra.data;
+
+  struct iovec vector = {target.data, target.length};
+  union control control;
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+  if (maximum > 0) {
+    message.msg_control = &control;
+    // CMSG_SPACE would round up and admit one fd more than asked for.
+    message.msg_controllen = CMSG_LEN((size_t)maximum * sizeof(int));
+  }
+  ssize_t count;
+  do
+    count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  while (count < 0 && errno == EINTR);
+  results[0] = results[1] = 0;
+  if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "recvmsg", NULL);
+
+  results[0] = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+  for (struct cmsghdr *header = maximum > 0 ? CMSG_FIRSTHDR(&message) : NULL; header;
+       header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    size_t received = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(results + 2 + results[1], CMSG_DATA(header), received * sizeof(int));
+    results[1] += (int32_t)received;
+  }
+  return js_int(env, (int32_t)count);
+}
+
+static napi_value peer_credentials(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int fd;
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  napi_value result;
+  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return throw_errno(env, "getsockopt", NULL);
+  if (napi_create_object(env, &result) != napi_ok ||
+      napi_set_named_property(env, result, "pid", js_int(env, peer.pid)) != napi_ok ||
+      napi_set_named_property(env, result, "uid", js_number(env, peer.uid)) != napi_ok ||
+      napi_set_named_property(env, result, "gid", js_number(env, peer.gid)) != napi_ok)
+    return throw_runtime_error(env, "getsockopt");
+  return result;
+}
+
+static napi_value peer_pidfd(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int fd, pidfd;
+  socklen_t length = sizeof pidfd;
+  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &length) == 0) return js_int(env, pidfd);
+  return errno == ENOPROTOOPT ? js_int(env, -1) : throw_errno(env, "getsockopt", NULL);
+}
+
+static const char *const directions[] = {"send", "receive", NULL};
+static const int buffer_options[] = {SO_SNDBUF, SO_RCVBUF};
+
+static napi_value set_socket_buffer(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  int fd, direction, bytes;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_choice(env, argument[1], "which", directions, &direction) ||
+      !argument_int(env, argument[2], "bytes", 0, INT_MAX, &bytes))
+    return NULL;
+  return setsockopt(fd, SOL_SOCKET, buffer_options[direction], &bytes, sizeof bytes) < 0
+             ? throw_errno(env, "setsockopt", NULL)
+             : js_undefined(env);
+}
+
+static napi_value socket_buffer(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int fd, direction, bytes;
+  socklen_t length = sizeof bytes;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_choice(env, argument[1], "which", directions, &direction))
+    return NULL;
+  return getsockopt(fd, SOL_SOCKET, buffer_options[direction], &bytes, &length) < 0
+             ? throw_errno(env, "getsockopt", NULL)
+             : js_int(env, bytes);
+}
+
+bool socket_init(napi_env env, napi_value exports) {
+  const napi_property_descriptor functions[] = {
+      FUNCTION("socket", create_socket),
+      FUNCTION("socketPair", create_socket_pair),
+      FUNCTION("bind", bind_socket),
+      FUNCTION("listen", listen_socket),
+      FUNCTION("connect", connect_socket),
+      FUNCTION("accept", accept_socket),
+      FUNCTION("shutdown", shutdown_socket),
+      FUNCTION("sendMessage", send_message),
+      FUNCTION("receiveMessage", receive_message),
+      FUNCTION("peerCredentials", peer_credentials),
+      FUNCTION("peerPidfd", peer_pidfd),
+      FUNCTION("setSocketBuffer", set_socket_buffer),
+      FUNCTION("socketBuffer", socket_buffer),
+  };
+  return DEFINE_FUNCTIONS(env, exports, functions);
+}

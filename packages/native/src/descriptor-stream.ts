@@ -1,0 +1,132 @@
+/** Two fds (or one) as a non-blocking byte stream on the event loop. */
+import { close, read, write } from './descriptor.ts';
+import { shutdown } from './socket.ts';
+import { FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
+
+/**
+ * A byte stream over a pipe's ends, a FIFO, a socket. It owns its fds, and makes them non-blocking.
+ *
+ * Reads and writes are the system calls themselves; `want` says when to hear of more. Nothing is buffered here.
+ */
+export class DescriptorStream {
+  /**
+   * Called when what was wanted is possible; assigned by the owner. `readable` is true also at the end, on an error
+   * and on a disconnect, so that the next `read` tells; `writable` likewise.
+   */
+  onReady: ((readable: boolean, writable: boolean) => void) | undefined;
+
+  #readFd: number;
+  #writeFd: number;
+  readonly #reading: Interest | undefined;
+  readonly #writing: Interest | undefined;
+
+  /**
+   * @param readFd - Readable fd, or -1. @param writeFd - Writable fd, may be the same, or -1.
+   * @throws As `watch` (EPERM: a regular file cannot be awaited); the fds then stay the caller's.
+   */
+  constructor(readFd: number, writeFd: number) {
+    const onReady = (readiness: number): void => {
+      this.onReady?.((readiness & ~WRITABLE) !== 0, (readiness & ~READABLE) !== 0);
+    };
+    this.#readFd = readFd;
+    this.#writeFd = writeFd;
+    this.#reading = readFd === -1 ? undefined : new Interest(readFd, onReady);
+    try {
+      this.#writing =
+        writeFd === readFd ? this.#reading : writeFd === -1 ? undefined : new Interest(writeFd, onReady);
+    } catch (error) {
+      this.#reading?.close();
+      throw error;
+    }
+  }
+
+  /** As `read` of descriptor.ts: bytes, 0 at the end, -1 when there is nothing. @throws {RangeError} Closed, or absent. */
+  read(target: Uint8Array, offset: number, length: number): number {
+    return read(this.#readFd, target, offset, length);
+  }
+
+  /** As `write` of descriptor.ts: bytes, -1 when there is no room. @throws {RangeError} Closed, or absent. */
+  write(source: Uint8Array, offset: number, length: number): number {
+    return write(this.#writeFd, source, offset, length);
+  }
+
+  /** Says what `onReady` shall tell, level-triggered. Free when nothing changes; of an absent fd it is ignored. */
+  want(readable: boolean, writable: boolean): void {
+    const events = (readable ? READABLE : 0) | (writable ? WRITABLE : 0);
+    if (this.#reading === this.#writing) {
+      this.#reading?.set(events);
+    } else {
+      this.#reading?.set(events & READABLE);
+      this.#writing?.set(events & WRITABLE);
+    }
+  }
+
+  /** No more writes: closes a pipe's writing end, shuts down a socket's. The peer reads the end. Twice is harmless. */
+  shutdownWrite(): void {
+    const fd = this.#writeFd;
+    if (fd === -1) return;
+    this.#writeFd = -1;
+    if (fd === this.#readFd) {
+      shutdown(fd, 'write');
+    } else {
+      this.#writing?.close();
+      close(fd);
+    }
+  }
+
+  /** Closes the fds. Twice is harmless; `onReady` is not called any more. */
+  close(): void {
+    const [readFd, writeFd] = [this.#readFd, this.#writeFd];
+    this.#readFd = this.#writeFd = -1;
+    this.#reading?.close();
+    this.#writing?.close();
+    if (readFd !== -1) close(readFd);
+    if (writeFd !== -1 && writeFd !== readFd) close(writeFd);
+  }
+
+  /** Keeps the process alive while something is wanted; the default. */
+  ref(): void {
+    this.#reading?.ref();
+    this.#writing?.ref();
+  }
+
+  /** Lets the process end even while something is wanted. */
+  unref(): void {
+    this.#reading?.unref();
+    this.#writing?.unref();
+  }
+}
+
+/** What is wanted of one fd: a watch that is told of changes only, and that goes on after a failure. */
+class Interest {
+  readonly #watch: Watch;
+  #events = 0;
+  #closed = false;
+
+  constructor(fd: number, onReady: (readiness: number) => void) {
+    this.#watch = watch(fd, (readiness) => {
+      // A failure stops a watch. Level-triggered means to hear of it until the owner has read what it was.
+      if ((readiness & FAILED) !== 0) this.#watch.update(this.#events);
+      onReady(readiness);
+    });
+  }
+
+  set(events: number): void {
+    if (events === this.#events || this.#closed) return;
+    this.#watch.update(events);
+    this.#events = events;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch.close();
+  }
+
+  ref(): void {
+    this.#watch.ref();
+  }
+
+  unref(): void {
+    this.#watch.unref();
+  }
+}

@@ -1,5 +1,5 @@
 /** Two fds (or one) as a non-blocking byte stream on the event loop. */
-import { close, read, write } from './descriptor.ts';
+import { close, read, write, writev } from './descriptor.ts';
 import { shutdown } from './socket.ts';
 import { FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 
@@ -13,7 +13,7 @@ export class DescriptorStream {
    * Called when what was wanted is possible; assigned by the owner. `readable` is true also at the end, on an error
    * and on a disconnect, so that the next `read` tells; `writable` likewise.
    */
-  onReady: ((readable: boolean, writable: boolean) => void) | undefined;
+  onReady: (readable: boolean, writable: boolean) => void = () => undefined;
 
   #readFd: number;
   #writeFd: number;
@@ -26,7 +26,7 @@ export class DescriptorStream {
    */
   constructor(readFd: number, writeFd: number) {
     const onReady = (readiness: number): void => {
-      this.onReady?.((readiness & ~WRITABLE) !== 0, (readiness & ~READABLE) !== 0);
+      this.onReady((readiness & ~WRITABLE) !== 0, (readiness & ~READABLE) !== 0);
     };
     this.#readFd = readFd;
     this.#writeFd = writeFd;
@@ -48,6 +48,14 @@ export class DescriptorStream {
   /** As `write` of descriptor.ts: bytes, -1 when there is no room. @throws {RangeError} Closed, or absent. */
   write(source: Uint8Array, offset: number, length: number): number {
     return write(this.#writeFd, source, offset, length);
+  }
+
+  /** Writes `first[0, firstLength)` and then all of `second` with one system call; returns the count over both, as `write`. */
+  writePair(first: Uint8Array, firstLength: number, second: Uint8Array): number {
+    return writev(this.#writeFd, [
+      first.length === firstLength ? first : first.subarray(0, firstLength),
+      second,
+    ]);
   }
 
   /** Says what `onReady` shall tell, level-triggered. Free when nothing changes; of an absent fd it is ignored. */

@@ -35,7 +35,8 @@ export class Deque<T> {
 
   #grow(): void {
     const grown = new Array<T | undefined>(this.#slots.length * 2).fill(undefined);
-    for (let i = 0; i < this.#length; i++) grown[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)];
+    for (let i = 0; i < this.#length; i++)
+      grown[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)];
     this.#slots = grown;
     this.#head = 0;
   }

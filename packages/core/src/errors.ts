@@ -52,7 +52,11 @@ export class IpcError extends Error {
 
 /** True across realms and duplicate installs, unlike `instanceof`. */
 export function isIpcError(value: unknown, code?: IpcErrorCode): value is IpcError {
-  return value instanceof Error && brand in value && (code === undefined || (value as { code?: unknown }).code === code);
+  return (
+    value instanceof Error &&
+    brand in value &&
+    (code === undefined || (value as { code?: unknown }).code === code)
+  );
 }
 
 const byErrno: Readonly<Record<string, IpcErrorCode>> = {
@@ -98,7 +102,11 @@ export function fromErrno(error: unknown, what: string, name?: string): IpcError
   const context = { name, errno, syscall, cause: error };
   if (code in ipcErrorCodes) return new IpcError(code as IpcErrorCode, `${label}: ${message}`, context);
   const remedy = remedies[code];
-  return new IpcError(byErrno[code] ?? 'ERR_IPC_SYSTEM', `${label}: ${remedy === undefined ? message : `${code}: ${remedy}`}`, context);
+  return new IpcError(
+    byErrno[code] ?? 'ERR_IPC_SYSTEM',
+    `${label}: ${remedy === undefined ? message : `${code}: ${remedy}`}`,
+    context,
+  );
 }
 
 /** The error of every call on an end that was closed here. */

@@ -14,7 +14,10 @@ export interface FrameOptions {
 }
 
 /** A channel of frames over a two-way stream, which it owns from now on. */
-export function frameChannel(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Channel {
+export function frameChannel(
+  stream: ByteStream,
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {},
+): Channel {
   checkMaxMessageBytes(maxMessageBytes);
   let held = 2;
   const release = (): void => {
@@ -31,7 +34,10 @@ export function frameChannel(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX
 }
 
 /** A sender of frames over a stream that can be written; owns the stream from now on. */
-export function frameSender(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Sender {
+export function frameSender(
+  stream: ByteStream,
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {},
+): Sender {
   checkMaxMessageBytes(maxMessageBytes);
   const writer = new FrameWriter(stream, new StreamInterest(stream), maxMessageBytes, () => {
     stream.close();
@@ -43,7 +49,10 @@ export function frameSender(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_
 }
 
 /** A receiver of frames over a stream that can be read; owns the stream from now on. */
-export function frameReceiver(stream: ByteStream, { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {}): Receiver {
+export function frameReceiver(
+  stream: ByteStream,
+  { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {},
+): Receiver {
   checkMaxMessageBytes(maxMessageBytes);
   const reader = new FrameReader(stream, new StreamInterest(stream), maxMessageBytes, () => {
     stream.close();

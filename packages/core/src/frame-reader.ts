@@ -174,7 +174,9 @@ export class FrameReader implements ReceivePort {
       count = this.#stream.read(target, offset, target.length - offset);
     } catch (error) {
       const failure = fromErrno(error, 'receive');
-      this.#endWith({ error: failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure });
+      this.#endWith({
+        error: failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure,
+      });
       return false;
     }
     if (count === -1) return false;
@@ -190,7 +192,9 @@ export class FrameReader implements ReceivePort {
   #hasFrame(): boolean {
     if (this.#large !== undefined) return this.#largeFilled === this.#large.length;
     const here = this.#filled - this.#start;
-    return here >= FRAME_HEADER_BYTES && here >= FRAME_HEADER_BYTES + readFrameHeader(this.#buffer, this.#start);
+    return (
+      here >= FRAME_HEADER_BYTES && here >= FRAME_HEADER_BYTES + readFrameHeader(this.#buffer, this.#start)
+    );
   }
 
   /** Sees a goodbye that is next in the buffer, though nobody pulls. */

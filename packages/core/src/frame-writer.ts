@@ -102,7 +102,9 @@ export class FrameWriter implements SendPort {
       return this.#pushCopy(message, frameBytes);
     }
     writeFrameHeader(this.#header, 0, message.length);
-    let written = this.#blocked ? -1 : this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
+    let written = this.#blocked
+      ? -1
+      : this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
     if (this.#released) return false;
     if (written === -1) {
       this.#block();
@@ -146,11 +148,15 @@ export class FrameWriter implements SendPort {
     while (!this.#released && !this.#blocked) {
       if (this.#rest !== undefined) {
         const rest = this.#rest;
-        const written = this.#try(() => this.#stream.write(rest, this.#restStart, rest.length - this.#restStart));
+        const written = this.#try(() =>
+          this.#stream.write(rest, this.#restStart, rest.length - this.#restStart),
+        );
         if (written > 0) this.#restStart += written;
         if (this.#restStart === rest.length) this.#rest = undefined;
       } else if (this.#start < this.#end) {
-        const written = this.#try(() => this.#stream.write(this.#buffer, this.#start, this.#end - this.#start));
+        const written = this.#try(() =>
+          this.#stream.write(this.#buffer, this.#start, this.#end - this.#start),
+        );
         if (written > 0) this.#start += written;
       } else {
         this.#dropBuffer();
@@ -167,7 +173,9 @@ export class FrameWriter implements SendPort {
       return written;
     } catch (error) {
       const failure = fromErrno(error, 'send');
-      this.#events.fail(failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure);
+      this.#events.fail(
+        failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure,
+      );
       return -1;
     }
   }

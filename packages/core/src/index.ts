@@ -4,7 +4,16 @@
  *
  * @packageDocumentation
  */
-export type { Channel, Closable, Listener, Receiver, Sender, Traits, Transport, WaitOptions } from './channel.ts';
+export type {
+  Channel,
+  Closable,
+  Listener,
+  Receiver,
+  Sender,
+  Traits,
+  Transport,
+  WaitOptions,
+} from './channel.ts';
 export { closedError, fromErrno, IpcError, ipcErrorCodes, isIpcError, peerGoneError } from './errors.ts';
 export type { IpcErrorCode, IpcErrorContext } from './errors.ts';
 export { checkName, objectNameOf, pathOf, runtimeDirectory } from './name.ts';
@@ -18,7 +27,14 @@ export { toReadableStream, toWritableStream } from './web-streams.ts';
 
 // For those who build a mechanism.
 export type { ByteStream } from './byte-stream.ts';
-export { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, writeFrameHeader } from './frame.ts';
+export {
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  FRAME_HEADER_BYTES,
+  GOODBYE,
+  readFrameHeader,
+  writeFrameHeader,
+} from './frame.ts';
 export { frameChannel, frameReceiver, frameSender } from './frame-channel.ts';
 export type { FrameOptions } from './frame-channel.ts';
 export { NodeByteStream } from './node-byte-stream.ts';

@@ -22,7 +22,6 @@ class JoinedChannel<T> implements Channel<T> {
   readonly closed: Promise<Error | undefined>;
   readonly #sender: Sender<T>;
   readonly #receiver: Receiver<T>;
-  #closing: Promise<void> | undefined;
   #closedLocally!: () => void;
 
   constructor(sender: Sender<T>, receiver: Receiver<T>) {
@@ -70,9 +69,12 @@ class JoinedChannel<T> implements Channel<T> {
     return this.#receiver.drain(handler, limit);
   }
 
-  close(options?: WaitOptions): Promise<void> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  async close(options?: WaitOptions): Promise<void> {
+    try {
+      await Promise.all([this.#receiver.close(), this.#sender.close(options)]);
+    } finally {
+      this.#closedLocally();
+    }
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, undefined> {
@@ -81,13 +83,5 @@ class JoinedChannel<T> implements Channel<T> {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #close(options: WaitOptions | undefined): Promise<void> {
-    try {
-      await Promise.all([this.#receiver.close(), this.#sender.close(options)]);
-    } finally {
-      this.#closedLocally();
-    }
   }
 }

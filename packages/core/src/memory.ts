@@ -16,14 +16,24 @@ export interface MemoryOptions {
 }
 
 /** Names are private to the returned transport: both ends must use the same one. */
-export function memory({ capacity = 64, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: MemoryOptions = {}): Transport {
-  if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`capacity must be a positive integer, got ${capacity}`);
-  const traits: Traits = { maxMessageBytes: checkMaxMessageBytes(maxMessageBytes), peers: 'many', peerDeath: 'never', scope: 'process' };
+export function memory({
+  capacity = 64,
+  maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+}: MemoryOptions = {}): Transport {
+  if (!Number.isInteger(capacity) || capacity < 1)
+    throw new RangeError(`capacity must be a positive integer, got ${capacity}`);
+  const traits: Traits = {
+    maxMessageBytes: checkMaxMessageBytes(maxMessageBytes),
+    peers: 'many',
+    peerDeath: 'never',
+    scope: 'process',
+  };
   const listeners = new Map<string, QueueListener>();
 
   const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {
     signal?.throwIfAborted();
-    if (listeners.has(checkName(name))) throw new IpcError('ERR_IPC_EXISTS', `listen "${name}": the name is in use`, { name });
+    if (listeners.has(checkName(name)))
+      throw new IpcError('ERR_IPC_EXISTS', `listen "${name}": the name is in use`, { name });
     const listener = new QueueListener(name, () => {
       listeners.delete(name);
     });
@@ -34,7 +44,8 @@ export function memory({ capacity = 64, maxMessageBytes = DEFAULT_MAX_MESSAGE_BY
   const connect = async (name: string, { signal }: WaitOptions = {}): Promise<Channel> => {
     signal?.throwIfAborted();
     const listener = listeners.get(checkName(name));
-    if (listener === undefined) throw new IpcError('ERR_IPC_NOT_FOUND', `connect "${name}": nobody listens`, { name });
+    if (listener === undefined)
+      throw new IpcError('ERR_IPC_NOT_FOUND', `connect "${name}": nobody listens`, { name });
     const there = new MemoryQueue(capacity, maxMessageBytes);
     const back = new MemoryQueue(capacity, maxMessageBytes);
     listener.push(channelOf(new MemorySendPort(back), new MemoryReceivePort(there)));
@@ -130,7 +141,11 @@ class MemoryReceivePort implements ReceivePort {
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    for (let message = count < limit ? this.pull() : undefined; message !== undefined; message = count < limit ? this.pull() : undefined) {
+    for (
+      let message = count < limit ? this.pull() : undefined;
+      message !== undefined;
+      message = count < limit ? this.pull() : undefined
+    ) {
       count++;
       handler(message);
     }

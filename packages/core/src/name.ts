@@ -16,7 +16,9 @@ const pattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
  */
 export function checkName(name: string): string {
   if (typeof name !== 'string' || !pattern.test(name)) {
-    throw new TypeError(`invalid name ${JSON.stringify(name)}: 1-64 of A-Z a-z 0-9 . _ -, starting with a letter or digit`);
+    throw new TypeError(
+      `invalid name ${JSON.stringify(name)}: 1-64 of A-Z a-z 0-9 . _ -, starting with a letter or digit`,
+    );
   }
   return name;
 }
@@ -36,7 +38,10 @@ export function runtimeDirectory(): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { uid: owner, mode } = lstatSync(directory);
   if (owner !== uid || (mode & 0o170077) !== 0o040000) {
-    throw new IpcError('ERR_IPC_PERMISSION', `${directory} must be a directory of mode 0700 owned by uid ${uid}; remove it, or set XDG_RUNTIME_DIR`);
+    throw new IpcError(
+      'ERR_IPC_PERMISSION',
+      `${directory} must be a directory of mode 0700 owned by uid ${uid}; remove it, or set XDG_RUNTIME_DIR`,
+    );
   }
   return directory;
 }

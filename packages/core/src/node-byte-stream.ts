@@ -45,7 +45,8 @@ export class NodeByteStream implements ByteStream {
         if (this.#failure !== undefined) throw this.#failure;
         return this.#ended ? 0 : -1;
       }
-      if (!(chunk instanceof Uint8Array)) throw new TypeError('the stream must carry bytes, without encoding or object mode');
+      if (!(chunk instanceof Uint8Array))
+        throw new TypeError('the stream must carry bytes, without encoding or object mode');
       this.#chunk = chunk;
       this.#chunkStart = 0;
     }
@@ -90,7 +91,8 @@ export class NodeByteStream implements ByteStream {
 
   #writes(): boolean {
     if (this.#failure !== undefined) throw this.#failure;
-    if (!this.#stream.writable) throw Object.assign(new Error('EPIPE: the stream has ended'), { code: 'EPIPE' });
+    if (!this.#stream.writable)
+      throw Object.assign(new Error('EPIPE: the stream has ended'), { code: 'EPIPE' });
     return !this.#stream.writableNeedDrain;
   }
 
@@ -101,11 +103,13 @@ export class NodeByteStream implements ByteStream {
     setImmediate(() => {
       this.#reportScheduled = false;
       if (this.#closed) return;
-      const readable = this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0 || this.#over());
+      const readable =
+        this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0 || this.#over());
       const writable = this.#wantsWritable && (!this.#stream.writable || !this.#stream.writableNeedDrain);
       if (!readable && !writable) return;
       this.onReady(readable, writable);
-      if (this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0)) this.#report();
+      if (this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0))
+        this.#report();
     });
   };
 

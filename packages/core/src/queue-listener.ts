@@ -71,7 +71,8 @@ export class QueueListener implements Listener {
     this.#over ??= error;
     this.#waiting.rejectAll(error);
     const closing: Promise<void>[] = [];
-    for (let channel = this.#arrived.shift(); channel !== undefined; channel = this.#arrived.shift()) closing.push(channel.close());
+    for (let channel = this.#arrived.shift(); channel !== undefined; channel = this.#arrived.shift())
+      closing.push(channel.close());
     await Promise.all(closing);
     await this.#release();
     this.#over = error;

@@ -28,6 +28,8 @@ export class SendHalf implements Sender {
   #open = true;
   #failure: IpcError | undefined;
   #closing: Promise<void> | undefined;
+  /** Set when a close was aborted while it flushed. */
+  #gaveUp: IpcError | undefined;
   #sendsThisTurn = 0;
 
   constructor(port: SendPort) {
@@ -107,8 +109,9 @@ export class SendHalf implements Sender {
   }
 
   close(options?: WaitOptions): Promise<void> {
-    this.#closing ??= this.#close(options?.signal);
-    return this.#closing;
+    this.#closing ??= this.#close();
+    const signal = options?.signal;
+    return signal === undefined ? this.#closing : this.#closeUnlessAborted(this.#closing, signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -125,14 +128,15 @@ export class SendHalf implements Sender {
     this.#settleClosed(error);
   }
 
-  async #close(signal: AbortSignal | undefined): Promise<void> {
+  /** Flushes and ends cleanly; or, once the peer is gone or flushing was given up, just ends. */
+  async #close(): Promise<void> {
     this.#open = false;
     try {
-      await this.#flushed(signal);
+      await this.#flushed(undefined);
       this.#port.finish();
-      await this.#flushed(signal);
+      await this.#flushed(undefined);
     } catch (error) {
-      if (error !== this.#failure) throw error;
+      if (error !== this.#failure && error !== this.#gaveUp) throw error;
     } finally {
       this.#waiting.rejectAll(closedError());
       this.#port.release();
@@ -140,8 +144,22 @@ export class SendHalf implements Sender {
     }
   }
 
+  async #closeUnlessAborted(closing: Promise<void>, signal: AbortSignal): Promise<void> {
+    const giveUp = (): void => {
+      this.#gaveUp ??= closedError();
+      this.#flushing.rejectAll(this.#gaveUp);
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp);
+    await closing.finally(() => {
+      signal.removeEventListener('abort', giveUp);
+    });
+    if (this.#gaveUp !== undefined) throw signal.reason;
+  }
+
   #flushed(signal: AbortSignal | undefined): Promise<undefined | void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const over = this.#failure ?? this.#gaveUp;
+    if (over !== undefined) return Promise.reject(over);
     if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) return accepted;
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
     if (signal?.aborted === true) return Promise.reject(signal.reason);
@@ -178,7 +196,11 @@ export class SendHalf implements Sender {
   #serve(): void {
     let published = true;
     for (let batch = this.#waiting.peek(); batch !== undefined; batch = this.#waiting.peek()) {
-      for (let message = batch.messages[batch.pushed]; message !== undefined; message = batch.messages[batch.pushed]) {
+      for (
+        let message = batch.messages[batch.pushed];
+        message !== undefined;
+        message = batch.messages[batch.pushed]
+      ) {
         if (!this.#port.push(message)) break;
         batch.pushed++;
         published = false;

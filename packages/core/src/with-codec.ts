@@ -12,7 +12,8 @@ export function withCodec<T>(channel: Channel, codec: Codec<T>): Channel<T> {
 
 /** The same sender, taking `T`. */
 export function encodingSender<T>(sender: Sender, codec: Codec<T>): Sender<T> {
-  const encodeAll = (values: readonly T[], from = 0): Uint8Array[] => values.slice(from).map((value) => codec.encode(value));
+  const encodeAll = (values: readonly T[], from = 0): Uint8Array[] =>
+    values.slice(from).map((value) => codec.encode(value));
   return {
     closed: sender.closed,
     send: async (value, options) => sender.send(codec.encode(value), options),
@@ -31,7 +32,11 @@ export function decodingReceiver<T>(receiver: Receiver, codec: Codec<T>): Receiv
     try {
       return codec.decode(bytes);
     } catch (cause) {
-      throw new IpcError('ERR_IPC_CORRUPT', `a message of ${bytes.length} bytes could not be decoded: ${String(cause)}`, { cause });
+      throw new IpcError(
+        'ERR_IPC_CORRUPT',
+        `a message of ${bytes.length} bytes could not be decoded: ${String(cause)}`,
+        { cause },
+      );
     }
   };
   const receive: Receiver<T>['receive'] = async (options) => {

@@ -1,0 +1,284 @@
+/** One test per clause of the channel contract (C1–C13, see `channel.ts` in `@ipc/core`) for a transport. */
+import type { Channel, Listener, Transport } from '@ipc/core';
+import { describe, expect, test } from 'vitest';
+import { expectBytes, pattern } from './bytes.ts';
+import { fill } from './fill.ts';
+import { halfConformance } from './half-conformance.ts';
+import { numbered } from './run-peer.ts';
+import { spawnPeer } from './spawn-peer.ts';
+import { uniqueName } from './unique-name.ts';
+
+/** Two connected ends in this process; disposing closes everything. */
+export interface ChannelPair extends AsyncDisposable {
+  readonly a: Channel;
+  readonly b: Channel;
+  readonly listener: Listener;
+}
+
+export async function connectedPair(transport: Transport): Promise<ChannelPair> {
+  const listener = await transport.listen(uniqueName('pair'));
+  const [b, a] = await Promise.all([listener.accept(), transport.connect(listener.name)]);
+  return {
+    a,
+    b,
+    listener,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([a.close(), b.close(), listener.close()]);
+    },
+  };
+}
+
+export interface ChannelConformanceOptions {
+  /** The compiled worker that calls `runPeer` with the same transport; required unless `scope` is `process`. */
+  readonly peer?: URL;
+}
+
+/** Registers the suite: both directions of a channel as halves, then what needs two ends, names and processes. */
+export function channelConformance(
+  create: () => Transport,
+  { peer: peerFile }: ChannelConformanceOptions = {},
+): void {
+  const transport = create();
+  const { id, traits } = transport;
+  const { maxMessageBytes } = traits;
+  const closed = { code: 'ERR_IPC_CLOSED' };
+  const peerGone = { code: 'ERR_IPC_PEER_GONE' };
+
+  for (const direction of ['connector to acceptor', 'acceptor to connector']) {
+    halfConformance(
+      `${id}, ${direction},`,
+      async () => {
+        const { a, b, listener } = await connectedPair(transport);
+        const [sender, receiver] = direction === 'connector to acceptor' ? [a, b] : [b, a];
+        void sender.closed.then(() => listener.close());
+        return { sender: sendingEnd(sender, listener), receiver };
+      },
+      { maxMessageBytes, closedTells: false },
+    );
+  }
+
+  describe(`${id} keeps the channel contract`, () => {
+    test('C1 carries messages both ways at once', async () => {
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      const length = Math.min(maxMessageBytes, 100_000);
+      const send = async (channel: Channel, seed: number): Promise<void> => {
+        for (let i = 0; i < 50; i++) await channel.send(pattern(length, seed + i));
+      };
+      const receive = async (channel: Channel, seed: number): Promise<void> => {
+        for (let i = 0; i < 50; i++) expectBytes(await channel.receive(), pattern(length, seed + i));
+      };
+      await Promise.all([send(a, 1), send(b, 101), receive(a, 101), receive(b, 1)]);
+    });
+
+    test('C4 lets one direction go on while the other is held back', async () => {
+      await using ends = await connectedPair(transport);
+      await fill(ends.a, pattern(Math.min(maxMessageBytes, 64 << 10)), 10_000);
+      await ends.b.send(pattern(3));
+      expectBytes(await ends.a.receive(), pattern(3));
+    });
+
+    test('C5 sending to a peer that has closed rejects with ERR_IPC_PEER_GONE', async () => {
+      await using ends = await connectedPair(transport);
+      await ends.a.close();
+      expect(await ends.b.receive()).toBeUndefined();
+      await expect(ends.b.send(pattern(1))).rejects.toMatchObject(peerGone);
+      expect(() => ends.b.trySend(pattern(1))).toThrow(expect.objectContaining(peerGone));
+    });
+
+    test('C6 closes both ends at once with both directions full', async () => {
+      await using ends = await connectedPair(transport);
+      const filler = pattern(Math.min(maxMessageBytes, 64 << 10));
+      await Promise.all([fill(ends.a, filler, 10_000), fill(ends.b, filler, 10_000)]);
+      await Promise.all([ends.a.close(), ends.b.close()]);
+      expect(await ends.a.closed).toBeUndefined();
+    });
+
+    test('C6 closes a listener: waiting accepts fail, later ones too, and the name is free', async () => {
+      await using listener = await transport.listen(uniqueName('c6'));
+      const waiting = expect(listener.accept()).rejects.toMatchObject(closed);
+      await listener.close();
+      await listener.close();
+      await waiting;
+      await expect(listener.accept()).rejects.toMatchObject(closed);
+      await using again = await transport.listen(listener.name);
+      expect(again.name).toBe(listener.name);
+    });
+
+    test('C8 aborts a waiting accept and stays usable', async () => {
+      await using listener = await transport.listen(uniqueName('c8'));
+      const abort = new AbortController();
+      const waiting = expect(listener.accept({ signal: abort.signal })).rejects.toThrow('enough');
+      abort.abort(new Error('enough'));
+      await waiting;
+      const [b, a] = await Promise.all([listener.accept(), transport.connect(listener.name)]);
+      await Promise.all([a.close(), b.close()]);
+      await expect(transport.listen(uniqueName('c8'), { signal: abort.signal })).rejects.toThrow('enough');
+      await expect(transport.connect(listener.name, { signal: abort.signal })).rejects.toThrow('enough');
+    });
+
+    test('C10 gives a name to one listener, and says when there is none', async () => {
+      await using ends = await connectedPair(transport);
+      await expect(transport.listen(ends.listener.name)).rejects.toMatchObject({ code: 'ERR_IPC_EXISTS' });
+      await expect(transport.connect(uniqueName('nobody'))).rejects.toMatchObject({
+        code: 'ERR_IPC_NOT_FOUND',
+      });
+    });
+
+    test.each(['', '../x', 'a/b', '.hidden', 'x'.repeat(65), 'nul\0', 7])(
+      'C10 refuses the name %j',
+      async (name) => {
+        await expect(transport.listen(name as string)).rejects.toThrow(TypeError);
+        await expect(transport.connect(name as string)).rejects.toThrow(TypeError);
+      },
+    );
+
+    test.runIf(traits.peers === 'many')(
+      'C10 accepts many channels on one name, each on its own',
+      async () => {
+        await using listener = await transport.listen(uniqueName('many'));
+        const near = await Promise.all(Array.from({ length: 8 }, () => transport.connect(listener.name)));
+        const far: Channel[] = [];
+        for (let i = 0; i < 8; i++) far.push(await listener.accept());
+        await Promise.all(near.map((channel, i) => channel.send(pattern(4, i))));
+        const seeds = await Promise.all(far.map(async (channel) => (await channel.receive())?.[0]));
+        expect(new Set(seeds)).toEqual(new Set(near.map((_, i) => pattern(4, i)[0])));
+        await Promise.all([...near, ...far].map((channel) => channel.close()));
+      },
+    );
+  });
+
+  describe.runIf(peerFile !== undefined)(`${id} keeps the channel contract across processes`, () => {
+    const spawn = (): ReturnType<typeof spawnPeer> => spawnPeer(peerFile as URL);
+
+    test('C1 C2 carries numbered messages both ways between two processes', async () => {
+      await using listener = await transport.listen(uniqueName('c1'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      const length = Math.min(maxMessageBytes, 1_000);
+      const sent = peer.call('send', 2_000, length);
+      for (let n = 0; n < 2_000; n++) expectBytes(await channel.receive(), numbered(n, length));
+      await sent;
+      const received = peer.call('receive', 2_000, length);
+      for (let n = 0; n < 2_000; n++) await channel.send(numbered(n, length));
+      await received;
+      await channel.close();
+    });
+
+    test('C5 the other process sees a clean end', async () => {
+      await using peer = await spawn();
+      const name = uniqueName('c5');
+      await peer.call('listen', name);
+      const [, channel] = await Promise.all([peer.call('accept'), transport.connect(name)]);
+      await channel.close();
+      await peer.call('end');
+      await peer.call('close');
+    });
+
+    test('C7 drains, then reports the peer gone, when the peer is killed', async () => {
+      await using listener = await transport.listen(uniqueName('c7'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      await peer.call('send', 3, 32); // it has flushed three messages and is now idle
+      await peer.kill('SIGKILL');
+      for (let n = 0; n < 3; n++) expectBytes(await channel.receive(), numbered(n, 32));
+      await expect(channel.receive()).rejects.toMatchObject(peerGone);
+      await expect(channel.receive()).rejects.toMatchObject(peerGone);
+      await expect(channel.send(pattern(1))).rejects.toMatchObject(peerGone);
+      expect(await channel.closed).toMatchObject(peerGone);
+      await channel.close();
+    });
+
+    test('C7 fails a receive that waits when the peer is killed', async () => {
+      await using listener = await transport.listen(uniqueName('c7w'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      const waiting = expect(channel.receive()).rejects.toMatchObject(peerGone);
+      await peer.kill('SIGKILL');
+      await waiting;
+      await channel.close();
+    });
+
+    test('C7 fails a send that waits for room when the peer is killed', async () => {
+      await using listener = await transport.listen(uniqueName('c7s'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      const filler = pattern(Math.min(maxMessageBytes, 64 << 10));
+      await fill(channel, filler, 10_000);
+      const waiting = expect(channel.send(filler)).rejects.toMatchObject(peerGone);
+      await peer.kill('SIGKILL');
+      await waiting;
+      await channel.close();
+    });
+
+    test('C7 delivers whole messages only, when the peer is killed while it sends', async () => {
+      await using listener = await transport.listen(uniqueName('c7f'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      const length = Math.min(maxMessageBytes, 3_000);
+      await peer.call('flood', length);
+      for (let n = 0; n < 500; n++) expectBytes(await channel.receive(), numbered(n, length));
+      const killed = peer.kill('SIGKILL');
+      const rest = async (): Promise<void> => {
+        for (let n = 500; ; n++) expectBytes(await channel.receive(), numbered(n, length));
+      };
+      await expect(rest()).rejects.toMatchObject(peerGone);
+      await killed;
+      await channel.close();
+    });
+
+    test('C9 is not fooled by a peer that is only stopped', async () => {
+      await using listener = await transport.listen(uniqueName('stop'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      peer.stop();
+      await channel.send(numbered(0, 8));
+      await expect(channel.receive({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({
+        name: 'TimeoutError',
+      });
+      peer.resume();
+      await peer.call('receive', 1, 8);
+      await channel.close();
+    });
+
+    test('C10 reclaims the name of a listener that was killed', async () => {
+      const name = uniqueName('c10');
+      await using peer = await spawn();
+      await peer.call('listen', name);
+      await expect(transport.listen(name)).rejects.toMatchObject({ code: 'ERR_IPC_EXISTS' });
+      await peer.kill('SIGKILL');
+      await expect(transport.connect(name)).rejects.toMatchObject({ code: 'ERR_IPC_NOT_FOUND' });
+      await using listener = await transport.listen(name);
+      const [b, a] = await Promise.all([listener.accept(), transport.connect(name)]);
+      await Promise.all([a.close(), b.close()]);
+    });
+
+    test('C12 lets a process end by itself once everything is closed', async () => {
+      await using listener = await transport.listen(uniqueName('c12'));
+      await using peer = await spawn();
+      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
+      await peer.call('send', 3, 8);
+      for (let n = 0; n < 3; n++) await channel.receive();
+      await channel.close();
+      await peer.call('end');
+      await peer.call('close');
+      await peer.call('leave');
+      expect(await peer.exited).toEqual({ code: 0, signal: null });
+    });
+  });
+}
+
+/** The pair's listener goes with its sender: one listener per pair would otherwise stay. */
+function sendingEnd(channel: Channel, listener: Listener): Channel {
+  return new Proxy(channel, {
+    get(target, property) {
+      if (property === 'close' || property === Symbol.asyncDispose) {
+        return async (...args: Parameters<Channel['close']>) => {
+          await Promise.all([target.close(...args), listener.close()]);
+        };
+      }
+      const value = Reflect.get(target, property, target) as unknown;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}

@@ -1,0 +1,15 @@
+/**
+ * Unix domain sockets and TCP as channels of whole messages.
+ *
+ * @packageDocumentation
+ */
+export { unix } from './unix.ts';
+export type { UnixOptions } from './unix.ts';
+export type { UnixNamespace } from './unix-address.ts';
+export type { BindOptions } from './bind-unix.ts';
+
+// For those who rendezvous over a unix socket.
+export { serveUnix } from './serve-unix.ts';
+export type { ServeUnixOptions, UnixServer } from './serve-unix.ts';
+export { dialUnix } from './dial-unix.ts';
+export type { DialUnixOptions } from './dial-unix.ts';

@@ -1,0 +1,40 @@
+/** Unix domain stream sockets as a transport. */
+import {
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  frameChannel,
+  type Channel,
+  type Transport,
+} from '@ipc/core';
+import type { BindOptions } from './bind-unix.ts';
+import { dialUnix } from './dial-unix.ts';
+import { listenUnix } from './listen-unix.ts';
+import { streamOn } from './stream-on.ts';
+import type { UnixNamespace } from './unix-address.ts';
+
+export interface UnixOptions extends BindOptions {
+  /** Where names live. @default 'runtime' */
+  readonly namespace?: UnixNamespace | undefined;
+  /** Connections the kernel keeps, and as many that wait for `accept`. @default 128 */
+  readonly backlog?: number | undefined;
+  /** Both ends must agree. @default 16 MiB */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/**
+ * Channels over unix stream sockets: frames, coalesced, at one write and one read per turn of the event loop.
+ *
+ * `listen` takes a name for itself alone until it is closed or its process dies; see `bind-unix.ts` for how. The
+ * kernel tells at once when a peer has died.
+ */
+export function unix(options: UnixOptions = {}): Transport {
+  const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  const { namespace } = options;
+  const channelOn = (fd: number): Channel => frameChannel(streamOn(fd), { maxMessageBytes });
+  return {
+    id: 'socket.unix',
+    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },
+    listen: (name, wait) => listenUnix(name, { ...options, type: 'stream' }, channelOn, wait),
+    connect: async (name, wait) => channelOn(await dialUnix(name, { namespace, signal: wait?.signal })),
+  };
+}

@@ -123,10 +123,7 @@ export class FrameReader implements ReceivePort {
         if (this.#filled - this.#start >= FRAME_HEADER_BYTES + payloadBytes) return payloadBytes;
         if (FRAME_HEADER_BYTES + payloadBytes > POOLED_BYTES) this.#startLarge(payloadBytes);
       }
-      if (!this.#fill()) {
-        if (this.end === undefined) this.#interest.readable = true;
-        return -1;
-      }
+      if (!this.#fill()) return -1;
     }
     return -1;
   }
@@ -179,7 +176,10 @@ export class FrameReader implements ReceivePort {
       });
       return false;
     }
-    if (count === -1) return false;
+    if (count === -1) {
+      this.#interest.readable = true;
+      return false;
+    }
     if (count === 0) {
       this.#endWith({ error: peerGoneError() });
       return false;

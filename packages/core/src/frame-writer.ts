@@ -83,33 +83,24 @@ export class FrameWriter implements SendPort {
   /** The stream can take bytes again. */
   onWritable(): void {
     this.#blocked = false;
-    this.#writeOut();
-    if (!this.#blocked) this.#interest.writable = false;
-    if (!this.#released) this.#events.room();
+    if (this.#writeOut()) this.#interest.writable = false;
+    this.#events.room();
   }
 
   readonly #onTick = (): void => {
     this.#tickScheduled = false;
-    this.#writeOut();
-    if (this.#roomAwaited && !this.#blocked && !this.#released) this.#events.room();
+    if (this.#writeOut() && this.#roomAwaited) this.#events.room();
   };
 
   #pushDirect(message: Uint8Array, frameBytes: number): boolean {
-    if (this.pendingBytes > 0) this.#writeOut();
-    if (this.#released || this.#rest !== undefined) return false;
-    if (this.pendingBytes > 0) {
-      if (frameBytes > POOLED_BYTES) return false;
+    if (this.pendingBytes > 0 && !this.#writeOut()) {
+      if (this.#released || this.#rest !== undefined || frameBytes > POOLED_BYTES) return false;
       return this.#pushCopy(message, frameBytes);
     }
     writeFrameHeader(this.#header, 0, message.length);
-    let written = this.#blocked
-      ? -1
-      : this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
+    const taken = this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
     if (this.#released) return false;
-    if (written === -1) {
-      this.#block();
-      written = 0;
-    }
+    const written = Math.max(taken, 0);
     if (written === frameBytes) return true;
     const rest = new Uint8Array(frameBytes - written);
     if (written < FRAME_HEADER_BYTES) {
@@ -143,8 +134,8 @@ export class FrameWriter implements SendPort {
     return frameBytes <= this.#buffer.length - this.#end;
   }
 
-  /** Writes until everything is out or the stream blocks. */
-  #writeOut(): void {
+  /** Writes until the stream blocks. True when everything is out. */
+  #writeOut(): boolean {
     while (!this.#released && !this.#blocked) {
       if (this.#rest !== undefined) {
         const rest = this.#rest;
@@ -160,9 +151,10 @@ export class FrameWriter implements SendPort {
         if (written > 0) this.#start += written;
       } else {
         this.#dropBuffer();
-        return;
+        return true;
       }
     }
+    return false;
   }
 
   /** One write; blocking and failure become state. */

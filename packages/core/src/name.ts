@@ -30,7 +30,7 @@ export function checkName(name: string): string {
  * @throws {IpcError} ERR_IPC_PERMISSION when the fallback exists and belongs to somebody else or is open to others.
  */
 export function runtimeDirectory(): string {
-  const given = process.env['XDG_RUNTIME_DIR'];
+  const given = process.env.XDG_RUNTIME_DIR;
   if (given !== undefined && given !== '') return given;
   const uid = process.getuid?.();
   if (uid === undefined) return tmpdir();

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ByteStream } from './byte-stream.ts';
 
@@ -86,7 +87,7 @@ export class NodeByteStream implements ByteStream {
     stream.off('readable', this.#report);
     stream.resume();
     stream.end();
-    if ('unref' in stream && typeof stream.unref === 'function') stream.unref();
+    if (stream instanceof Socket) stream.unref();
   }
 
   #writes(): boolean {

@@ -21,23 +21,22 @@ export function toWritable<T>(sender: Sender<T>): Writable {
 
 /** A `Duplex` in object mode over a channel. Ending the writable side leaves the readable one; destroying it closes the channel. */
 export function toDuplex<T>(channel: Channel<T>): Duplex {
-  const { read, destroy } = readableMethods(channel);
-  const { write } = writableMethods(channel);
   return new Duplex({
     objectMode: true,
     highWaterMark: 1,
-    read,
-    write,
+    ...readableMethods(channel),
+    write: writableMethods(channel).write,
     final(done) {
       settle(channel.flush(), done);
     },
-    destroy,
   });
 }
 
+type Done = (error?: Error | null) => void;
+
 function readableMethods<T>(receiver: Receiver<T>): {
-  read(this: Readable): void;
-  destroy(this: unknown, error: Error | null, done: (error?: Error | null) => void): void;
+  read: (this: Readable) => void;
+  destroy: (this: unknown, error: Error | null, done: Done) => void;
 } {
   return {
     read() {
@@ -55,9 +54,9 @@ function readableMethods<T>(receiver: Receiver<T>): {
 }
 
 function writableMethods<T>(sender: Sender<T>): {
-  write(message: T, encoding: unknown, done: (error?: Error | null) => void): void;
-  final(done: (error?: Error | null) => void): void;
-  destroy(error: Error | null, done: (error?: Error | null) => void): void;
+  write: (message: T, encoding: unknown, done: Done) => void;
+  final: (done: Done) => void;
+  destroy: (error: Error | null, done: Done) => void;
 } {
   return {
     write(message, _encoding, done) {
@@ -81,7 +80,7 @@ function writableMethods<T>(sender: Sender<T>): {
   };
 }
 
-function settle(promise: Promise<unknown>, done: (error?: Error | null) => void): void {
+function settle(promise: Promise<unknown>, done: Done): void {
   promise.then(
     () => {
       done();

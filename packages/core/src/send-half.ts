@@ -105,7 +105,7 @@ export class SendHalf implements Sender {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
       return Promise.reject(error);
     }
-    return this.#flushed(options?.signal);
+    return this.#flushed(options?.signal).then(() => undefined);
   }
 
   close(options?: WaitOptions): Promise<void> {
@@ -157,7 +157,7 @@ export class SendHalf implements Sender {
     if (this.#gaveUp !== undefined) throw signal.reason;
   }
 
-  #flushed(signal: AbortSignal | undefined): Promise<undefined | void> {
+  #flushed(signal: AbortSignal | undefined): Promise<unknown> {
     const over = this.#failure ?? this.#gaveUp;
     if (over !== undefined) return Promise.reject(over);
     if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) return accepted;

@@ -7,20 +7,24 @@ import { READY, type Call, type Command, type Reply } from './peer-protocol.ts';
  * lets go of the parent: the process must then end by itself.
  */
 export function serveCommands(commands: Readonly<Record<string, Command>>): void {
-  const all: Readonly<Record<string, Command>> = {
-    leave: () => setImmediate(() => process.disconnect()) && undefined,
-    ...commands,
+  const leave = (): void => {
+    setImmediate(() => {
+      process.disconnect(); // after the reply has left
+    });
   };
+  const all: Readonly<Record<string, Command | undefined>> = { leave, ...commands };
   const answer = (reply: Reply): void => {
     process.send?.(reply);
   };
   process.on('message', ({ id, command, args }: Call) => {
-    const run = async (): Promise<unknown> => {
+    const run = (): unknown => {
       const action = all[command];
       if (action === undefined) throw new TypeError(`the peer has no command "${command}"`);
-      return (await action(...(args as never[]))) as unknown;
+      return action(...(args as never[]));
     };
-    run().then(
+    new Promise((resolve) => {
+      resolve(run());
+    }).then(
       (value) => {
         answer({ id, value });
       },

@@ -1,6 +1,5 @@
 /** Peers: programs in processes of their own, talked to over `process.send`, killed and stopped at will. */
 import { fork, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { READY, type Reply } from './peer-protocol.ts';
 
@@ -36,7 +35,11 @@ export async function spawnPeer(file: URL, ...args: readonly string[]): Promise<
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }) as PeerExit);
+  const exited = new Promise<PeerExit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve({ code, signal });
+    });
+  });
   const calls = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   let ids = 0;
 

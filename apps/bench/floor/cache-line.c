@@ -15,12 +15,15 @@ struct line {
 static struct line *line;
 
 static const char *open_line(const struct plan *plan) {
-  (void)plan;
+  if (plan->pinned && plan->cpus[LEADER] == plan->cpus[FOLLOWER]) return "there is no way between a core and itself";
   line = shared_memory(sizeof *line);
   return NULL;
 }
 
-/* Waits without a pause instruction, whose own length would be what is measured; yields where both share a core. */
+/*
+ * Waits without a pause instruction, whose own length would be what is measured. It yields after very long, for when
+ * the two are not pinned and happen to share a core.
+ */
 INLINE void await(uint64_t turn) {
   for (unsigned polls = 0; atomic_load_explicit(&line->turn, memory_order_acquire) != turn;)
     if (++polls >= spin_limit) {

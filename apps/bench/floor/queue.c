@@ -106,10 +106,11 @@ static void guard_sysv(void) {
 }
 
 static const char *open_sysv(const struct plan *plan) {
-  const long limit = system_limit("/proc/sys/kernel/msgmax", 8192);
-  if (plan->message_bytes > (size_t)limit)
-    return unsupported("a message of %zu bytes is larger than a queue takes (kernel.msgmax is %ld)",
-                       plan->message_bytes, limit);
+  const long message_limit = system_limit("/proc/sys/kernel/msgmax", 8192);
+  const long queue_limit = system_limit("/proc/sys/kernel/msgmnb", 16384);
+  if (plan->message_bytes > (size_t)message_limit || plan->message_bytes > (size_t)queue_limit)
+    return unsupported("a message of %zu bytes is larger than a queue takes (kernel.msgmax is %ld, kernel.msgmnb %ld)",
+                       plan->message_bytes, message_limit, queue_limit);
   sysv_ids = shared_memory(2 * sizeof *sysv_ids);
   sysv_ids[0] = sysv_ids[1] = -1;
   guard_sysv();

@@ -79,10 +79,11 @@ export class FrameReader implements ReceivePort {
     this.#released = true;
     this.#dropBuffer();
     this.#large = undefined;
+    if (this.end === undefined) this.#interest.readable = true; // to discard, though the peer may have been held back
     this.#onRelease();
   }
 
-  /** The stream has bytes, or its end. Reads ahead once, so that an end is noticed also while nobody receives. */
+  /** The stream has bytes, or its end. Reads one message ahead, so that an end is noticed also while nobody receives. */
   onReadable(): void {
     if (this.#released) {
       this.#discard();
@@ -92,7 +93,7 @@ export class FrameReader implements ReceivePort {
       this.#interest.readable = false; // full enough: hold the peer back until somebody takes
       return;
     }
-    if (this.#fill()) this.#parseEnd();
+    this.#next();
     this.#events.ready();
   }
 
@@ -195,13 +196,6 @@ export class FrameReader implements ReceivePort {
     return (
       here >= FRAME_HEADER_BYTES && here >= FRAME_HEADER_BYTES + readFrameHeader(this.#buffer, this.#start)
     );
-  }
-
-  /** Sees a goodbye that is next in the buffer, though nobody pulls. */
-  #parseEnd(): void {
-    if (this.#large === undefined && this.#filled - this.#start >= FRAME_HEADER_BYTES) {
-      this.#acceptsLength(readFrameHeader(this.#buffer, this.#start));
-    }
   }
 
   #dropBuffer(): void {

@@ -199,6 +199,7 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
       await using pair = await ends();
       const filler = pattern(fillerBytes);
       const queued = await fill(pair.sender, filler, most);
+      const small = await fill(pair.sender, pattern(9, 1)); // where the large one does not fit, small ones may
       const abort = new AbortController();
       const waiting = pair.sender.send(pattern(9, 9), { signal: abort.signal });
       await new Promise((resolve) => setImmediate(resolve)); // let it really wait
@@ -206,6 +207,7 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
       await expect(waiting).rejects.toThrow('enough');
       const last = pair.sender.send(pattern(5, 5));
       for (let i = 0; i < queued; i++) expectBytes(await pair.receiver.receive(), filler);
+      for (let i = 0; i < small; i++) expectBytes(await pair.receiver.receive(), pattern(9, 1));
       expectBytes(await pair.receiver.receive(), pattern(5, 5));
       await last;
     });

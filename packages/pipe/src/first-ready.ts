@@ -1,0 +1,42 @@
+import { watch, type Watch } from '@ipc/native';
+
+/** A descriptor and what to wait for: READABLE, WRITABLE, or DISCONNECT for nothing but its failure. */
+export interface Wanted {
+  readonly fd: number;
+  readonly events: number;
+}
+
+/**
+ * Resolves with the first of `wanted` that is ready or has failed. The descriptors stay the caller's.
+ *
+ * An abort rejects with `signal.reason`. No other watch of this thread may wait for the same descriptors.
+ */
+export function firstReady<W extends Wanted>(wanted: readonly W[], signal?: AbortSignal): Promise<W> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const watches: Watch[] = [];
+    const stop = (): void => {
+      for (const each of watches) each.close();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const onAbort = (): void => {
+      stop();
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+      reject(signal?.reason);
+    };
+    try {
+      for (const each of wanted) {
+        const one = watch(each.fd, () => {
+          stop();
+          resolve(each);
+        });
+        watches.push(one);
+        one.update(each.events);
+      }
+    } catch (error) {
+      stop();
+      throw error;
+    }
+    signal?.addEventListener('abort', onAbort);
+  });
+}

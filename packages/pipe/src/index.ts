@@ -1,0 +1,10 @@
+export { anonymous } from './anonymous.ts';
+export type { CapacityOptions } from './capacity.ts';
+export type { Format, FormatOptions } from './format.ts';
+export { PACKET_MAX_BYTES } from './packet-port.ts';
+export { packetPipe, pipe, pipePair } from './pipe.ts';
+export type { PipeHalves, PipePairOptions } from './pipe.ts';
+export { PIPE_BUF } from './pipe-buf.ts';
+export { openPipe, PipeReader, PipeWriter } from './pipe-end.ts';
+export type { Descriptor } from './pipe-end.ts';
+export type { SpliceOptions } from './splice.ts';

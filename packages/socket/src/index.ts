@@ -5,6 +5,8 @@
  */
 export { unix } from './unix.ts';
 export type { UnixOptions } from './unix.ts';
+export { tcp } from './tcp.ts';
+export type { TcpOptions } from './tcp.ts';
 export type { UnixNamespace } from './unix-address.ts';
 export type { BindOptions } from './bind-unix.ts';
 

@@ -1,0 +1,4 @@
+import { unix } from '@ipc/socket';
+import { runPeer } from '@ipc/testkit/peer';
+
+runPeer(() => unix());

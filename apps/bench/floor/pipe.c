@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct stream streams[2]; /* by role */
+static struct stream streams_of[2]; /* by role */
 
 static void connect_streams(const struct plan *plan, const int there[2], const int back[2]) {
-  streams[LEADER] = stream_over(back[0], there[1], plan->message_bytes);
-  streams[FOLLOWER] = stream_over(there[0], back[1], plan->message_bytes);
+  streams_of[LEADER] = stream_over(back[0], there[1], plan->message_bytes);
+  streams_of[FOLLOWER] = stream_over(there[0], back[1], plan->message_bytes);
 }
 
 static const char *open_anonymous(const struct plan *plan) {
@@ -50,7 +50,7 @@ static const char *open_fifo(const struct plan *plan) {
 }
 
 static void run(enum role role, const struct plan *plan, struct board *board) {
-  run_messages(role, plan, board, &streams[role], stream_send, stream_receive);
+  run_messages(role, plan, board, &streams_of[role], stream_send, stream_receive);
 }
 
 const struct subject pipe_anonymous = {

@@ -17,11 +17,11 @@ struct queues {
   uint8_t *buffer; /* the payload received; what the System V calls put before it is in its headroom */
   size_t capacity;
 };
-static struct queues queues[2]; /* by role */
+static struct queues queues_of[2]; /* by role */
 
 static void connect_queues(int there, int back, size_t capacity) {
-  queues[LEADER] = (struct queues){there, back, allocate_message(capacity), capacity};
-  queues[FOLLOWER] = (struct queues){back, there, allocate_message(capacity), capacity};
+  queues_of[LEADER] = (struct queues){there, back, allocate_message(capacity), capacity};
+  queues_of[FOLLOWER] = (struct queues){back, there, allocate_message(capacity), capacity};
 }
 
 /* ---- POSIX ---- */
@@ -71,7 +71,7 @@ static const uint8_t *receive_posix(void *link, size_t *bytes) {
 }
 
 static void run_posix(enum role role, const struct plan *plan, struct board *board) {
-  run_messages(role, plan, board, &queues[role], send_posix, receive_posix);
+  run_messages(role, plan, board, &queues_of[role], send_posix, receive_posix);
 }
 
 /* ---- System V ---- */
@@ -145,7 +145,7 @@ static const uint8_t *receive_sysv(void *link, size_t *bytes) {
 }
 
 static void run_sysv(enum role role, const struct plan *plan, struct board *board) {
-  run_messages(role, plan, board, &queues[role], send_sysv, receive_sysv);
+  run_messages(role, plan, board, &queues_of[role], send_sysv, receive_sysv);
 }
 
 const struct subject mq_posix = {

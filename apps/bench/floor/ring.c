@@ -61,7 +61,7 @@ struct link {
   struct writer writer;
   _Alignas(CACHE_LINE_BYTES) struct reader reader;
 };
-static struct link links[2]; /* by role */
+static struct link links_of[2]; /* by role */
 
 INLINE uint64_t record_bytes(uint64_t length) { return (HEADER_BYTES + length + 7) & ~(uint64_t)7; }
 
@@ -167,8 +167,8 @@ static const char *open_ring(const struct plan *plan) {
   struct ring *there = shared_memory(sizeof(struct ring) + capacity);
   struct ring *back = shared_memory(sizeof(struct ring) + capacity);
   for (int role = LEADER; role <= FOLLOWER; role++) {
-    links[role].writer = (struct writer){.ring = role == LEADER ? there : back, .capacity = capacity};
-    links[role].reader = (struct reader){.ring = role == LEADER ? back : there,
+    links_of[role].writer = (struct writer){.ring = role == LEADER ? there : back, .capacity = capacity};
+    links_of[role].reader = (struct reader){.ring = role == LEADER ? back : there,
                                          .capacity = capacity,
                                          .message = allocate_message(plan->message_bytes)};
   }
@@ -177,8 +177,8 @@ static const char *open_ring(const struct plan *plan) {
 
 static void run(enum role role, const struct plan *plan, struct board *board) {
   if (plan->scenario == ROUND_TRIP_SLEEPING)
-    round_trip(role, plan, board, &links[role], send_waking, receive_sleeping);
-  else run_messages(role, plan, board, &links[role], send_spinning, receive_spinning);
+    round_trip(role, plan, board, &links_of[role], send_waking, receive_sleeping);
+  else run_messages(role, plan, board, &links_of[role], send_spinning, receive_spinning);
 }
 
 const struct subject shm_ring = {.name = "shm.ring",

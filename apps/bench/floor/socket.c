@@ -12,11 +12,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct stream streams[2]; /* by role */
+static struct stream streams_of[2]; /* by role */
 
 static void connect_streams(const struct plan *plan, int leader, int follower) {
-  streams[LEADER] = stream_over(leader, leader, plan->message_bytes);
-  streams[FOLLOWER] = stream_over(follower, follower, plan->message_bytes);
+  streams_of[LEADER] = stream_over(leader, leader, plan->message_bytes);
+  streams_of[FOLLOWER] = stream_over(follower, follower, plan->message_bytes);
 }
 
 static const char *open_unix(const struct plan *plan) {
@@ -55,7 +55,7 @@ static const char *open_tcp(const struct plan *plan) {
 }
 
 static void run_stream(enum role role, const struct plan *plan, struct board *board) {
-  run_messages(role, plan, board, &streams[role], stream_send, stream_receive);
+  run_messages(role, plan, board, &streams_of[role], stream_send, stream_receive);
 }
 
 struct packets {
@@ -63,7 +63,7 @@ struct packets {
   uint8_t *buffer;
   size_t capacity;
 };
-static struct packets packets[2]; /* by role */
+static struct packets packets_of[2]; /* by role */
 
 /* The kernel charges a packet's bookkeeping to the send buffer, so the payload has to be this much smaller. */
 #define PACKET_OVERHEAD 32
@@ -88,7 +88,7 @@ static const char *open_packets(const struct plan *plan, int type) {
         return unsupported("a packet of %zu bytes does not fit the largest send buffer (net.core.wmem_max is %ld)",
                            bytes, system_limit("/proc/sys/net/core/wmem_max", -1));
     }
-    packets[role] = (struct packets){pair[role], allocate_message(bytes), bytes};
+    packets_of[role] = (struct packets){pair[role], allocate_message(bytes), bytes};
   }
   return NULL;
 }
@@ -117,7 +117,7 @@ static const uint8_t *receive_packet(void *link, size_t *bytes) {
 }
 
 static void run_packets(enum role role, const struct plan *plan, struct board *board) {
-  run_messages(role, plan, board, &packets[role], send_packet, receive_packet);
+  run_messages(role, plan, board, &packets_of[role], send_packet, receive_packet);
 }
 
 const struct subject socket_unix = {

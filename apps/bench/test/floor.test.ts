@@ -383,6 +383,10 @@ describe('reading the answer', () => {
     await expect(fake.measure(request)).rejects.toThrow('which is no result');
   });
 
+  test('a binary that is not there is an error like any other', async () => {
+    await expect(new Floor(join(scratch, 'gone')).measure(request)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   test('passes on what the binary complained about', async () => {
     const script = join(mkdtempSync(join(scratch, 'fake-')), 'floor');
     writeFileSync(script, '#!/bin/sh\necho "floor: a broken pipe" >&2\nexit 1\n', { mode: 0o755 });

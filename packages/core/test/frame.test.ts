@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  FRAME_HEADER_BYTES,
+  frameReceiver,
+  frameSender,
+  GOODBYE,
+  readFrameHeader,
+  writeFrameHeader,
+} from '@ipc/core';
+import { ScriptStream } from './script-stream.ts';
+
+const goodbye = Uint8Array.of(255, 255, 255, 255);
+
+function frame(payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
+  writeFrameHeader(bytes, 0, payload.length);
+  bytes.set(payload, FRAME_HEADER_BYTES);
+  return bytes;
+}
+
+/** Short ones, and long ones around a threshold of the implementation. */
+function payload(longMin: number, longMax: number): fc.Arbitrary<Uint8Array> {
+  const length = fc.oneof(fc.nat({ max: 20 }), fc.integer({ min: longMin, max: longMax }));
+  return fc
+    .tuple(length, fc.nat({ max: 255 }))
+    .map(([bytes, seed]) => Uint8Array.from({ length: bytes }, (_, i) => i + seed));
+}
+
+function cut(bytes: Uint8Array, places: readonly number[]): Uint8Array[] {
+  const at = [0, ...places.map((place) => place % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  return at.slice(1).map((end, i) => bytes.subarray(at[i], end));
+}
+
+test('a header carries every length', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: GOODBYE }), (length) => {
+      const bytes = new Uint8Array(6);
+      writeFrameHeader(bytes, 1, length);
+      return readFrameHeader(bytes, 1) === length && bytes[0] === 0 && bytes[5] === 0;
+    }),
+  );
+});
+
+test('any split of the byte stream yields the same messages, then the clean end', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(payload(65_530, 70_000), { maxLength: 6 }),
+      fc.array(fc.nat({ max: 400_000 }), { maxLength: 12 }),
+      fc.boolean(),
+      async (payloads, places, receiving) => {
+        const stream = new ScriptStream();
+        const receiver = frameReceiver(stream);
+        const bytes = Buffer.concat([...payloads.map(frame), goodbye]);
+        const first = receiving ? receiver.receive() : undefined;
+        for (const chunk of cut(bytes, places)) stream.feed(chunk);
+        for (const [i, payload] of payloads.entries()) {
+          const message = await (i === 0 && first !== undefined ? first : receiver.receive());
+          if (message === undefined || Buffer.compare(message, payload) !== 0) return false;
+        }
+        const end = await (payloads.length === 0 && first !== undefined ? first : receiver.receive());
+        return end === undefined && stream.closed;
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('whatever comes in, the receiver ends with a typed error or goes on waiting', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (noise) => {
+      const stream = new ScriptStream();
+      const receiver = frameReceiver(stream, { maxMessageBytes: 256 });
+      stream.feed(noise);
+      stream.end();
+      for (;;) {
+        try {
+          if ((await receiver.receive()) === undefined) return true;
+        } catch (error) {
+          return ['ERR_IPC_CORRUPT', 'ERR_IPC_PEER_GONE'].includes(
+            (error as NodeJS.ErrnoException).code ?? '',
+          );
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a frame beyond the limit is ERR_IPC_CORRUPT, after the messages before it, and nothing is allocated for it', async () => {
+  const stream = new ScriptStream();
+  const receiver = frameReceiver(stream, { maxMessageBytes: 8 });
+  const header = new Uint8Array(4);
+  writeFrameHeader(header, 0, 0xffff_fffe);
+  stream.feed(Buffer.concat([frame(Uint8Array.of(1)), header]));
+  expect(await receiver.receive()).toEqual(Uint8Array.of(1));
+  await expect(receiver.receive()).rejects.toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+  expect(stream.closed).toBe(true);
+});
+
+test('a stream that ends inside a frame is a peer that died', async () => {
+  const stream = new ScriptStream();
+  const receiver = frameReceiver(stream);
+  stream.feed(frame(new Uint8Array(10)).subarray(0, 9));
+  stream.end();
+  await expect(receiver.receive()).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
+  expect(await receiver.closed).toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
+});
+
+test('nothing is read ahead of a message that nobody takes', () => {
+  const stream = new ScriptStream();
+  frameReceiver(stream);
+  stream.feed(frame(Uint8Array.of(1)));
+  stream.feed(frame(Uint8Array.of(2)));
+  expect(stream.wanted.readable).toBe(false);
+});
+
+test('whatever the stream takes at a time, the same bytes come out', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(payload(8_000, 9_000), { minLength: 1, maxLength: 12 }),
+      fc.array(fc.nat({ max: 5_000 }), { maxLength: 8 }),
+      async (payloads, rooms) => {
+        const stream = new ScriptStream();
+        stream.room = 0;
+        const sender = frameSender(stream);
+        const sent = Promise.all(payloads.map((payload) => sender.send(payload)));
+        const closed = sender.close();
+        for (const room of [...rooms, Infinity]) {
+          stream.room += room;
+          await new Promise((resolve) => setImmediate(resolve));
+          if (stream.wanted.writable) stream.onReady(false, true);
+        }
+        await sent;
+        await closed;
+        return (
+          stream.closed &&
+          Buffer.compare(Buffer.from(stream.written), Buffer.concat([...payloads.map(frame), goodbye])) === 0
+        );
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
+test('frames of one turn leave in one write, before any timer or I/O', async () => {
+  const stream = new ScriptStream();
+  const sizes: number[] = [];
+  const write = stream.write.bind(stream);
+  stream.write = (source, offset, length) => {
+    sizes.push(length);
+    return write(source, offset, length);
+  };
+  const sender = frameSender(stream);
+  for (let i = 0; i < 100; i++) sender.trySend(new Uint8Array(60));
+  for (let i = 0; i < 100; i++) await sender.send(new Uint8Array(60));
+  expect(sizes).toEqual([]);
+  await new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+  expect(sizes).toEqual([200 * 64]);
+});
+
+test('a failed write ends sending with ERR_IPC_PEER_GONE, waiting sends included', async () => {
+  const stream = new ScriptStream();
+  stream.room = 0;
+  const sender = frameSender(stream);
+  while (sender.trySend(new Uint8Array(1_000)));
+  const waiting = expect(sender.send(new Uint8Array(1_000))).rejects.toMatchObject({
+    code: 'ERR_IPC_PEER_GONE',
+  });
+  stream.write = () => {
+    throw Object.assign(new Error('EPIPE: broken pipe, write'), {
+      code: 'EPIPE',
+      errno: -32,
+      syscall: 'write',
+    });
+  };
+  stream.onReady(false, true);
+  await waiting;
+  expect(() => sender.trySend(new Uint8Array(1))).toThrow(
+    expect.objectContaining({ code: 'ERR_IPC_PEER_GONE' }),
+  );
+  expect(stream.closed).toBe(true);
+});

@@ -1,0 +1,55 @@
+import type { ByteStream } from '@ipc/core';
+
+/** A byte stream under the test's control: what may be read is fed in, what was written is kept. */
+export class ScriptStream implements ByteStream {
+  onReady: (readable: boolean, writable: boolean) => void = () => undefined;
+  readonly written: number[] = [];
+  /** How many bytes the next writes take before they would block. */
+  room = Infinity;
+  closed = false;
+  wanted = { readable: false, writable: false };
+  readonly #incoming: Uint8Array[] = [];
+  #ended = false;
+
+  feed(...chunks: readonly Uint8Array[]): void {
+    this.#incoming.push(...chunks.filter((chunk) => chunk.length > 0));
+    if (this.wanted.readable) this.onReady(true, false);
+  }
+
+  end(): void {
+    this.#ended = true;
+    if (this.wanted.readable) this.onReady(true, false);
+  }
+
+  read(target: Uint8Array, offset: number, length: number): number {
+    const chunk = this.#incoming[0];
+    if (chunk === undefined) return this.#ended ? 0 : -1;
+    const count = Math.min(length, chunk.length);
+    target.set(chunk.subarray(0, count), offset);
+    if (count === chunk.length) this.#incoming.shift();
+    else this.#incoming[0] = chunk.subarray(count);
+    return count;
+  }
+
+  write(source: Uint8Array, offset: number, length: number): number {
+    const count = Math.min(length, this.room);
+    if (count === 0) return -1;
+    this.room -= count;
+    this.written.push(...source.subarray(offset, offset + count));
+    return count;
+  }
+
+  writePair(first: Uint8Array, firstLength: number, second: Uint8Array): number {
+    const head = this.write(first, 0, firstLength);
+    if (head < firstLength) return head;
+    return head + Math.max(0, this.write(second, 0, second.length));
+  }
+
+  want(readable: boolean, writable: boolean): void {
+    this.wanted = { readable, writable };
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}

@@ -53,7 +53,7 @@ export interface FloorRequest {
 }
 
 /** What was measured. Each message was checked, or there would be no figures. */
-export interface FloorFigures {
+interface FloorFigures {
   readonly unsupported?: undefined;
   readonly elapsedNs: number;
   /** Of `throughput`; of the round-trip scenarios the round trips per second. */
@@ -65,7 +65,7 @@ export interface FloorFigures {
 }
 
 /** This machine cannot do that: a message over a limit, or a mechanism the kernel lacks. */
-export interface FloorUnsupported {
+interface FloorUnsupported {
   /** Why, in words. */
   readonly unsupported: string;
 }

@@ -8,3 +8,15 @@ export { PIPE_BUF } from './pipe-buf.ts';
 export { openPipe, PipeReader, PipeWriter } from './pipe-end.ts';
 export type { Descriptor } from './pipe-end.ts';
 export type { SpliceOptions } from './splice.ts';
+export { inherited, inheritedReceiver, inheritedSender } from './inherited.ts';
+export { spawnChild } from './spawn-child.ts';
+export type {
+  ChannelSpec,
+  Child,
+  EndOf,
+  EndsOf,
+  ExitStatus,
+  OneWaySpec,
+  SpawnChildOptions,
+  TwoWaySpec,
+} from './spawn-child.ts';

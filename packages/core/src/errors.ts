@@ -97,7 +97,12 @@ const remedies: Readonly<Record<string, string>> = {
  */
 export function fromErrno(error: unknown, what: string, name?: string): IpcError {
   if (isIpcError(error)) return error;
-  const { code = '', errno, syscall, message = String(error) } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const {
+    code = '',
+    errno,
+    syscall,
+    message = String(error),
+  } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
   const label = name === undefined ? what : `${what} "${name}"`;
   const context = { name, errno, syscall, cause: error };
   if (code in ipcErrorCodes) return new IpcError(code as IpcErrorCode, `${label}: ${message}`, context);

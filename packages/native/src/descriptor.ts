@@ -51,6 +51,15 @@ export const mkfifo: (path: string, mode: number) => void = native('mkfifo');
 export const open: (path: string, flags: number, mode?: number) => number = native('open');
 
 /**
+ * Gives the file behind an fd a name in the same file system. A file opened with O_TMPFILE has none until then, so
+ * nobody ever finds it half written, and a process that dies on the way leaves nothing.
+ *
+ * @throws EEXIST (the name is taken: it is never replaced), EACCES, ENOENT (a deleted file, or no such folder), EXDEV.
+ * Source: linkat(2) with AT_SYMLINK_FOLLOW, and O_TMPFILE in open(2).
+ */
+export const linkDescriptor: (fd: number, path: string) => void = native('linkDescriptor');
+
+/**
  * Closes an fd. Close a `Watch` of it first.
  *
  * @throws EBADF. EINTR is not reported: Linux frees the fd all the same.

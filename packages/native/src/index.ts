@@ -21,6 +21,7 @@ export {
   close,
   duplicate,
   eventfd,
+  linkDescriptor,
   mkfifo,
   open,
   pidfdOpen,

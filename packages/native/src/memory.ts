@@ -1,4 +1,5 @@
 /** Shared memory: named and anonymous objects, their pages and seals, and their mapping into JavaScript. */
+import { constants } from 'node:buffer';
 import { isSharedArrayBuffer } from 'node:util/types';
 import { native } from './binding.ts';
 
@@ -76,13 +77,19 @@ const mapPages: (
  *
  * @returns A SharedArrayBuffer where the runtime can wrap foreign memory in one (Node 22.23, 24.21, 26), which may be
  *   passed to workers; else an ArrayBuffer, which cannot be transferred. Its length is `bytes`.
- * @throws {RangeError} The object is smaller than `offset + bytes`: those pages would be SIGBUS.
+ * @throws {RangeError} The object is smaller than `offset + bytes`: those pages would be SIGBUS. Or `bytes` is more than
+ *   one buffer holds (4 GiB in Node 20).
  * @throws EACCES (permission, or writable on a read-only fd), EPERM (sealed), ENOMEM (also: more than
  *   vm.max_map_count mappings), EINVAL (`offset`), ENODEV.
  * @throws ERR_IPC_UNSUPPORTED where V8 refuses external memory (Electron).
  * Cost: two system calls, then a page fault for each first touch. Source: mmap(2).
  */
 export function map(fd: number, bytes: number, options: MapOptions = {}): ArrayBuffer | SharedArrayBuffer {
+  if (bytes > constants.MAX_LENGTH) {
+    throw new RangeError(
+      `bytes: one buffer of this runtime holds at most ${constants.MAX_LENGTH} bytes, got ${bytes}`,
+    );
+  }
   return mapPages(fd, bytes, options.readOnly ?? false, options.populate ?? false, options.offset ?? 0);
 }
 

@@ -56,7 +56,12 @@ test('a full pipe is -1, the end is 0, a pipe nobody reads is EPIPE', () => {
   expect(write(writer, block, 0, 1)).toBe(-1);
   close(reader);
   expect(() => write(writer, block, 0, 1)).toThrow(
-    expect.objectContaining({ code: 'EPIPE', errno: -32, syscall: 'write', message: 'EPIPE: broken pipe, write' }),
+    expect.objectContaining({
+      code: 'EPIPE',
+      errno: -32,
+      syscall: 'write',
+      message: 'EPIPE: broken pipe, write',
+    }),
   );
   close(writer);
 
@@ -119,7 +124,9 @@ test('pipe capacity is read and set; a wish over the limit is EPERM or granted t
   expect(setPipeCapacity(writer, 5000)).toBe(8192);
   expect(pipeCapacity(reader)).toBe(8192);
   write(writer, new Uint8Array(8192), 0, 8192);
-  expect(() => setPipeCapacity(writer, 4096)).toThrow(expect.objectContaining({ code: 'EBUSY', syscall: 'fcntl' }));
+  expect(() => setPipeCapacity(writer, 4096)).toThrow(
+    expect.objectContaining({ code: 'EBUSY', syscall: 'fcntl' }),
+  );
 });
 
 test('a FIFO is made with its mode, opened and used', () => {
@@ -127,12 +134,18 @@ test('a FIFO is made with its mode, opened and used', () => {
   mkfifo(path, 0o640);
   expect(statSync(path).isFIFO()).toBe(true);
   expect(statSync(path).mode & 0o777).toBe(0o640);
-  expect(thrownBy(() => open(path, constants.O_WRONLY | constants.O_NONBLOCK))).toMatchObject({ code: 'ENXIO' });
+  expect(thrownBy(() => open(path, constants.O_WRONLY | constants.O_NONBLOCK))).toMatchObject({
+    code: 'ENXIO',
+  });
   const reader = owned(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
   const writer = owned(open(path, constants.O_WRONLY | constants.O_NONBLOCK));
   write(writer, bytes('x'), 0, 1);
   expect(read(reader, new Uint8Array(1), 0, 1)).toBe(1);
-  expect(thrownBy(() => mkfifo(path, 0o600))).toMatchObject({ code: 'EEXIST', syscall: 'mkfifo' });
+  expect(
+    thrownBy(() => {
+      mkfifo(path, 0o600);
+    }),
+  ).toMatchObject({ code: 'EEXIST', syscall: 'mkfifo' });
 });
 
 test('open creates with the mode given and reports as Node does', () => {
@@ -158,15 +171,21 @@ test('a closed fd is EBADF everywhere', () => {
   close(writer);
   const target = new Uint8Array(1);
   const calls = [
-    () => { close(reader); },
+    () => {
+      close(reader);
+    },
     () => read(reader, target, 0, 1),
     () => write(writer, target, 0, 1),
     () => writev(writer, [target]),
     () => bytesReadable(reader),
     () => pipeCapacity(reader),
     () => setPipeCapacity(reader, 4096),
-    () => { setNonBlocking(reader, true); },
-    () => { setCloseOnExec(reader, true); },
+    () => {
+      setNonBlocking(reader, true);
+    },
+    () => {
+      setCloseOnExec(reader, true);
+    },
     () => duplicate(reader),
     () => splice(reader, writer, 1),
   ];
@@ -179,7 +198,9 @@ test('flags are set and cleared; a duplicate shares the description and is close
   expect(flagsOf(reader) & constants.O_NONBLOCK).toBe(0);
   setCloseOnExec(reader, false);
   expect(flagsOf(reader) & O_CLOEXEC).toBe(0);
-  expect(execFileSync('readlink', [`/proc/self/fd/${reader}`], { stdio: ['ignore', 'pipe', 'ignore'] }).toString()).toMatch(/^pipe:/);
+  expect(
+    execFileSync('readlink', [`/proc/self/fd/${reader}`], { stdio: ['ignore', 'pipe', 'ignore'] }).toString(),
+  ).toMatch(/^pipe:/);
   setCloseOnExec(reader, true);
   expect(() => execFileSync('readlink', [`/proc/self/fd/${reader}`], { stdio: 'ignore' })).toThrow();
   const copy = owned(duplicate(reader));

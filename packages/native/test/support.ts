@@ -70,7 +70,11 @@ export interface Worker {
 }
 
 /** Starts a program of test/workers in a process of its own, which is killed when the test ends. */
-export function startWorker(name: string, args: readonly string[] = [], execArgv: readonly string[] = []): Worker {
+export function startWorker(
+  name: string,
+  args: readonly string[] = [],
+  execArgv: readonly string[] = [],
+): Worker {
   const file = fileURLToPath(new URL(`../dist-test/workers/${name}.js`, import.meta.url));
   const child = spawn(process.execPath, [...execArgv, file, ...args]);
   let stderr = '';

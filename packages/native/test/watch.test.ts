@@ -17,7 +17,15 @@ import {
   write,
   type Watch,
 } from '@ipc/native';
-import { deferred, expectNoLeaks, owned, ownedPair, startWorker, temporaryFolder, thrownBy } from './support.ts';
+import {
+  deferred,
+  expectNoLeaks,
+  owned,
+  ownedPair,
+  startWorker,
+  temporaryFolder,
+  thrownBy,
+} from './support.ts';
 
 expectNoLeaks();
 
@@ -152,7 +160,11 @@ test('may be closed, twice, from its own callback; update after that is EBADF', 
   await called.promise;
   watched.ref();
   watched.unref();
-  expect(thrownBy(() => { watched.update(READABLE); })).toMatchObject({ code: 'EBADF' });
+  expect(
+    thrownBy(() => {
+      watched.update(READABLE);
+    }),
+  ).toMatchObject({ code: 'EBADF' });
 });
 
 test('refuses what cannot be awaited', () => {
@@ -169,7 +181,11 @@ test('two watches may not wait for one fd at a time', () => {
   const first = ownedWatch(reader, () => undefined);
   const second = ownedWatch(reader, () => undefined);
   first.update(READABLE);
-  expect(thrownBy(() => { second.update(READABLE); })).toMatchObject({ code: 'EEXIST' });
+  expect(
+    thrownBy(() => {
+      second.update(READABLE);
+    }),
+  ).toMatchObject({ code: 'EEXIST' });
   first.update(0);
   second.update(READABLE);
 });
@@ -195,7 +211,10 @@ test.each([
   ['a stopped watch does not keep the process alive', 'stopped'],
   ['a dropped watch is collected when stopped, and lives on while it waits', 'collect'],
   ['process.exit in a callback', 'exit'],
-  ['worker threads end with live watches: by themselves, by exit, by terminate in and out of a callback', 'threads'],
+  [
+    'worker threads end with live watches: by themselves, by exit, by terminate in and out of a callback',
+    'threads',
+  ],
   ['100,000 updates and 10,000 watches leave nothing behind', 'many'],
 ])('%s', async (_, scenario) => {
   const worker = startWorker('watch', [scenario], ['--expose-gc']);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -58,6 +59,19 @@ static napi_value open_path(napi_env env, napi_callback_info info) {
     return NULL;
   RETRY(fd, open(path.chars, flags | O_CLOEXEC, mode));
   return js_descriptor(env, fd, "open", path.chars);
+}
+
+/** Gives an open file a name: O_TMPFILE's way of publishing a file only when it is complete. */
+static napi_value link_descriptor(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int fd;
+  struct text path;
+  if (!argument_fd(env, argument[0], "fd", &fd) || !argument_text(env, argument[1], "path", "linkat", &path))
+    return NULL;
+  char source[32];
+  snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+  return linkat(AT_FDCWD, source, AT_FDCWD, path.chars, AT_SYMLINK_FOLLOW) < 0 ? throw_errno(env, "linkat", path.chars)
+                                                                               : js_undefined(env);
 }
 
 static napi_value close_fd(napi_env env, napi_callback_info info) {
@@ -229,6 +243,7 @@ bool descriptor_init(napi_env env, napi_value exports) {
       FUNCTION("pipe", create_pipe),
       FUNCTION("mkfifo", make_fifo),
       FUNCTION("open", open_path),
+      FUNCTION("linkDescriptor", link_descriptor),
       FUNCTION("close", close_fd),
       FUNCTION("read", read_bytes),
       FUNCTION("write", write_bytes),

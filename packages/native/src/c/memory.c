@@ -104,10 +104,12 @@ static napi_value wrap(napi_env env, struct mapping *mapping) {
     status = napi_create_external_arraybuffer(env, mapping->address, mapping->bytes, release_unshared, mapping, &buffer);
     if (status == napi_ok) return buffer;
   }
+  if (status != napi_no_external_buffers_allowed) {
+    // Node has taken over the memory even when it fails (a length over its limit, say) and will call `release`.
+    return throw_runtime_error(env, "mmap");
+  }
   release(mapping);
-  if (status == napi_no_external_buffers_allowed)
-    return throw_unsupported(env, "this runtime was built without external buffers: memory cannot be mapped into it");
-  return throw_runtime_error(env, "mmap");
+  return throw_unsupported(env, "this runtime was built without external buffers: memory cannot be mapped into it");
 }
 
 static napi_value shared_open(napi_env env, napi_callback_info info) {

@@ -50,7 +50,9 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     const [reader, writer] = pipe();
     (() => {
       // The callback refers to its own watch: a cycle that must not keep it alive.
-      const stopped: Watch = watch(reader, () => stopped.close());
+      const stopped: Watch = watch(reader, () => {
+        stopped.close();
+      });
       stopped.update(READABLE);
       stopped.update(0);
       references.push(new WeakRef(stopped));

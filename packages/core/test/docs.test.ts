@@ -7,7 +7,7 @@ const read = (path: string): string =>
 
 test('docs/errors.md lists every code with its meaning, and no other', () => {
   const rows = [...read('errors.md').matchAll(/^\| `(ERR_IPC_\w+)` \| (.+) \|$/gm)].map(
-    ([, code, meaning]) => [code, meaning],
+    ([, code, meaning]) => [code, meaning?.trim()],
   );
   expect(Object.fromEntries(rows)).toEqual(ipcErrorCodes);
 });

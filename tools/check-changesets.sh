@@ -7,8 +7,8 @@ trap 'rm -f "$status"' EXIT
 node_modules/.bin/changeset status --output="$status"
 node -e '
   const { readFileSync, readdirSync } = require("node:fs");
-  const { releases } = JSON.parse(readFileSync(process.argv[1], "utf8"));
-  const described = new Set(releases.map(({ name }) => name));
+  const { changesets } = JSON.parse(readFileSync(process.argv[1], "utf8"));
+  const described = new Set(changesets.flatMap(({ releases }) => releases.map(({ name }) => name)));
   const missing = readdirSync("packages")
     .map((folder) => JSON.parse(readFileSync(`packages/${folder}/package.json`, "utf8")))
     .filter(({ name, version, private: hidden }) => !hidden && version === "0.0.0" && !described.has(name))

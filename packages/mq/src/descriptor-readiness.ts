@@ -1,0 +1,105 @@
+import { FAILED, READABLE, watch, WRITABLE, type Watch } from '@ipc/native';
+import { AdaptiveSpin } from './adaptive-spin.ts';
+
+/** Told that an fd is, or may be, ready. Whoever is served no longer wants it when the call returns. */
+export interface ReadinessEvents {
+  onReadable(): void;
+  onWritable(): void;
+}
+
+/**
+ * Waiting for a queue's descriptor: awake for a short time, then asleep on the event loop.
+ *
+ * Starting and stopping a watch are system calls, so it is stopped lazily, by the first event nobody
+ * wants. What nobody waits for does not keep the process alive.
+ */
+export class DescriptorReadiness {
+  readonly #watch: Watch;
+  readonly #events: ReadinessEvents;
+  readonly #readSpin = new AdaptiveSpin();
+  readonly #writeSpin = new AdaptiveSpin();
+  readonly #tryRead: () => boolean;
+  readonly #tryWrite: () => boolean;
+  #wanted = 0;
+  #armed = 0;
+  /** Inside a call of `onReadable` or `onWritable`, which say what they want next: it is acted on behind them. */
+  #calling = false;
+  #closed = false;
+
+  constructor(fd: number, events: ReadinessEvents) {
+    this.#events = events;
+    this.#tryRead = () => {
+      events.onReadable();
+      return (this.#wanted & READABLE) === 0;
+    };
+    this.#tryWrite = () => {
+      events.onWritable();
+      return (this.#wanted & WRITABLE) === 0;
+    };
+    this.#watch = watch(fd, (readiness) => {
+      this.#onReady(readiness);
+    });
+  }
+
+  /** Whether `onReadable` is wanted; may call it at once. BLOCKS for 50 µs at most. */
+  wantReadable(on: boolean): void {
+    this.#want(READABLE, on, this.#readSpin, this.#tryRead);
+  }
+
+  /** Whether `onWritable` is wanted; may call it at once. BLOCKS for 50 µs at most. */
+  wantWritable(on: boolean): void {
+    this.#want(WRITABLE, on, this.#writeSpin, this.#tryWrite);
+  }
+
+  /** To be called before the fd is closed. */
+  close(): void {
+    this.#closed = true;
+    this.#watch.close();
+  }
+
+  #want(bit: number, on: boolean, spin: AdaptiveSpin, attempt: () => boolean): void {
+    this.#wanted = on ? this.#wanted | bit : this.#wanted & ~bit;
+    if (this.#calling) return;
+    if (on) {
+      this.#calling = true;
+      try {
+        spin.run(attempt);
+      } finally {
+        this.#calling = false;
+      }
+    }
+    this.#watchWanted();
+  }
+
+  #watchWanted(): void {
+    if (this.#closed) return;
+    if (this.#wanted === 0) {
+      if (this.#armed !== 0) this.#watch.unref();
+      return;
+    }
+    this.#watch.ref();
+    if ((this.#wanted & ~this.#armed) !== 0) this.#arm(this.#wanted);
+  }
+
+  #arm(events: number): void {
+    this.#armed = events;
+    this.#watch.update(events);
+  }
+
+  #onReady(readiness: number): void {
+    const failed = (readiness & FAILED) !== 0;
+    if (failed)
+      this.#armed = 0; // the watch has stopped; the next call on the fd tells why
+    else if ((readiness & ~this.#wanted) !== 0) this.#arm(this.#wanted);
+    this.#calling = true;
+    try {
+      if ((this.#wanted & READABLE) !== 0 && (failed || (readiness & READABLE) !== 0))
+        this.#events.onReadable();
+      if ((this.#wanted & WRITABLE) !== 0 && (failed || (readiness & WRITABLE) !== 0))
+        this.#events.onWritable();
+    } finally {
+      this.#calling = false;
+    }
+    this.#watchWanted();
+  }
+}

@@ -1,0 +1,280 @@
+import { closedError, IpcError, iterate, WaitQueue } from '@ipc/core';
+import type {
+  Queue,
+  QueueAttributes,
+  QueueBlockOptions,
+  QueueMessage,
+  QueueSendOptions,
+  QueueTraits,
+  QueueWaitOptions,
+} from './queue.ts';
+import type { QueuePort } from './queue-port.ts';
+
+/** Messages of one call that wait for room, and how many of them are in the queue. */
+interface Batch {
+  readonly messages: readonly Uint8Array[];
+  readonly priority: number;
+  pushed: number;
+}
+
+const stored = Promise.resolve();
+
+/** After this many calls that never had to wait, one waits for the event loop, so that nothing else starves. */
+const callsPerTurn = 1024;
+
+/** The contract of {@link Queue} over a port: order, waiting, abort, batches, blocking, close. */
+export class PortQueue implements Queue {
+  readonly name: string | undefined;
+  readonly traits: QueueTraits;
+  readonly #port: QueuePort;
+  readonly #sending = new WaitQueue<Batch, undefined>();
+  readonly #receiving = new WaitQueue<undefined, QueueMessage>();
+  #open = true;
+  #callsThisTurn = 0;
+
+  constructor(port: QueuePort, name: string | undefined) {
+    this.#port = port;
+    this.name = name;
+    this.traits = port.traits;
+    port.attach({
+      room: () => {
+        this.#serveSenders();
+      },
+      ready: () => {
+        this.#serveReceivers();
+      },
+    });
+  }
+
+  send(message: Uint8Array, options?: QueueSendOptions & QueueWaitOptions): Promise<void> {
+    try {
+      options?.signal?.throwIfAborted();
+      const priority = this.#check(message, options);
+      if (this.#goesNow(this.#sending.length) && this.#port.push(message, priority)) return stored;
+      return this.#waitForRoom({ messages: [message], priority, pushed: 0 }, options?.signal);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  trySend(message: Uint8Array, options?: QueueSendOptions): boolean {
+    const priority = this.#check(message, options);
+    return this.#sending.length === 0 && this.#port.push(message, priority);
+  }
+
+  sendSync(message: Uint8Array, options?: QueueSendOptions & QueueBlockOptions): boolean {
+    const priority = this.#check(message, options);
+    const remaining = deadline(options);
+    for (;;) {
+      this.#serveSenders(); // those who came first, also while this thread is blocked
+      if (this.#sending.length === 0 && this.#port.push(message, priority)) return true;
+      const timeoutMs = remaining();
+      if (timeoutMs === 0) return false;
+      this.#port.blockForRoom(timeoutMs);
+    }
+  }
+
+  sendMany(messages: readonly Uint8Array[], options?: QueueSendOptions & QueueWaitOptions): Promise<void> {
+    try {
+      options?.signal?.throwIfAborted();
+      const priority = this.#checkAll(messages, options);
+      const pushed = this.#goesNow(this.#sending.length) ? this.#pushMany(messages, priority) : 0;
+      if (pushed === messages.length) return stored;
+      return this.#waitForRoom({ messages, priority, pushed }, options?.signal);
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  trySendMany(messages: readonly Uint8Array[], options?: QueueSendOptions): number {
+    const priority = this.#checkAll(messages, options);
+    return this.#sending.length === 0 ? this.#pushMany(messages, priority) : 0;
+  }
+
+  receive(options?: QueueWaitOptions): Promise<QueueMessage> {
+    try {
+      options?.signal?.throwIfAborted();
+      this.#checkOpen();
+      const message = this.#goesNow(this.#receiving.length) ? this.#port.pull() : undefined;
+      if (message !== undefined) return Promise.resolve(message);
+      const received = this.#receiving.wait(undefined, options?.signal);
+      this.#port.awaitMessage(true);
+      return received;
+    } catch (error) {
+      return rejected(error);
+    }
+  }
+
+  tryReceive(): QueueMessage | undefined {
+    this.#checkOpen();
+    return this.#receiving.length === 0 ? this.#port.pull() : undefined;
+  }
+
+  receiveSync(options?: QueueBlockOptions): QueueMessage | undefined {
+    this.#checkOpen();
+    const remaining = deadline(options);
+    for (;;) {
+      this.#serveReceivers(); // those who came first, also while this thread is blocked
+      const message = this.#receiving.length === 0 ? this.#port.pull() : undefined;
+      if (message !== undefined) return message;
+      const timeoutMs = remaining();
+      if (timeoutMs === 0) return undefined;
+      this.#port.blockForMessage(timeoutMs);
+    }
+  }
+
+  drain(handler: (message: QueueMessage) => void, limit: number = Infinity): number {
+    this.#checkOpen();
+    if (this.#receiving.length > 0) return 0;
+    let count = 0;
+    while (this.#open && count < limit) {
+      const message = this.#port.pull();
+      if (message === undefined) break;
+      count++;
+      handler(message);
+    }
+    return count;
+  }
+
+  attributes(): QueueAttributes {
+    this.#checkOpen();
+    return this.#port.attributes();
+  }
+
+  unlink(): boolean {
+    this.#checkOpen();
+    return this.#port.unlink();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#port.release();
+    const error = closedError('queue');
+    this.#sending.rejectAll(error);
+    this.#receiving.rejectAll(error);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<QueueMessage, undefined> {
+    return iterate(() => this.receive());
+  }
+
+  #waitForRoom(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
+    const sent = this.#sending.wait(batch, signal);
+    this.#port.awaitRoom(true);
+    return sent;
+  }
+
+  #pushMany(messages: readonly Uint8Array[], priority: number): number {
+    let pushed = 0;
+    for (const message of messages) {
+      if (!this.#port.push(message, priority)) break;
+      pushed++;
+    }
+    return pushed;
+  }
+
+  /** Whether a call may go ahead at once; arranges for a turn of the event loop when it may not. */
+  #goesNow(waiting: number): boolean {
+    if (waiting > 0) return false;
+    if (++this.#callsThisTurn < callsPerTurn) return true;
+    this.#callsThisTurn = 0;
+    setImmediate(() => {
+      this.#serveSenders();
+      this.#serveReceivers();
+    });
+    return false;
+  }
+
+  /** Pushes for those who wait, in their order, as far as there is room. */
+  #serveSenders(): void {
+    for (let batch = this.#sending.peek(); batch !== undefined; batch = this.#sending.peek()) {
+      try {
+        for (
+          let next = batch.messages[batch.pushed];
+          next !== undefined;
+          next = batch.messages[batch.pushed]
+        ) {
+          if (!this.#port.push(next, batch.priority)) break;
+          batch.pushed++;
+        }
+      } catch (error) {
+        this.#sending.rejectNext(error);
+        continue;
+      }
+      if (batch.pushed < batch.messages.length) break;
+      this.#sending.resolveNext(undefined);
+    }
+    if (this.#open) this.#port.awaitRoom(this.#sending.length > 0);
+  }
+
+  /** Gives what has come to those who wait, in their order. */
+  #serveReceivers(): void {
+    while (this.#open && this.#receiving.length > 0) {
+      try {
+        const message = this.#port.pull();
+        if (message === undefined) break;
+        this.#receiving.resolveNext(message);
+      } catch (error) {
+        this.#receiving.rejectNext(error);
+      }
+    }
+    if (this.#open) this.#port.awaitMessage(this.#receiving.length > 0);
+  }
+
+  #checkAll(messages: readonly Uint8Array[], options: QueueSendOptions | undefined): number {
+    const priority = this.#checkPriority(options);
+    for (const message of messages) this.#checkMessage(message);
+    return priority;
+  }
+
+  #check(message: Uint8Array, options: QueueSendOptions | undefined): number {
+    this.#checkMessage(message);
+    return this.#checkPriority(options);
+  }
+
+  #checkMessage(message: Uint8Array): void {
+    if (!(message instanceof Uint8Array)) throw new TypeError('a message must be a Uint8Array');
+    const { maxMessageBytes } = this.#port;
+    if (message.length > maxMessageBytes) {
+      throw new IpcError(
+        'ERR_IPC_TOO_LARGE',
+        `message of ${message.length} bytes exceeds this queue's maxMessageBytes, which is ${maxMessageBytes}: ` +
+          'create the queue with a larger one, or split the message',
+        { name: this.name },
+      );
+    }
+  }
+
+  #checkPriority(options: QueueSendOptions | undefined): number {
+    this.#checkOpen();
+    const priority = options?.priority ?? 0;
+    const { maxPriority } = this.traits;
+    if (!Number.isInteger(priority) || priority < 0 || priority > maxPriority) {
+      throw new RangeError(`priority must be an integer from 0 to ${maxPriority}, got ${priority}`);
+    }
+    return priority;
+  }
+
+  #checkOpen(): void {
+    if (!this.#open) throw closedError('queue');
+  }
+}
+
+function rejected(error: unknown): Promise<never> {
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+  return Promise.reject(error);
+}
+
+/** A function that tells how much of `timeoutMs` is left: -1 for ever, 0 when it is over. */
+function deadline(options: QueueBlockOptions | undefined): () => number {
+  const timeoutMs = options?.timeoutMs;
+  if (timeoutMs === undefined || timeoutMs === Infinity) return () => -1;
+  if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs must be a number >= 0, got ${timeoutMs}`);
+  const endMs = performance.now() + timeoutMs;
+  return () => Math.max(0, endMs - performance.now());
+}

@@ -1,0 +1,91 @@
+import { fromErrno } from '@ipc/core';
+import { close, mqAttributes, mqReceive, mqSend, POLLIN, POLLOUT, poll } from '@ipc/native';
+import { DescriptorReadiness, type ReadinessEvents } from './descriptor-readiness.ts';
+
+/**
+ * An open POSIX queue: whole messages in and out without waiting, and waiting for either.
+ *
+ * On Linux a queue descriptor is an fd that can be polled, so no `mq_notify` (one registrant, one shot)
+ * and no `mq_timedreceive` (wall clock) is needed. See mq_overview(7).
+ */
+export class PosixDescriptor {
+  readonly fd: number;
+  /** Bytes one message has at most: `mq_msgsize`. */
+  readonly messageBytes: number;
+  /** The last message received, its first bytes; overwritten by the next. */
+  readonly buffer: Uint8Array;
+  readonly #priority = new Uint32Array(1);
+  readonly #pollFd: Int32Array;
+  #readiness: DescriptorReadiness | undefined;
+  #closed = false;
+
+  /** Owns `fd` from now on. @throws {IpcError} It is not an open queue. */
+  constructor(fd: number) {
+    this.fd = fd;
+    this.messageBytes = this.attributes().messageBytes;
+    this.buffer = new Uint8Array(this.messageBytes);
+    this.#pollFd = Int32Array.of(fd);
+  }
+
+  /** Called once, before either `want`. */
+  attach(events: ReadinessEvents): void {
+    this.#readiness = new DescriptorReadiness(this.fd, events);
+  }
+
+  /** False when the queue is full. Cost: one system call. */
+  send(message: Uint8Array, priority: number): boolean {
+    try {
+      return mqSend(this.fd, message, 0, message.length, priority);
+    } catch (error) {
+      throw fromErrno(error, 'send to queue');
+    }
+  }
+
+  /** Puts the next message into `buffer`; returns its length, -1 when the queue is empty. Cost: one system call. */
+  receive(): number {
+    try {
+      return mqReceive(this.fd, this.buffer, 0, this.messageBytes, this.#priority);
+    } catch (error) {
+      throw fromErrno(error, 'receive from queue');
+    }
+  }
+
+  /** The priority of the last message received. */
+  get priority(): number {
+    return this.#priority[0] ?? 0;
+  }
+
+  wantMessage(on: boolean): void {
+    this.#readiness?.wantReadable(on);
+  }
+
+  wantRoom(on: boolean): void {
+    this.#readiness?.wantWritable(on);
+  }
+
+  /** BLOCKS until there is a message, or for `timeoutMs` (-1: for ever). */
+  blockForMessage(timeoutMs: number): void {
+    poll(this.#pollFd, Int16Array.of(POLLIN), new Int16Array(1), timeoutMs);
+  }
+
+  /** BLOCKS until there is room, or for `timeoutMs` (-1: for ever). */
+  blockForRoom(timeoutMs: number): void {
+    poll(this.#pollFd, Int16Array.of(POLLOUT), new Int16Array(1), timeoutMs);
+  }
+
+  attributes(): { maxMessages: number; messageBytes: number; currentMessages: number } {
+    try {
+      return mqAttributes(this.fd);
+    } catch (error) {
+      throw fromErrno(error, 'read attributes of queue');
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#readiness?.close();
+    close(this.fd);
+  }
+}

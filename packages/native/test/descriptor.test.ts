@@ -3,6 +3,7 @@ import { constants, fstatSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import {
+  O_TMPFILE,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -11,6 +12,7 @@ import {
   close,
   duplicate,
   eventfd,
+  linkDescriptor,
   mkfifo,
   open,
   pidfdOpen,
@@ -146,6 +148,20 @@ test('a FIFO is made with its mode, opened and used', () => {
       mkfifo(path, 0o600);
     }),
   ).toMatchObject({ code: 'EEXIST', syscall: 'mkfifo' });
+});
+
+test('an unnamed file gets its name only when it is complete, and never takes another one', () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'file');
+  const unnamed = owned(open(folder, O_TMPFILE | constants.O_RDWR, 0o600));
+  write(unnamed, bytes('whole'), 0, 5);
+  linkDescriptor(unnamed, path);
+  expect(readFileSync(path, 'utf8')).toBe('whole');
+  expect(
+    thrownBy(() => {
+      linkDescriptor(unnamed, path);
+    }),
+  ).toMatchObject({ code: 'EEXIST', syscall: 'linkat' });
 });
 
 test('open creates with the mode given and reports as Node does', () => {

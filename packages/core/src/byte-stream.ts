@@ -5,7 +5,10 @@
  * and ready, `onReady` is called once per turn of the event loop.
  */
 export interface ByteStream {
-  /** Reads up to `length` bytes into `target` from `offset`. Returns the count, 0 at the end of the stream, -1 when it would block. */
+  /**
+   * Reads up to `length` bytes into `target` from `offset`. Returns the count, 0 at the end of the stream, -1 when it
+   * would block. What comes after a count below `length` is reported by `onReady`.
+   */
   read(target: Uint8Array, offset: number, length: number): number;
   /** Writes up to `length` bytes. Returns the count, -1 when it would block. Throws an errno error when the reader is gone. */
   write(source: Uint8Array, offset: number, length: number): number;

@@ -4,6 +4,9 @@ import { fromErrno, IpcError, peerGoneError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
+/** Read of a frame that is expected to be large, before its length is known and the rest goes to its final place. */
+const headBytes = 4 << 10;
+
 /**
  * Frames off a byte stream: one read fills one pooled buffer, which yields many frames.
  *
@@ -23,6 +26,10 @@ export class FrameReader implements ReceivePort {
   /** A frame larger than the buffer, as far as it has come. */
   #large: Uint8Array | undefined;
   #largeFilled = 0;
+  /** The last frame was large, so the next may be: only its header and a little more is read into the buffer. */
+  #afterLarge = false;
+  /** The last read found the stream empty, and nothing has been reported since. */
+  #dry = false;
   #events!: ReceiveEvents;
   #released = false;
 
@@ -38,8 +45,8 @@ export class FrameReader implements ReceivePort {
     this.#interest.readable = true;
   }
 
-  pull(): Uint8Array | undefined {
-    const payloadBytes = this.#next();
+  pull(patient = false): Uint8Array | undefined {
+    const payloadBytes = this.#next(patient);
     if (payloadBytes < 0) return undefined;
     const large = this.#large;
     if (large !== undefined) {
@@ -93,6 +100,7 @@ export class FrameReader implements ReceivePort {
       this.#interest.readable = false; // full enough: hold the peer back until somebody takes
       return;
     }
+    this.#dry = false;
     this.#next();
     this.#events.ready();
   }
@@ -114,7 +122,7 @@ export class FrameReader implements ReceivePort {
    * Makes the next frame whole: in `#large`, or in the buffer at `#start`.
    * Returns its payload length, -1 when it has not all come.
    */
-  #next(): number {
+  #next(patient = false): number {
     while (this.end === undefined && !this.#released) {
       if (this.#large !== undefined) {
         if (this.#largeFilled === this.#large.length) return this.#large.length;
@@ -124,7 +132,7 @@ export class FrameReader implements ReceivePort {
         if (this.#filled - this.#start >= FRAME_HEADER_BYTES + payloadBytes) return payloadBytes;
         if (FRAME_HEADER_BYTES + payloadBytes > POOLED_BYTES) this.#startLarge(payloadBytes);
       }
-      if (!this.#fill()) return -1;
+      if ((patient && this.#dry) || !this.#fill()) return -1;
     }
     return -1;
   }
@@ -144,32 +152,39 @@ export class FrameReader implements ReceivePort {
   }
 
   #startLarge(payloadBytes: number): void {
-    const large = new Uint8Array(payloadBytes);
+    // Not zeroed, and handed out only when it is full.
+    const large = new Uint8Array(Buffer.allocUnsafeSlow(payloadBytes).buffer);
     const from = this.#start + FRAME_HEADER_BYTES;
     large.set(this.#buffer.subarray(from, this.#filled));
     this.#largeFilled = this.#filled - from;
     this.#large = large;
+    this.#afterLarge = true;
     this.#dropBuffer();
   }
 
   /** One read. False when nothing came: would block, or the end. */
   #fill(): boolean {
-    if (this.#large !== undefined) return this.#fillFrom(this.#large, this.#largeFilled);
+    if (this.#large !== undefined) {
+      return this.#read(this.#large, this.#largeFilled, this.#large.length - this.#largeFilled);
+    }
     if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
     if (this.#start > 0) {
       if (this.#start < this.#filled) this.#buffer.copyWithin(0, this.#start, this.#filled);
       this.#filled -= this.#start;
       this.#start = 0;
     }
-    const filled = this.#fillFrom(this.#buffer, this.#filled);
+    const room = POOLED_BYTES - this.#filled;
+    const length = this.#afterLarge ? Math.min(room, headBytes) : room;
+    this.#afterLarge = false;
+    const filled = this.#read(this.#buffer, this.#filled, length);
     if (!filled && this.#filled === 0) this.#dropBuffer();
     return filled;
   }
 
-  #fillFrom(target: Uint8Array, offset: number): boolean {
+  #read(target: Uint8Array, offset: number, length: number): boolean {
     let count: number;
     try {
-      count = this.#stream.read(target, offset, target.length - offset);
+      count = this.#stream.read(target, offset, length);
     } catch (error) {
       const failure = fromErrno(error, 'receive');
       this.#endWith({
@@ -177,6 +192,7 @@ export class FrameReader implements ReceivePort {
       });
       return false;
     }
+    this.#dry = count < length;
     if (count === -1) {
       this.#interest.readable = true;
       return false;

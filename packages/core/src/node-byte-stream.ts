@@ -14,6 +14,8 @@ export class NodeByteStream implements ByteStream {
   readonly #stream: Duplex;
   #chunk: Uint8Array | undefined;
   #chunkStart = 0;
+  /** The stream has said that a read would bring something, be it the end. */
+  #told = false;
   #wantsReadable = false;
   #wantsWritable = false;
   #reportScheduled = false;
@@ -23,7 +25,7 @@ export class NodeByteStream implements ByteStream {
 
   constructor(stream: Duplex) {
     this.#stream = stream;
-    stream.on('readable', this.#report);
+    stream.on('readable', this.#onReadable);
     stream.on('drain', this.#report);
     stream.on('end', () => {
       this.#ended = true;
@@ -40,22 +42,19 @@ export class NodeByteStream implements ByteStream {
   }
 
   read(target: Uint8Array, offset: number, length: number): number {
-    if (this.#chunk === undefined) {
-      const chunk = this.#stream.read() as unknown;
-      if (chunk === null) {
-        if (this.#failure !== undefined) throw this.#failure;
-        return this.#ended ? 0 : -1;
-      }
-      if (!(chunk instanceof Uint8Array))
-        throw new TypeError('the stream must carry bytes, without encoding or object mode');
-      this.#chunk = chunk;
-      this.#chunkStart = 0;
+    let count = 0;
+    while (count < length) {
+      const chunk = this.#next();
+      if (chunk === undefined) break;
+      const taken = Math.min(length - count, chunk.length - this.#chunkStart);
+      target.set(chunk.subarray(this.#chunkStart, this.#chunkStart + taken), offset + count);
+      count += taken;
+      this.#chunkStart += taken;
+      if (this.#chunkStart === chunk.length) this.#chunk = undefined;
     }
-    const count = Math.min(length, this.#chunk.length - this.#chunkStart);
-    target.set(this.#chunk.subarray(this.#chunkStart, this.#chunkStart + count), offset);
-    this.#chunkStart += count;
-    if (this.#chunkStart === this.#chunk.length) this.#chunk = undefined;
-    return count;
+    if (count > 0) return count;
+    if (this.#failure !== undefined) throw this.#failure;
+    return this.#ended ? 0 : -1;
   }
 
   write(source: Uint8Array, offset: number, length: number): number {
@@ -84,10 +83,25 @@ export class NodeByteStream implements ByteStream {
     this.#closed = true;
     this.#chunk = undefined;
     const stream = this.#stream;
-    stream.off('readable', this.#report);
+    stream.off('readable', this.#onReadable);
     stream.resume();
     stream.end();
     if (stream instanceof Socket) stream.unref();
+  }
+
+  /** The chunk that is being read; `undefined` when the stream has none, and then it tells of the next. */
+  #next(): Uint8Array | undefined {
+    if (this.#chunk !== undefined) return this.#chunk;
+    const chunk = this.#stream.read() as unknown;
+    if (chunk === null) {
+      this.#told = false;
+      return undefined;
+    }
+    if (!(chunk instanceof Uint8Array)) {
+      throw new TypeError('the stream must carry bytes, without encoding or object mode');
+    }
+    this.#chunkStart = 0;
+    return (this.#chunk = chunk);
   }
 
   #writes(): boolean {
@@ -104,8 +118,7 @@ export class NodeByteStream implements ByteStream {
     setImmediate(() => {
       this.#reportScheduled = false;
       if (this.#closed) return;
-      const readable =
-        this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0 || this.#over());
+      const readable = this.#wantsReadable && this.#tells();
       const writable = this.#wantsWritable && (!this.#stream.writable || !this.#stream.writableNeedDrain);
       if (!readable && !writable) return;
       this.onReady(readable, writable);
@@ -114,7 +127,19 @@ export class NodeByteStream implements ByteStream {
     });
   };
 
-  #over(): boolean {
-    return this.#ended || this.#failure !== undefined;
+  readonly #onReadable = (): void => {
+    this.#told = true;
+    this.#report();
+  };
+
+  /** Whether a read would bring bytes or the end. */
+  #tells(): boolean {
+    return (
+      this.#told ||
+      this.#chunk !== undefined ||
+      this.#stream.readableLength > 0 ||
+      this.#ended ||
+      this.#failure !== undefined
+    );
   }
 }

@@ -49,8 +49,11 @@ export interface ReceivePort {
   readonly end: End | undefined;
   /** Called once, before anything else. */
   attach(events: ReceiveEvents): void;
-  /** Takes the next message out, in memory of its own; `undefined` when none is here. */
-  pull(): Uint8Array | undefined;
+  /**
+   * Takes the next message out, in memory of its own; `undefined` when none is here. A patient caller goes on to wait
+   * for `ready`: a source that was found empty since the last `ready` need not be asked again for it.
+   */
+  pull(patient?: boolean): Uint8Array | undefined;
   /** Hands out at most `limit` messages as borrowed views; returns how many. */
   drain(handler: (message: Uint8Array) => void, limit: number): number;
   /** Whether anybody waits for `ready`. Turning it on reports a message that slipped in meanwhile. */

@@ -42,7 +42,7 @@ export class ReceiveHalf implements Receiver {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (!this.#open) return Promise.reject(closedError());
     if (this.#takesNow()) {
-      const message = this.#port.pull();
+      const message = this.#port.pull(true);
       if (message !== undefined) return Promise.resolve(message);
       const end = this.#noticeEnd(true);
       if (end !== undefined) return end.error === undefined ? ended : Promise.reject(end.error);
@@ -100,7 +100,7 @@ export class ReceiveHalf implements Receiver {
   /** Gives what has come to those who wait, in their order; then, at the end, the end. */
   #serve(): void {
     while (this.#open && this.#waiting.length > 0) {
-      const message = this.#port.pull();
+      const message = this.#port.pull(true);
       if (message === undefined) {
         const end = this.#noticeEnd(true);
         if (end !== undefined) {

@@ -13,12 +13,12 @@ export class ScriptStream implements ByteStream {
 
   feed(...chunks: readonly Uint8Array[]): void {
     this.#incoming.push(...chunks.filter((chunk) => chunk.length > 0));
-    if (this.wanted.readable) this.onReady(true, false);
+    this.#report();
   }
 
   end(): void {
     this.#ended = true;
-    if (this.wanted.readable) this.onReady(true, false);
+    this.#report();
   }
 
   read(target: Uint8Array, offset: number, length: number): number {
@@ -47,9 +47,17 @@ export class ScriptStream implements ByteStream {
 
   want(readable: boolean, writable: boolean): void {
     this.wanted = { readable, writable };
+    if (readable) setImmediate(this.#report);
   }
 
   close(): void {
     this.closed = true;
   }
+
+  /** Now, and again each turn as long as there is something to read: interest is level-triggered. */
+  readonly #report = (): void => {
+    if (this.closed || !this.wanted.readable || (this.#incoming.length === 0 && !this.#ended)) return;
+    this.onReady(true, false);
+    setImmediate(this.#report);
+  };
 }

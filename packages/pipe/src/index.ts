@@ -20,3 +20,9 @@ export type {
   SpawnChildOptions,
   TwoWaySpec,
 } from './spawn-child.ts';
+export { fifo } from './fifo.ts';
+export type { FifoOptions } from './fifo.ts';
+export { openFifoReceiver, openFifoSender, readFifo, writeFifo } from './fifo-ends.ts';
+export type { FifoReceiverOptions, FifoSenderOptions, ReadFifoOptions } from './fifo-ends.ts';
+export { createFifo } from './fifo-file.ts';
+export { RECORD_MAX_BYTES } from './record.ts';

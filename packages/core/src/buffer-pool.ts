@@ -22,3 +22,8 @@ export function takeBuffer(): Uint8Array {
 export function giveBuffer(buffer: Uint8Array): void {
   if (buffer !== noBuffer && free.length < keptBuffers) free.push(buffer);
 }
+
+/** Memory of its own that is not zeroed: for the caller to fill before anybody sees it. */
+export function uninitialized(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+}

@@ -1,4 +1,4 @@
-import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
+import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { fromErrno, IpcError, peerGoneError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
@@ -152,8 +152,7 @@ export class FrameReader implements ReceivePort {
   }
 
   #startLarge(payloadBytes: number): void {
-    // Not zeroed, and handed out only when it is full.
-    const large = new Uint8Array(Buffer.allocUnsafeSlow(payloadBytes).buffer);
+    const large = uninitialized(payloadBytes); // handed out only when it is full
     const from = this.#start + FRAME_HEADER_BYTES;
     large.set(this.#buffer.subarray(from, this.#filled));
     this.#largeFilled = this.#filled - from;

@@ -1,4 +1,4 @@
-import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
+import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { fromErrno, peerGoneError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, writeFrameHeader } from './frame.ts';
@@ -102,7 +102,7 @@ export class FrameWriter implements SendPort {
     if (this.#released) return false;
     const written = Math.max(taken, 0);
     if (written === frameBytes) return true;
-    const rest = new Uint8Array(frameBytes - written);
+    const rest = uninitialized(frameBytes - written);
     if (written < FRAME_HEADER_BYTES) {
       rest.set(this.#header.subarray(written));
       rest.set(message, FRAME_HEADER_BYTES - written);

@@ -8,12 +8,12 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const target = process.env.IPC_NATIVE_TARGET ?? `${process.platform}-${process.arch}`;
-const out = join(root, process.env.IPC_NATIVE_OUT ?? 'build', target, 'addon.node');
+const out = resolve(root, process.env.IPC_NATIVE_OUT ?? 'build', target, 'addon.node');
 /** @param {string | undefined} text */
 const words = (text) => (text ?? '').split(/\s+/).filter(Boolean);
 

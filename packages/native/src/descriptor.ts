@@ -1,5 +1,9 @@
 /** File descriptors: pipes, FIFOs, eventfds, reads and writes. Everything opened here is close-on-exec. */
+import { constants } from 'node:fs';
 import { native } from './binding.ts';
+
+/** `open`, of a folder: a file without a name, to be given one by `linkDescriptor`. `node:fs` lacks it. */
+export const O_TMPFILE: number = 0o20000000 | constants.O_DIRECTORY;
 
 /** `poll`: there is something to read, or the end. See poll(2). */
 export const POLLIN = 0x001;

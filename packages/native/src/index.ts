@@ -13,6 +13,7 @@
 export { unavailable } from './binding.ts';
 export { affinity, currentCpu, setAffinity, threadId } from './cpu.ts';
 export {
+  O_TMPFILE,
   POLLERR,
   POLLHUP,
   POLLIN,

@@ -36,7 +36,7 @@ test('no processor at all is refused', () => {
   }).toThrow(RangeError);
   expect(() => {
     setAffinity([, 1] as number[]);
-  }).toThrow(TypeError); // eslint-disable-line no-sparse-arrays -- a hole is undefined
+  }).toThrow(TypeError);
 });
 
 test('a thread has an id', () => {

@@ -77,6 +77,7 @@ export function startWorker(
 ): Worker {
   const file = fileURLToPath(new URL(`../dist-test/workers/${name}.js`, import.meta.url));
   const child = spawn(process.execPath, [...execArgv, file, ...args]);
+  child.stdin.end();
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

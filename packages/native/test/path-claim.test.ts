@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { claimPath } from '@ipc/native';
+import { expectNoLeaks, startWorker, temporaryFolder, thrownBy } from './support.ts';
+
+expectNoLeaks();
+
+const lockPath = (): string => join(temporaryFolder(), 'name.lock');
+
+test('one claim at a time; releasing removes the file and lets the next one in', () => {
+  const path = lockPath();
+  const first = claimPath(path);
+  expect(first?.path).toBe(path);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect(claimPath(path)).toBeUndefined();
+  first?.release();
+  first?.release();
+  expect(existsSync(path)).toBe(false);
+  {
+    using second = claimPath(path);
+    expect(second).toBeDefined();
+  }
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a file left behind is no claim', () => {
+  const path = lockPath();
+  writeFileSync(path, '');
+  using claim = claimPath(path);
+  expect(claim).toBeDefined();
+});
+
+test('the claim of a process that is killed is free at once', async () => {
+  const path = lockPath();
+  const worker = startWorker('lock-holder', ['claim', path]);
+  expect(await worker.line()).toBe('held');
+  expect(claimPath(path)).toBeUndefined();
+  worker.child.kill('SIGKILL');
+  await worker.ended;
+  using claim = claimPath(path);
+  expect(claim).toBeDefined();
+});
+
+test('a file that was unlinked or replaced under a claim is not removed with it', () => {
+  const path = lockPath();
+  const first = claimPath(path);
+  unlinkSync(path);
+  const second = claimPath(path);
+  expect(second).toBeDefined();
+  first?.release();
+  expect(existsSync(path)).toBe(true);
+  expect(claimPath(path)).toBeUndefined();
+  second?.release();
+  const third = claimPath(path);
+  unlinkSync(path);
+  third?.release();
+});
+
+test('many processes that claim and release never hold it together', async () => {
+  const path = lockPath();
+  const workers = Array.from({ length: 4 }, () => startWorker('claim-loop', [path, '500']));
+  for (const worker of workers) expect(await worker.ended).toEqual({ code: 0, signal: null, stderr: '' });
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a symbolic link, a folder and a missing folder are refused', () => {
+  const path = lockPath();
+  symlinkSync('/etc/passwd', path);
+  expect(thrownBy(() => claimPath(path))).toMatchObject({ code: 'ELOOP' });
+  mkdirSync(`${path}.d`);
+  expect(thrownBy(() => claimPath(`${path}.d`))).toMatchObject({ code: 'EISDIR' });
+  expect(thrownBy(() => claimPath(join(path, 'x', 'y')))).toBeInstanceOf(Error);
+});

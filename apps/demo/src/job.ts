@@ -1,0 +1,37 @@
+/** What the processes of one run tell each other: where things are, and how far they are. */
+import { json, withCodec, type Channel } from '@ipc/core';
+import { inherited } from '@ipc/pipe';
+
+/** Sent by main to each child, first thing, over its pipe. */
+export interface Job {
+  /** Every name of the run starts with it. */
+  readonly id: string;
+  readonly workers: number;
+  /** How many files may be counted at the same time. */
+  readonly permits: number;
+}
+
+/** Sent by a child over its pipe. */
+export type Report = { readonly state: 'ready' } | { readonly state: 'done'; readonly files: number };
+
+/** The names of a run's objects. */
+export function namesOf({
+  id,
+}: Job): Record<'files' | 'texts' | 'table' | 'lock' | 'admission' | 'index', string> {
+  return {
+    files: `${id}-files`,
+    texts: `${id}-texts`,
+    table: `${id}-table`,
+    lock: `${id}-lock`,
+    admission: `${id}-admission`,
+    index: `${id}-index`,
+  };
+}
+
+/** The child's side of its pipe to main, and the job that came over it. */
+export async function receiveJob(): Promise<{ job: Job; main: Channel<Job | Report> }> {
+  const main = withCodec(inherited(), json<Job | Report>());
+  const job = await main.receive();
+  if (job === undefined || 'state' in job) throw new Error('main went away before it sent the job');
+  return { job, main };
+}

@@ -53,7 +53,7 @@ export interface FloorRequest {
 }
 
 /** What was measured. Each message was checked, or there would be no figures. */
-interface FloorFigures {
+export interface FloorFigures {
   readonly unsupported?: undefined;
   readonly elapsedNs: number;
   /** Of `throughput`; of the round-trip scenarios the round trips per second. */

@@ -1,0 +1,133 @@
+/**
+ * How a message is known to be the right one, and whole.
+ *
+ * Each message carries its number, a mark, and at its end a check of both and of its length:
+ *
+ *     bytes   0        4      5                        length - 4     length
+ *            +--------+------+------------------------+--------------+
+ *            | number | mark | filler                 | check        |
+ *            +--------+------+------------------------+--------------+
+ *              u32 LE   u8     (i * 31) & 0xff           u32 LE
+ *
+ * The receiver verifies number and check of every message, and every byte of filler of a marked one. Text
+ * messages, for what only carries text well, have the same parts in hexadecimal.
+ */
+
+/** What a message says about the run beside its number. */
+export const Mark = {
+  /** One of many. */
+  plain: 0,
+  /** The warm-up ends with this one: the clock starts when it arrives. */
+  start: 1,
+  /** Nothing follows: the clock stops when it arrives. */
+  last: 2,
+} as const;
+export type Mark = (typeof Mark)[keyof typeof Mark];
+
+export const LEAST_MESSAGE_BYTES = 24;
+
+export interface MessageFormat<T> {
+  /** A message of so many bytes, at least {@link LEAST_MESSAGE_BYTES}; to be stamped before each sending. */
+  blank(bytes: number): T;
+  /** The message to send: `blank` itself, changed in place, or a new one. */
+  stamp(blank: T, sequence: number, mark: Mark): T;
+  /**
+   * Whether this is message `sequence`, whole.
+   * @returns Its mark.
+   * @throws {DamagedMessage} It is not.
+   */
+  check(message: T, bytes: number, sequence: number): Mark;
+}
+
+/** A message was lost, came twice, out of order, cut or changed. It fails the run. */
+export class DamagedMessage extends Error {
+  static {
+    this.prototype.name = 'DamagedMessage';
+  }
+
+  constructor(sequence: number, bytes: number, what: string) {
+    super(`message ${sequence} of ${bytes} bytes arrived lost or damaged: ${what}`);
+  }
+}
+
+const fillerByte = (index: number): number => (index * 31) & 0xff;
+
+function checkOf(sequence: number, mark: number, bytes: number): number {
+  return (Math.imul(sequence ^ (mark << 30), 0x9e3779b1) ^ bytes) >>> 0;
+}
+
+function toMark(value: number, sequence: number, bytes: number): Mark {
+  if (value === Mark.plain || value === Mark.start || value === Mark.last) return value;
+  throw new DamagedMessage(sequence, bytes, `its mark is ${value}`);
+}
+
+function u32(message: Uint8Array, offset: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [
+    message[offset],
+    message[offset + 1],
+    message[offset + 2],
+    message[offset + 3],
+  ];
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+}
+
+function putU32(message: Uint8Array, offset: number, value: number): void {
+  message[offset] = value;
+  message[offset + 1] = value >>> 8;
+  message[offset + 2] = value >>> 16;
+  message[offset + 3] = value >>> 24;
+}
+
+export const binaryFormat: MessageFormat<Uint8Array> = {
+  blank: (bytes) => Uint8Array.from({ length: bytes }, (_, index) => fillerByte(index)),
+
+  stamp(blank, sequence, mark) {
+    putU32(blank, 0, sequence);
+    blank[4] = mark;
+    putU32(blank, blank.length - 4, checkOf(sequence, mark, blank.length));
+    return blank;
+  },
+
+  check(message, bytes, sequence) {
+    if (message.length !== bytes) throw new DamagedMessage(sequence, bytes, `it has ${message.length} bytes`);
+    const number = u32(message, 0);
+    if (number !== sequence) throw new DamagedMessage(sequence, bytes, `it is message ${number}`);
+    const mark = toMark(message[4] ?? -1, sequence, bytes);
+    if (u32(message, bytes - 4) !== checkOf(sequence, mark, bytes)) {
+      throw new DamagedMessage(sequence, bytes, 'its last word is wrong');
+    }
+    if (mark !== Mark.plain) {
+      for (let i = 5; i < bytes - 4; i++) {
+        if (message[i] !== fillerByte(i)) throw new DamagedMessage(sequence, bytes, `byte ${i} is wrong`);
+      }
+    }
+    return mark;
+  },
+};
+
+const hex = (value: number): string => value.toString(16).padStart(8, '0');
+const numberEnd = 8;
+const markEnd = numberEnd + 1;
+
+export const textFormat: MessageFormat<string> = {
+  blank: (bytes) => 'abcdefghijklmnopqrstuvwxyz'.repeat(Math.ceil(bytes / 26)).slice(0, bytes),
+
+  stamp(blank, sequence, mark) {
+    return `${hex(sequence)}${mark}${blank.slice(markEnd, -8)}${hex(checkOf(sequence, mark, blank.length))}`;
+  },
+
+  check(message, bytes, sequence) {
+    if (message.length !== bytes)
+      throw new DamagedMessage(sequence, bytes, `it has ${message.length} characters`);
+    const number = message.slice(0, numberEnd);
+    if (number !== hex(sequence)) throw new DamagedMessage(sequence, bytes, `it is message 0x${number}`);
+    const mark = toMark(Number(message[numberEnd]), sequence, bytes);
+    if (message.slice(-8) !== hex(checkOf(sequence, mark, bytes))) {
+      throw new DamagedMessage(sequence, bytes, 'its last word is wrong');
+    }
+    if (mark !== Mark.plain && message.slice(markEnd, -8) !== this.blank(bytes).slice(markEnd, -8)) {
+      throw new DamagedMessage(sequence, bytes, 'its filler is wrong');
+    }
+    return mark;
+  },
+};

@@ -1,0 +1,106 @@
+/**
+ * One of the two measured processes (or a thread, where the subject is one): opens the subject, pins itself, and runs
+ * what the bench orders until it is told to close or the bench is gone.
+ */
+import { Control, dialControl, type Order, type Report } from './control.ts';
+import { pinThread } from './pin.ts';
+import { scenarioOf } from './scenarios/index.ts';
+import type { CellRequest, Sample } from './scenario.ts';
+import type { Role, Session, Subject } from './subject.ts';
+import { loadSubject } from './subjects/index.ts';
+
+/** The one argument of the program, as JSON. */
+export interface Assignment {
+  readonly role: Role;
+  readonly subject: string;
+  readonly name: string;
+  readonly directory: string;
+  readonly control: string;
+  /** By role; unpinned without. */
+  readonly cpus?: readonly [leader: number, follower: number];
+}
+
+interface OpenSubject {
+  readonly maxMessageBytes: number | null;
+  run(scenario: string, request: CellRequest): Promise<Sample>;
+  close(): Promise<void>;
+}
+
+// The terminal sends its interrupt to everybody; the bench decides what it means.
+process.on('SIGINT', () => undefined);
+
+const [, file = '', argument = ''] = process.argv;
+const assignment = JSON.parse(argument) as Assignment;
+const { role } = assignment;
+const session: Session = {
+  role,
+  name: assignment.name,
+  directory: assignment.directory,
+  followerProgram: [file, JSON.stringify({ ...assignment, role: 'follower' } satisfies Assignment)],
+};
+
+let subject: Subject | undefined;
+let end: OpenSubject | undefined;
+const control = new Control<Report, Order>(
+  await dialControl(assignment.control),
+  (order) => {
+    attempt(order.kind === 'run' ? () => run(order.scenario, order.request) : close);
+  },
+  () => {
+    subject?.cleanUp?.(session);
+    process.exit();
+  },
+);
+attempt(open);
+
+async function open(): Promise<void> {
+  subject = await loadSubject(assignment.subject);
+  end = await openSubject(subject);
+  // After opening: what the leader has started must not inherit its processor.
+  const cpu = assignment.cpus?.[role === 'leader' ? 0 : 1];
+  const pinnedBy = cpu === undefined ? null : (pinThread(cpu) ?? null);
+  control.post({ kind: 'open', role, maxMessageBytes: end.maxMessageBytes, pinnedBy });
+}
+
+async function run(scenario: string, request: CellRequest): Promise<void> {
+  if (end === undefined) throw new Error('nothing is open');
+  control.post({ kind: 'sample', role, sample: await end.run(scenario, request) });
+}
+
+async function close(): Promise<void> {
+  await end?.close();
+  control.close();
+}
+
+function attempt(action: () => Promise<void>): void {
+  action().catch((error: unknown) => {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : null;
+    control.post({ kind: 'failed', role, reason, code });
+  });
+}
+
+async function openSubject(opened: Subject): Promise<OpenSubject> {
+  if (opened.kind === 'lock') {
+    const lock = await opened.open(session);
+    return {
+      maxMessageBytes: null,
+      run(id, request) {
+        const scenario = scenarioOf(id);
+        if (scenario.kind !== 'lock') throw new TypeError(`${id} is no scenario for a lock`);
+        return scenario.run(role, lock, request);
+      },
+      close: () => lock.close(),
+    };
+  }
+  const { link, maxMessageBytes = null, sendsAtOnce } = await opened.open(session);
+  return {
+    maxMessageBytes,
+    run(id, request) {
+      const scenario = scenarioOf(id);
+      if (scenario.kind !== 'messages') throw new TypeError(`${id} is no scenario for messages`);
+      return scenario.run(role, { link, format: opened.format, sendsAtOnce }, request);
+    },
+    close: () => link.close(),
+  };
+}

@@ -1,0 +1,32 @@
+/** Figures as people read them: three digits that count, and a dash where there is none. */
+
+export const NONE = '—';
+
+/** 1234567 is `1.23 M`. */
+export function formatRate(perSecond: number | undefined): string {
+  if (perSecond === undefined) return NONE;
+  if (perSecond >= 999_500) return `${threeDigits(perSecond / 1e6)} M`;
+  if (perSecond >= 999.5) return `${threeDigits(perSecond / 1e3)} k`;
+  return threeDigits(perSecond);
+}
+
+/** Megabytes (10^6) per second. */
+export function formatMegabytes(bytesPerSecond: number | undefined): string {
+  return bytesPerSecond === undefined ? NONE : threeDigits(bytesPerSecond / 1e6);
+}
+
+/** Nanoseconds, printed in microseconds. */
+export function formatMicroseconds(nanoseconds: number | null | undefined): string {
+  return nanoseconds === undefined || nanoseconds === null ? NONE : threeDigits(nanoseconds / 1e3);
+}
+
+/** A fraction of the floor: `0.42×`. */
+export function formatFraction(fraction: number | undefined): string {
+  return fraction === undefined ? NONE : `${threeDigits(fraction)}×`;
+}
+
+function threeDigits(value: number): string {
+  if (value >= 99.95) return value.toFixed(0);
+  if (value >= 9.995) return value.toFixed(1);
+  return value.toFixed(2);
+}

@@ -1,0 +1,14 @@
+import type { BenchReport } from '../result.ts';
+import { describeMachine, describeRun } from './prose.ts';
+import { toTables, type Table } from './tables.ts';
+
+/** The whole report as Markdown, for pasting. */
+export function renderMarkdown(report: BenchReport): string {
+  return [describeMachine(report), ...toTables(report).map(renderTable), describeRun(report)].join('\n');
+}
+
+function renderTable({ title, question, head, rows }: Table): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = line(head.map((_, column) => (column === 0 ? '---' : '---:')));
+  return `### ${title}\n\n${question}\n\n${[line(head), rule, ...rows.map(line)].join('\n')}\n`;
+}

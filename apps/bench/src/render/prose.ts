@@ -1,0 +1,43 @@
+/** What has to be said beside the tables. */
+import type { BenchReport } from '../result.ts';
+
+/** One paragraph: where and with what the figures were made. */
+export function describeMachine({ environment }: BenchReport): string {
+  const { cpu, git, kernel, load, node, run, virtualised } = environment;
+  const commit =
+    git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
+  const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; median of ${run.repeats} repeats.\n`;
+}
+
+/** What limits what the figures say, what is missing, and what went wrong. */
+export function describeRun({ environment }: BenchReport): string {
+  const { cpu, load, run, virtualised } = environment;
+  const { coreToCoreNs } = run;
+  const lines: string[] = [];
+  const noises = [
+    ...(virtualised ? ['a virtual machine'] : []),
+    ...(cpu.allowed.length < 3 ? [`${cpu.allowed.length} cores for two processes and everything else`] : []),
+    ...((load[0] ?? 0) > 0.5 ? [`a load of ${(load[0] ?? 0).toFixed(1)} before the run`] : []),
+  ];
+  if (noises.length > 0) lines.push(`Indicative: ${noises.join(', ')}.`);
+  if (run.repeats < 3) lines.push(`Only ${run.repeats} repeat: a look, not a figure.`);
+  if (run.pinnedBy === null) lines.push('The processes could not be pinned: placements are only names here.');
+  if (coreToCoreNs !== null) {
+    const { before, after } = coreToCoreNs;
+    lines.push(
+      `A cache line went from core to core in ${before} ns before the run and ${after} ns after it.`,
+    );
+    if (Math.max(before, after) > 1.5 * Math.min(before, after)) {
+      lines.push('The cores moved apart or together during the run: measure again before comparing.');
+    }
+  }
+  for (const { subject, reason } of run.skipped) lines.push(`Left out: ${subject}: ${reason}`);
+  for (const { subject, placement, scenario, messageBytes, reason } of run.failures) {
+    lines.push(
+      `FAILED: ${[subject, scenario, messageBytes, placement].filter(Boolean).join(' ')}: ${reason}`,
+    );
+  }
+  if (!run.complete) lines.push('The run is not complete.');
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,176 @@
+/**
+ * What a run has measured: one JSON object `{ schema, environment, results }`.
+ *
+ * Rates are medians over the repeats, percentiles are exact and over the samples of all repeats. A figure that does
+ * not apply to a scenario is absent.
+ */
+import type { Environment } from './environment.ts';
+import type { FloorFigures } from './floor.ts';
+import type { CpuPair } from './placement.ts';
+import type { Figures, Placement } from './scenario.ts';
+import { median, percentile, sorted, supportsPercentile } from './statistics.ts';
+
+export const resultSchema = 'ipc-bench/1';
+
+export interface BenchReport {
+  readonly schema: typeof resultSchema;
+  readonly environment: Environment & { readonly run: RunFacts };
+  readonly results: readonly Result[];
+}
+
+/** How the run went. */
+export interface RunFacts {
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** False when it was interrupted or something failed: the results are those there were. */
+  readonly complete: boolean;
+  readonly repeats: number;
+  readonly placements: Readonly<Partial<Record<Placement, CpuPair>>>;
+  /** How the processes were kept on their processors, or `null`: the placements are then only names. */
+  readonly pinnedBy: string | null;
+  /** Subjects that this machine or installation does not offer, and a missing floor. */
+  readonly skipped: readonly Skipped[];
+  /** What was lost, damaged or broken. Not empty: the run has failed. */
+  readonly failures: readonly Failure[];
+  /** A cache line's way between the two cores, before and after: when it moved, so did everything else. */
+  readonly coreToCoreNs: { readonly before: number; readonly after: number } | null;
+}
+
+export interface Skipped {
+  readonly subject: string;
+  readonly reason: string;
+}
+
+export interface Failure {
+  readonly subject: string;
+  readonly placement: Placement;
+  readonly scenario?: string;
+  readonly messageBytes?: number;
+  readonly reason: string;
+}
+
+export interface Result {
+  readonly subject: string;
+  readonly scenario: string;
+  /** 0 for a lock. */
+  readonly messageBytes: number;
+  readonly placement: Placement;
+  readonly messagesPerSecond?: number;
+  readonly bytesPerSecond?: number;
+  /** p99 is `null` where there are too few samples to tell: fewer than ten beyond it. */
+  readonly latencyNs?: { readonly p50: number; readonly p99: number | null };
+  /** Pairs of acquire and release, of both processes together. */
+  readonly operationsPerSecond?: number;
+  /** 1 is as good as the C floor in the same run: the ratio of the rates, or the floor's p50 over this one. */
+  readonly floorFraction?: number;
+  readonly floor?: FloorMedians;
+  readonly repeats: number;
+  /** Latency samples, over all repeats. */
+  readonly samples?: number;
+  /** Least and greatest rate, or p50, of a repeat. */
+  readonly range: readonly [least: number, greatest: number];
+}
+
+/** The medians of the floor's repeats, each measured beside the one it is compared with. */
+export interface FloorMedians {
+  readonly messagesPerSecond?: number;
+  readonly operationsPerSecond?: number;
+  readonly latencyNs?: { readonly p50: number; readonly p99: number };
+}
+
+/** What identifies a result. */
+export type ResultKey = Pick<Result, 'subject' | 'scenario' | 'messageBytes' | 'placement'>;
+
+/** Gathers the repeats of each result, in the order of the first. */
+export class ResultTable {
+  readonly #rows = new Map<string, { key: ResultKey; repeats: Figures[]; floors: FloorFigures[] }>();
+
+  add(key: ResultKey, figures: Figures, floor: FloorFigures | undefined): void {
+    const id = [key.subject, key.scenario, key.messageBytes, key.placement].join(' ');
+    let row = this.#rows.get(id);
+    if (row === undefined) this.#rows.set(id, (row = { key, repeats: [], floors: [] }));
+    row.repeats.push(figures);
+    if (floor !== undefined) row.floors.push(floor);
+  }
+
+  results(): Result[] {
+    return [...this.#rows.values()].map(({ key, repeats, floors }) => toResult(key, repeats, floors));
+  }
+}
+
+export function toResult(
+  key: ResultKey,
+  repeats: readonly Figures[],
+  floors: readonly FloorFigures[],
+): Result {
+  const messagesPerSecond = medianOf(repeats, (figures) => figures.messagesPerSecond);
+  const operationsPerSecond = medianOf(repeats, (figures) => figures.operationsPerSecond);
+  const samples = sorted(repeats.flatMap(({ latencyNs }) => (latencyNs === undefined ? [] : [...latencyNs])));
+  const floor = toFloorMedians(floors, messagesPerSecond !== undefined);
+  const latencyNs =
+    samples.length === 0
+      ? undefined
+      : {
+          p50: percentile(samples, 0.5),
+          p99: supportsPercentile(samples.length, 0.99) ? percentile(samples, 0.99) : null,
+        };
+  const ofEach = repeats.map(centralFigure);
+  return {
+    ...key,
+    ...present({
+      messagesPerSecond,
+      bytesPerSecond: messagesPerSecond === undefined ? undefined : messagesPerSecond * key.messageBytes,
+      latencyNs,
+      operationsPerSecond,
+      floorFraction: floorFraction({ messagesPerSecond, operationsPerSecond, latencyNs }, floor),
+      floor,
+    }),
+    repeats: repeats.length,
+    ...(samples.length === 0 ? {} : { samples: samples.length }),
+    range: [Math.min(...ofEach), Math.max(...ofEach)],
+  };
+}
+
+function centralFigure({ messagesPerSecond, operationsPerSecond, latencyNs }: Figures): number {
+  return messagesPerSecond ?? operationsPerSecond ?? percentile(sorted(latencyNs ?? []), 0.5);
+}
+
+interface Central {
+  readonly messagesPerSecond?: number | undefined;
+  readonly operationsPerSecond?: number | undefined;
+  readonly latencyNs?: { readonly p50: number } | undefined;
+}
+
+function floorFraction(ours: Central, floor: Central | undefined): number | undefined {
+  if (floor === undefined) return undefined;
+  if (ours.latencyNs !== undefined) return ratio(floor.latencyNs?.p50, ours.latencyNs.p50);
+  if (ours.messagesPerSecond !== undefined) return ratio(ours.messagesPerSecond, floor.messagesPerSecond);
+  return ratio(ours.operationsPerSecond, floor.operationsPerSecond);
+}
+
+function ratio(over: number | undefined, under: number | undefined): number | undefined {
+  return over === undefined || under === undefined || under === 0 ? undefined : over / under;
+}
+
+function toFloorMedians(floors: readonly FloorFigures[], oneWay: boolean): FloorMedians | undefined {
+  if (floors.length === 0) return undefined;
+  const p50 = medianOf(floors, ({ latencyNs }) => latencyNs?.p50);
+  const p99 = medianOf(floors, ({ latencyNs }) => latencyNs?.p99);
+  return present({
+    messagesPerSecond: oneWay ? medianOf(floors, (figures) => figures.messagesPerSecond) : undefined,
+    operationsPerSecond: medianOf(floors, (figures) => figures.operationsPerSecond),
+    latencyNs: p50 === undefined || p99 === undefined ? undefined : { p50, p99 },
+  });
+}
+
+function medianOf<T>(repeats: readonly T[], figure: (repeat: T) => number | undefined): number | undefined {
+  const values = repeats.map(figure).filter((value) => value !== undefined);
+  return values.length === 0 ? undefined : median(values);
+}
+
+type Present<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
+
+/** Without what is `undefined`. */
+function present<T extends object>(figures: T): Present<T> {
+  return Object.fromEntries(Object.entries(figures).filter(([, value]) => value !== undefined)) as Present<T>;
+}

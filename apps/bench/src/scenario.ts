@@ -1,0 +1,80 @@
+/**
+ * How a subject is measured: what the leader and the follower do with it, at the same time.
+ *
+ * Each scenario states the question that its table answers.
+ */
+import type { MessageFormat } from './message-format.ts';
+import type { GuardedCounter, Link, Role } from './subject.ts';
+
+export type Placement = 'cross-core' | 'same-core';
+
+/** One measurement, as both processes get it. */
+export interface CellRequest {
+  readonly messageBytes: number;
+  /** Not measured: caches, buffers and the compiler settle. */
+  readonly warmUpNs: number;
+  /** Measured, roughly; exactly as long as it takes from the first to the last message. */
+  readonly durationNs: number;
+  /** Sent even when time is up. */
+  readonly leastMessages: number;
+  /** When both begin to measure a lock, on the clock of `clock.ts`: the warm-up comes before. */
+  readonly startNs: number;
+  /** What a lock's counter stands at. */
+  readonly counterBefore: number;
+}
+
+/** What one process has measured. The figures of the two are put together by `combine`. */
+export interface Sample {
+  /** Messages or operations counted in `elapsedNs`. */
+  readonly count?: number;
+  readonly elapsedNs?: number;
+  readonly latencyNs?: Float64Array;
+  /** All messages sent or received, or operations done, warm-up included: what is checked in the end. */
+  readonly total: number;
+  /** The guarded counter, read after the last operation. */
+  readonly counter?: number;
+}
+
+/** The figures of one repeat. */
+export interface Figures {
+  readonly messagesPerSecond?: number;
+  readonly operationsPerSecond?: number;
+  readonly latencyNs?: Float64Array;
+}
+
+/** One end of a line, and how its messages are made and checked. */
+export interface Line<T> {
+  readonly link: Link<T>;
+  readonly format: MessageFormat<T>;
+  /** A message has left once `trySend` returns; no `flush` is needed. */
+  readonly sendsAtOnce?: boolean | undefined;
+}
+
+interface ScenarioFacts {
+  readonly id: string;
+  /** Asked by a user, answered by the table. */
+  readonly question: string;
+  /** Where it makes sense; both by default. */
+  readonly placements?: readonly Placement[];
+  /** The floor's scenario for this subject, or none. */
+  floorScenario(floorSubject: string): string | undefined;
+  /** @throws {Error} The two do not fit together: something was lost. */
+  combine(leader: Sample, follower: Sample, request: CellRequest): Figures;
+}
+
+export interface MessageScenario extends ScenarioFacts {
+  readonly kind: 'messages';
+  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample>;
+}
+
+export interface LockScenario extends ScenarioFacts {
+  readonly kind: 'lock';
+  run(role: Role, lock: GuardedCounter, request: CellRequest): Promise<Sample>;
+}
+
+export type Scenario = MessageScenario | LockScenario;
+
+/** Types a scenario where it is written. */
+export function defineScenario<S extends Scenario>(scenario: S): S {
+  return scenario;
+}

@@ -1,0 +1,100 @@
+import { nowNs } from '../clock.ts';
+import { DamagedMessage, Mark } from '../message-format.ts';
+import {
+  defineScenario,
+  type CellRequest,
+  type Figures,
+  type Line,
+  type MessageScenario,
+  type Sample,
+} from '../scenario.ts';
+import type { Role } from '../subject.ts';
+
+/** One request in flight, both sides waiting on their event loops: what a caller waits for an idle server. */
+export const roundTrip: MessageScenario = defineScenario({
+  kind: 'messages',
+  id: 'round-trip',
+  question: 'How long does one request and its answer take, both sides waiting on the event loop?',
+  floorScenario: (subject) => (subject === 'shm.ring' ? 'round-trip-sleeping' : 'round-trip'),
+  combine: combineRoundTrips,
+
+  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
+    return role === 'leader' ? ask(line, request) : answer(line, request);
+  },
+});
+
+async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
+  const { messageBytes } = request;
+  const blank = format.blank(messageBytes);
+  const rounds = new Rounds(request);
+  for (let sequence = 0; ; sequence++) {
+    const mark = rounds.next(nowNs());
+    const message = format.stamp(blank, sequence, mark);
+    if (!link.trySend(message)) await link.send(message);
+    const reply = await link.receive();
+    if (reply === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    format.check(reply, messageBytes, sequence);
+    if (mark === Mark.last) return rounds.sample(nowNs());
+  }
+}
+
+async function answer<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
+  const blank = format.blank(messageBytes);
+  for (let sequence = 0; ; sequence++) {
+    const question = await link.receive();
+    if (question === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const mark = format.check(question, messageBytes, sequence);
+    const reply = format.stamp(blank, sequence, mark);
+    if (!link.trySend(reply)) await link.send(reply);
+    if (mark === Mark.last) return { total: sequence + 1 };
+  }
+}
+
+/** More samples than this add nothing to a percentile that is printed. */
+const mostSamples = 100_000;
+
+/** Bookkeeping of the asking side. One reading of the clock per round: the end of one is the start of the next. */
+export class Rounds {
+  readonly #request: CellRequest;
+  readonly #latencyNs = new Float64Array(mostSamples);
+  #phaseEndNs = 0;
+  #measuring = false;
+  #previousNs = 0;
+  #rounds = 0;
+  #count = 0;
+
+  constructor(request: CellRequest) {
+    this.#request = request;
+  }
+
+  /** A round has ended, if one was under way, and the next one begins. Returns its mark. */
+  next(timeNs: number): Mark {
+    const { warmUpNs, durationNs, leastMessages } = this.#request;
+    if (this.#measuring) this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
+    this.#previousNs = timeNs;
+    if (this.#rounds++ === 0) this.#phaseEndNs = timeNs + warmUpNs;
+    if (!this.#measuring) {
+      // After the first round, so that not even a cold one is measured.
+      if (timeNs < this.#phaseEndNs || this.#rounds < 3) return Mark.plain;
+      this.#measuring = true;
+      this.#phaseEndNs = timeNs + durationNs;
+      return Mark.start;
+    }
+    // The last round is measured as well.
+    const enough = timeNs >= this.#phaseEndNs && this.#count + 1 >= leastMessages;
+    return enough || this.#count + 1 >= mostSamples ? Mark.last : Mark.plain;
+  }
+
+  sample(timeNs: number): Sample {
+    this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
+    return { latencyNs: this.#latencyNs.slice(0, this.#count), total: this.#rounds };
+  }
+}
+
+export function combineRoundTrips(leader: Sample, follower: Sample): Figures {
+  if (leader.total !== follower.total) {
+    throw new Error(`${leader.total} requests were sent and ${follower.total} were answered`);
+  }
+  if (leader.latencyNs === undefined) throw new Error('no round trip was measured');
+  return { latencyNs: leader.latencyNs };
+}

@@ -1,0 +1,105 @@
+import { nowNs } from '../clock.ts';
+import { DamagedMessage, Mark } from '../message-format.ts';
+import {
+  defineScenario,
+  type CellRequest,
+  type Figures,
+  type Line,
+  type MessageScenario,
+  type Sample,
+} from '../scenario.ts';
+import type { Role } from '../subject.ts';
+
+/** One way, many in flight, message by message. */
+export const throughput: MessageScenario = defineScenario({
+  kind: 'messages',
+  id: 'throughput',
+  question: 'How many messages go one way, sent and taken one by one?',
+  floorScenario: () => 'throughput',
+  combine: combineOneWay,
+
+  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
+    return role === 'leader' ? send(line, request) : receive(line, request);
+  },
+});
+
+async function send<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
+  const { messageBytes, warmUpNs, durationNs, leastMessages } = request;
+  const blank = format.blank(messageBytes);
+  const stride = clockStride(messageBytes);
+  let sequence = 0;
+
+  const sendFor = async (timeNs: number, least: number): Promise<void> => {
+    const deadline = nowNs() + timeNs;
+    const leastSequence = sequence + least;
+    do {
+      for (let i = 0; i < stride; i++) {
+        const message = format.stamp(blank, sequence++, Mark.plain);
+        if (!link.trySend(message)) await link.send(message);
+      }
+    } while (nowNs() < deadline || sequence < leastSequence);
+  };
+
+  await sendFor(warmUpNs, 1);
+  await link.send(format.stamp(blank, sequence++, Mark.start));
+  await sendFor(durationNs, leastMessages);
+  await link.send(format.stamp(blank, sequence++, Mark.last));
+  return { total: sequence };
+}
+
+async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
+  const stopwatch = new ArrivalStopwatch();
+  for (let sequence = 0; ; sequence++) {
+    const message = link.tryReceive() ?? (await link.receive());
+    if (message === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const mark = format.check(message, messageBytes, sequence);
+    if (mark === Mark.plain) continue;
+    stopwatch.press(mark, sequence);
+    if (stopwatch.stopped) return stopwatch.sample;
+  }
+}
+
+/** So many messages between two looks at the clock, which costs as much as a small message. */
+export function clockStride(messageBytes: number): number {
+  return messageBytes <= 4096 ? 64 : 1;
+}
+
+/**
+ * Times the arrivals, in the receiver: from the message that ends the warm-up to the last one. So the figure is
+ * what was delivered, and neither the start nor what is still under way at the end falsifies it.
+ */
+export class ArrivalStopwatch {
+  #startNs = 0;
+  #elapsedNs = 0;
+  #first = 0;
+  #last = 0;
+
+  /** Whether the last message has arrived. */
+  get stopped(): boolean {
+    return this.#last > 0;
+  }
+
+  /** A marked message has arrived. */
+  press(mark: Mark, sequence: number): void {
+    if (mark === Mark.start) {
+      this.#startNs = nowNs();
+      this.#first = sequence;
+    } else {
+      this.#elapsedNs = nowNs() - this.#startNs;
+      this.#last = sequence;
+    }
+  }
+
+  get sample(): Sample {
+    return { count: this.#last - this.#first, elapsedNs: this.#elapsedNs, total: this.#last + 1 };
+  }
+}
+
+export function combineOneWay(leader: Sample, follower: Sample): Figures {
+  if (leader.total !== follower.total) {
+    throw new Error(`${leader.total} messages were sent and ${follower.total} arrived`);
+  }
+  const { count = 0, elapsedNs = 0 } = follower;
+  if (count === 0 || elapsedNs <= 0) throw new Error('no message was measured');
+  return { messagesPerSecond: (count * 1e9) / elapsedNs };
+}

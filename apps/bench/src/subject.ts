@@ -1,0 +1,88 @@
+/**
+ * What is measured: a mechanism between two processes, or a lock shared by them.
+ *
+ * A subject is a module that exports `subject`. It is loaded in the leader and in the follower, which call `open`
+ * once; all cells of a repeat then run over what it returns. The leader sends, asks or times.
+ */
+import type { MessageFormat } from './message-format.ts';
+
+export type Role = 'leader' | 'follower';
+
+/** Where and as what one process of a pair runs. */
+export interface Session {
+  readonly role: Role;
+  /** Unique on this machine, good as a name of channels and kernel objects: letters, digits, `-`. */
+  readonly name: string;
+  /** A private directory, removed when the pair has ended. Short enough for a socket's path. */
+  readonly directory: string;
+  /** What starts the follower where the leader does that: a Node program and its one argument. */
+  readonly followerProgram: readonly [file: string, argument: string];
+}
+
+/** One end of a two-way connection. A `Channel` of `@ipc/core` is one. */
+export interface Link<T> {
+  /** False where it would have to wait. */
+  trySend(message: T): boolean;
+  send(message: T): Promise<void>;
+  tryReceive(): T | undefined;
+  /** `undefined` at the end. */
+  receive(): Promise<T | undefined>;
+  close(): Promise<void>;
+  /** For `throughput-batched`. */
+  trySendMany?(messages: readonly T[], from?: number): number;
+  sendMany?(messages: readonly T[]): Promise<void>;
+  drain?(handler: (message: T) => void, limit?: number): number;
+  /** For `round-trip-spinning` where a sent message leaves only when the event loop turns. */
+  flush?(): Promise<void>;
+}
+
+export interface MessageSubject<T = unknown> {
+  readonly kind: 'messages';
+  /** Such as `socket.unix`; the names of rivals begin with `peer.`. */
+  readonly id: string;
+  /** The ids of the scenarios that make sense with it. */
+  readonly scenarios: readonly string[];
+  /** Who starts the follower: the bench, so that the two are siblings, or the leader, in `open`. */
+  readonly followerStartedBy: 'bench' | 'leader';
+  readonly format: MessageFormat<T>;
+  /** The id of the C floor's subject it is compared with. */
+  readonly floor?: string;
+  open(session: Session): Promise<OpenLink<T>>;
+  /** Removes what a killed pair may have left. Run by the bench after each pair. */
+  cleanUp?(session: Pick<Session, 'name' | 'directory'>): void;
+}
+
+export interface OpenLink<T> {
+  readonly link: Link<T>;
+  /** Larger sizes are left out. */
+  readonly maxMessageBytes?: number | undefined;
+  /** A message has left once `trySend` returns: a polling peer need not turn the event loop for it. */
+  readonly sendsAtOnce?: boolean | undefined;
+}
+
+/** A lock with a counter that it guards: what proves that it excludes. */
+export interface GuardedCounter {
+  /** Blocks the thread. */
+  acquire(): { release(): void };
+  /** Shared between the two processes, without atomic operations. */
+  readonly counter: Int32Array;
+  close(): Promise<void>;
+}
+
+export interface LockSubject {
+  readonly kind: 'lock';
+  readonly id: string;
+  readonly scenarios: readonly string[];
+  readonly floor?: string;
+  open(session: Session): Promise<GuardedCounter>;
+  cleanUp?(session: Pick<Session, 'name' | 'directory'>): void;
+}
+
+export type Subject<T = unknown> = MessageSubject<T> | LockSubject;
+
+/** Types a subject where it is written. */
+export function defineSubject<T>(subject: MessageSubject<T>): MessageSubject<T>;
+export function defineSubject(subject: LockSubject): LockSubject;
+export function defineSubject<T>(subject: Subject<T>): Subject<T> {
+  return subject;
+}

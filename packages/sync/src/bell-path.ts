@@ -1,0 +1,18 @@
+/** Where bells hang: next to the regions, so that whoever can open a lock can ring for it. */
+export const bellDirectory = '/dev/shm';
+export const bellPrefix = 'ipc-bell-';
+
+/** The path of the bell with this id. */
+export function bellPath(high: number, low: number): string {
+  return `${bellDirectory}/${bellPrefix}${hex(high)}${hex(low)}`;
+}
+
+/** Something that waits on this thread's event loop. */
+export interface Sleeper {
+  /** It may be worth looking again. */
+  look(): void;
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
+}

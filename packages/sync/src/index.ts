@@ -1,0 +1,15 @@
+/**
+ * Locks between processes that survive their owners.
+ *
+ * Every lock has three spellings: `tryAcquire` never waits, `acquire` waits on the event loop, `acquireSync` blocks the
+ * thread. What is acquired is released by `release`, by `using`, or by the death of its holder.
+ *
+ * @packageDocumentation
+ */
+export { Held } from './held.ts';
+export { Mutex, type MutexOptions } from './mutex.ts';
+export type { LockOptions } from './open-area.ts';
+export type { ParticipantInfo } from './participant.ts';
+export { Permit } from './permit.ts';
+export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
+export type { BlockOptions } from './timeout.ts';

@@ -1,0 +1,105 @@
+/**
+ * A word that names its owner (lock-layout.ts): the algorithm of every lock here, in three steps.
+ *
+ * - take: compare-exchange from 0 to the own identity;
+ * - give: exchange with 0, and ring for those who wait if the word said that there are any;
+ * - take over: compare-exchange from a dead owner's identity to the own one, leaving ABANDONED in the word.
+ *
+ * The owner may die between any two instructions: until `give`'s exchange the word names it, and its death is proved by the
+ * kernel; after the exchange and before the ring, those who sleep hear of its death by its bell, which they watch.
+ * A sleeper first announces itself in its slot, then sets WAITERS in the word, and only if the word still names the
+ * owner it saw: a `give` that misses the bit has changed the word, and the sleeper's compare-exchange fails.
+ */
+import { IpcError } from '@ipc/core';
+import { ABANDONED, IDENTITY, STATE_OWNER, UNRECOVERABLE, WAITERS } from './lock-layout.ts';
+import type { Participant } from './participant.ts';
+
+/** What an attempt came to. */
+export type Taken = 'taken' | 'abandoned' | undefined;
+
+export class OwnerWord {
+  readonly participant: Participant;
+  /** Replaced by a word that is never free when the lock is closed: the fast path needs no check of its own. */
+  #words: Int32Array;
+  #at: number;
+  readonly #me: number;
+
+  constructor(participant: Participant) {
+    this.participant = participant;
+    this.#words = participant.words;
+    this.#at = participant.base + STATE_OWNER;
+    this.#me = participant.identity;
+    this.#settle();
+  }
+
+  /** Takes a free, clean lock. Cost: one atomic instruction. */
+  take(): boolean {
+    return Atomics.compareExchange(this.#words, this.#at, 0, this.#me) === 0;
+  }
+
+  /** Gives the lock back. The caller holds it. Cost: one atomic instruction; a system call per sleeper when there are any. */
+  give(): void {
+    if ((Atomics.exchange(this.#words, this.#at, 0) & WAITERS) !== 0) this.participant.ringAll();
+  }
+
+  /** Gives the lock back with a mark in the word: ABANDONED, UNRECOVERABLE, or another participant's identity. */
+  giveAs(mark: number): void {
+    if ((Atomics.exchange(this.#words, this.#at, mark) & WAITERS) !== 0) this.participant.ringAll();
+  }
+
+  /**
+   * Takes the lock if it is free, abandoned, or its owner is dead.
+   *
+   * @param announced - The caller is about to sleep: leaves WAITERS in the word when the answer is no.
+   * @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up as unrecoverable.
+   * Cost: one system call, which asks whether the owner lives.
+   */
+  attempt(announced: boolean): Taken {
+    for (;;) {
+      const word = Atomics.load(this.#words, this.#at);
+      const owner = word & IDENTITY;
+      if (owner === 0) {
+        if (this.#replace(word, word | this.#me)) return word < 0 ? 'abandoned' : 'taken';
+      } else if (owner === UNRECOVERABLE) {
+        throw new IpcError(
+          'ERR_IPC_CORRUPT',
+          'the lock was given up as unrecoverable: what it protects needs repair; unlink it to start anew',
+        );
+      } else if (!this.participant.isAlive(owner)) {
+        if (this.#replace(word, (word & WAITERS) | ABANDONED | this.#me)) return 'abandoned';
+      } else if (!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)) {
+        return undefined;
+      }
+    }
+  }
+
+  /** Whether the lock looks free: for spinning. Cost: one atomic load. */
+  get looksFree(): boolean {
+    return (Atomics.load(this.#words, this.#at) & IDENTITY) === 0;
+  }
+
+  /** The identity in the word; 0 when the lock is free. */
+  get owner(): number {
+    return Atomics.load(this.#words, this.#at) & IDENTITY;
+  }
+
+  get word(): number {
+    return Atomics.load(this.#words, this.#at);
+  }
+
+  /** From here on `take` fails without touching the mapping. */
+  detach(): void {
+    this.#words = Int32Array.of(UNRECOVERABLE);
+    this.#at = 0;
+  }
+
+  #replace(from: number, to: number): boolean {
+    return Atomics.compareExchange(this.#words, this.#at, from, to) === from;
+  }
+
+  /** A dead owner that had this participant's slot: say so in the word, before generations can come round again. */
+  #settle(): void {
+    const word = Atomics.load(this.#words, this.#at);
+    if ((word & 0xff) === (this.#me & 0xff)) this.#replace(word, (word & WAITERS) | ABANDONED);
+  }
+}

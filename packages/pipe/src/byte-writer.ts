@@ -78,7 +78,7 @@ export class ByteWriter implements SendPort {
     this.#blocked = false;
     this.#writeOut();
     if (this.#released) return;
-    if (!this.#blocked) this.#stream.want(false, false);
+    if (this.pendingBytes === 0) this.#stream.want(false, false);
     this.#events.room();
   }
 

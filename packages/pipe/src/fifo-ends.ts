@@ -116,8 +116,8 @@ export async function readFifo(
   path: string,
   { end = 'last-writer', signal, ...format }: ReadFifoOptions = {},
 ): Promise<Receiver> {
-  if (end !== 'last-writer' && end !== 'never')
-    throw new TypeError(`end must be last-writer or never, got ${String(end)}`);
+  if (!['last-writer', 'never'].includes(end))
+    throw new TypeError(`end must be last-writer or never, got ${end}`);
   checkFormat(format);
   const fds: number[] = [];
   return orReason(signal, 'read FIFO', path, async () => {

@@ -34,7 +34,7 @@ export interface FormatOptions {
 
 /** A sender over a stream that can be written; owns the stream from now on. */
 export function senderOver(stream: ByteStream, options: FormatOptions = {}): Sender {
-  const { format = 'frames', maxMessageBytes } = checkFormat(options);
+  const { format, maxMessageBytes } = checkFormat(options);
   if (format === 'frames') return frameSender(stream, { maxMessageBytes });
   const sender = new SendHalf(new ByteWriter(stream, format === 'lines', maxMessageBytes));
   return format === 'lines' ? encodingSender(sender, { encode: checkLine, decode: checkLine }) : sender;
@@ -57,8 +57,9 @@ export function checkFormat({
   format: Format;
   maxMessageBytes: number;
 }> {
-  if (!['frames', 'lines', 'bytes'].includes(format))
-    throw new TypeError(`format must be frames, lines or bytes, got ${String(format)}`);
+  if (!['frames', 'lines', 'bytes'].includes(format)) {
+    throw new TypeError(`format must be frames, lines or bytes, got ${format}`);
+  }
   return { format, maxMessageBytes: checkMaxMessageBytes(maxMessageBytes) };
 }
 

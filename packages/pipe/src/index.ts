@@ -10,16 +10,8 @@ export type { Descriptor } from './pipe-end.ts';
 export type { SpliceOptions } from './splice.ts';
 export { inherited, inheritedReceiver, inheritedSender } from './inherited.ts';
 export { spawnChild } from './spawn-child.ts';
-export type {
-  ChannelSpec,
-  Child,
-  EndOf,
-  EndsOf,
-  ExitStatus,
-  OneWaySpec,
-  SpawnChildOptions,
-  TwoWaySpec,
-} from './spawn-child.ts';
+export type { ChannelSpec, ChannelSpecs, EndOf, EndsOf, OneWaySpec, TwoWaySpec } from './channel-spec.ts';
+export type { Child, ExitStatus, SpawnChildOptions } from './spawn-child.ts';
 export { fifo } from './fifo.ts';
 export type { FifoOptions } from './fifo.ts';
 export { openFifoReceiver, openFifoSender, readFifo, writeFifo } from './fifo-ends.ts';

@@ -93,10 +93,7 @@ export class LineReader implements ReceivePort {
       if (this.#released || this.end?.error !== undefined) return -1;
       if (newline !== -1) return length;
       if (this.end !== undefined) return length > 0 ? length : -1;
-      if (!this.#fill() && this.end === undefined) {
-        this.#stream.want(true, false);
-        return -1;
-      }
+      if (!this.#fill()) return -1;
     }
   }
 
@@ -114,17 +111,18 @@ export class LineReader implements ReceivePort {
     this.#searched = this.#start;
   }
 
-  /** One read; false when nothing came: would block, or the end. */
+  /** One read; false when nothing came, not even the end. */
   #fill(): boolean {
     this.#makeRoom();
     try {
       const count = this.#stream.read(this.#buffer, this.#filled, this.#buffer.length - this.#filled);
-      if (count === -1) return false;
-      if (count === 0) return this.#endWith({});
-      this.#filled += count;
-      return true;
+      if (count > 0) this.#filled += count;
+      else if (count === 0) this.#endWith({});
+      else this.#stream.want(true, false);
+      return count !== -1;
     } catch (error) {
-      return this.#endWith({ error: fromErrno(error, 'receive') });
+      this.#endWith({ error: fromErrno(error, 'receive') });
+      return true;
     }
   }
 
@@ -147,9 +145,8 @@ export class LineReader implements ReceivePort {
     this.#endWith({ error: new IpcError('ERR_IPC_TOO_LARGE', message) });
   }
 
-  #endWith(end: End): false {
+  #endWith(end: End): void {
     this.end = end;
     this.#stream.want(false, false);
-    return false;
   }
 }

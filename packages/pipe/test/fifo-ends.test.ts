@@ -55,7 +55,7 @@ describe('many writers', () => {
   /** Receives until every writer's messages are here; each is checked whole and in its writer's order. */
   const receiveAll = async (receiver: Receiver, counts: readonly number[]): Promise<void> => {
     const next = counts.map(() => 0);
-    while (next.some((n, writer) => n < (counts[writer] ?? 0))) next[await expectNext(receiver, next)]!++;
+    while (next.some((n, writer) => n < (counts[writer] ?? 0))) await takeNext(receiver, next);
   };
 
   test.each([
@@ -83,10 +83,10 @@ describe('many writers', () => {
       const [victim, survivor] = (await writers(name, 2, 4 << 20)) as [Peer, Peer];
       await victim.call('flood', 3_000_000);
       const next = [0, 0];
-      for (let i = 0; i <= round; i++) next[await expectNext(receiver, next)]!++;
+      for (let i = 0; i <= round; i++) await takeNext(receiver, next);
       await victim.kill(); // the FIFO holds a part of one of its messages
       const written = survivor.call('write', 20, 9, 50_000);
-      while ((next[1] ?? 0) < 20) next[await expectNext(receiver, next)]!++;
+      while ((next[1] ?? 0) < 20) await takeNext(receiver, next);
       await written;
       await survivor.kill();
     }
@@ -170,14 +170,14 @@ describe('names', () => {
 
   test('in a folder that has vanished are a clear error', async () => {
     const vanished = join(folder, 'vanished');
-    const before = process.env['XDG_RUNTIME_DIR'];
-    process.env['XDG_RUNTIME_DIR'] = vanished;
+    const before = process.env.XDG_RUNTIME_DIR;
+    process.env.XDG_RUNTIME_DIR = vanished;
     try {
       await expect(openFifoReceiver('x')).rejects.toMatchObject({ code: 'ERR_IPC_NOT_FOUND' });
       await expect(openFifoSender('x')).rejects.toMatchObject({ code: 'ERR_IPC_NOT_FOUND' });
     } finally {
-      if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
-      else process.env['XDG_RUNTIME_DIR'] = before;
+      if (before === undefined) delete process.env.XDG_RUNTIME_DIR;
+      else process.env.XDG_RUNTIME_DIR = before;
     }
   });
 
@@ -196,11 +196,7 @@ describe('FIFOs of other programs', () => {
     execFileSync('mkfifo', [path]);
     const content = join(folder, 'content');
     writeFileSync(content, pattern(300_000));
-    await using child = await spawnChild(
-      'sh',
-      ['-c', `cat ${content} > ${path}`],
-      { channels: {} },
-    );
+    await using child = await spawnChild('sh', ['-c', `cat ${content} > ${path}`], { channels: {} });
     const receiver = await readFifo(path, { format: 'bytes' });
     const chunks: Uint8Array[] = [];
     for await (const chunk of receiver) chunks.push(chunk);
@@ -274,8 +270,8 @@ describe('FIFOs of other programs', () => {
   });
 });
 
-/** Receives one message, checks it against its writer's next, and returns the writer's number. */
-async function expectNext(receiver: Receiver, next: readonly number[]): Promise<number> {
+/** Receives one message and checks it against its writer's next, which it counts. */
+async function takeNext(receiver: Receiver, next: number[]): Promise<void> {
   const message = Buffer.from((await receiver.receive()) ?? []);
   const writer = message.readUInt32BE(0);
   const n = message.readUInt32BE(4);
@@ -283,5 +279,5 @@ async function expectNext(receiver: Receiver, next: readonly number[]): Promise<
   const fill = (writer * 16 + n) & 255;
   if (message.subarray(8).some((byte) => byte !== fill))
     expect.fail(`message ${n} of writer ${writer} is damaged`);
-  return writer;
+  next[writer] = n + 1;
 }

@@ -50,10 +50,10 @@ const actions: Record<string, () => Promise<void>> = {
       code(() => inherited('nothing')),
       code(() => inherited('log')),
       code(() => inheritedReceiver('log')),
-      process.env['IPC_PIPE_CHANNELS'] === undefined ? 'gone' : 'there',
+      process.env.IPC_PIPE_CHANNELS === undefined ? 'gone' : 'there',
     ];
     inheritedSender('log');
-    codes.push(process.env['IPC_PIPE_CHANNELS'] === undefined ? 'gone' : 'there');
+    codes.push(process.env.IPC_PIPE_CHANNELS === undefined ? 'gone' : 'there');
     await channel.send(Buffer.from(codes.join(' ')));
     await channel.close();
     process.exit();

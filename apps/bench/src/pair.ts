@@ -173,7 +173,11 @@ export class Pair implements AsyncDisposable {
 
   #spawn(assignment: Assignment): void {
     const argument = JSON.stringify(assignment);
-    const child = spawn(process.execPath, [peerProgram, argument], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [peerProgram, argument], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Sockets and FIFOs live here: they go with the directory, however the pair ends.
+      env: { ...process.env, XDG_RUNTIME_DIR: this.#options.directory },
+    });
     for (const output of [child.stdout, child.stderr]) {
       output.setEncoding('utf8').on('data', (text: string) => {
         this.#complaint = (this.#complaint + text).slice(-2000);

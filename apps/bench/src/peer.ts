@@ -55,11 +55,18 @@ attempt(open);
 
 async function open(): Promise<void> {
   subject = await loadSubject(assignment.subject);
+  // What a leader starts must not inherit its processor; everybody else had better know it before they open anything.
+  const startsFollower =
+    role === 'leader' && subject.kind === 'messages' && subject.followerStartedBy === 'leader';
+  const early = startsFollower ? null : pin();
   end = await openSubject(subject);
-  // After opening: what the leader has started must not inherit its processor.
-  const cpu = assignment.cpus?.[role === 'leader' ? 0 : 1];
-  const pinnedBy = cpu === undefined ? null : (pinThread(cpu) ?? null);
+  const pinnedBy = startsFollower ? pin() : early;
   control.post({ kind: 'open', role, maxMessageBytes: end.maxMessageBytes, pinnedBy });
+}
+
+function pin(): string | null {
+  const cpu = assignment.cpus?.[role === 'leader' ? 0 : 1];
+  return cpu === undefined ? null : (pinThread(cpu) ?? null);
 }
 
 async function run(scenario: string, request: CellRequest): Promise<void> {

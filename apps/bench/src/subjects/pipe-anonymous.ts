@@ -1,0 +1,18 @@
+/** Pipes that a child process inherits. */
+import { inherited, spawnChild } from '@ipc/pipe';
+import { binaryFormat } from '../message-format.ts';
+import { defineSubject, type MessageSubject } from '../subject.ts';
+
+export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
+  kind: 'messages',
+  id: 'pipe.anonymous',
+  scenarios: ['throughput', 'throughput-batched', 'round-trip'],
+  followerStartedBy: 'leader',
+  format: binaryFormat,
+  floor: 'pipe.anonymous',
+  async open({ role, followerProgram }) {
+    if (role === 'follower') return { link: inherited() };
+    const child = await spawnChild(process.execPath, followerProgram);
+    return { link: child.channel };
+  },
+});

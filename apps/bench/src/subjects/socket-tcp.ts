@@ -1,0 +1,5 @@
+import { tcp } from '@ipc/socket';
+import type { MessageSubject } from '../subject.ts';
+import { transportSubject } from './transport-subject.ts';
+
+export const subject: MessageSubject<Uint8Array> = transportSubject(tcp(), { floor: 'socket.tcp' });

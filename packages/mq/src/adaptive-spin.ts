@@ -1,37 +1,57 @@
+/** About what it costs to wake a process on another processor: sleeping for less than this was not worth it. */
+const longestMs = 0.1;
 /** Looking again costs this often less than asking what time it is. */
 const attemptsPerLook = 4;
-const longestUs = 50;
-const shortestUs = 3;
-/** After this many waits without a spin, one is tried again: the peer may have become busy. */
-const waitsPerProbe = 16;
+/** So many spins of full length in vain, one after the other, and spinning is no use here. */
+const spinsInVain = 4;
+const [fewestWaitsOff, mostWaitsOff] = [64, 4096];
 
 /**
- * Tries again for a bounded time before its caller goes to sleep, as long as that pays.
+ * Tries again for a bounded time before its caller goes to sleep, where that pays.
  *
- * Waking a sleeping process costs many times what a message does, so two busy ends on two processors
- * should meet awake. Where spinning does not pay (an idle peer, one processor for both) the time
- * shrinks to nothing within a few waits, and is probed rarely.
+ * Waking a sleeping process costs many times what a message does, so two busy ends on two processors should meet
+ * awake. How long a sleep lasted tells whether a spin would have caught it: a short one asks for longer spins, a
+ * long one (an idle peer) for shorter ones. Where sleeps are short and spins fail all the same, both ends share one
+ * processor and the peer runs only while this end sleeps: then spinning stays off for more and more waits.
  */
 export class AdaptiveSpin {
-  #budgetUs = longestUs;
-  #waits = 0;
+  #budgetMs = longestMs;
+  #inVain = 0;
+  #waitsOff = 0;
+  #nextWaitsOff = fewestWaitsOff;
+  #sleepingSinceMs = 0;
 
-  /** Calls `attempt` until it returns true or the time is up; returns whether it did. BLOCKS for 50 µs at most. */
+  /**
+   * Calls `attempt` until it returns true, or until the caller should go to sleep; returns whether it did.
+   * BLOCKS for 100 µs at most.
+   */
   run(attempt: () => boolean): boolean {
-    if (this.#budgetUs < shortestUs) {
-      if (++this.#waits < waitsPerProbe) return false;
-      this.#waits = 0;
-      this.#budgetUs = shortestUs;
-    }
-    const endMs = performance.now() + this.#budgetUs / 1000;
-    do {
-      for (let i = 0; i < attemptsPerLook; i++) {
-        if (!attempt()) continue;
-        this.#budgetUs = Math.min(longestUs, this.#budgetUs * 2);
-        return true;
+    const startMs = performance.now();
+    let nowMs = startMs;
+    if (this.#waitsOff > 0) this.#waitsOff--;
+    else {
+      while (nowMs - startMs < this.#budgetMs) {
+        for (let i = 0; i < attemptsPerLook; i++) {
+          if (!attempt()) continue;
+          this.#inVain = 0;
+          this.#nextWaitsOff = fewestWaitsOff;
+          return true;
+        }
+        nowMs = performance.now();
       }
-    } while (performance.now() < endMs);
-    this.#budgetUs /= 2;
+      if (this.#budgetMs === longestMs) this.#inVain++;
+    }
+    this.#sleepingSinceMs = nowMs;
     return false;
+  }
+
+  /** The sleep that followed the last `run` is over. */
+  woken(): void {
+    const short = performance.now() - this.#sleepingSinceMs < longestMs;
+    this.#budgetMs = short ? longestMs : this.#budgetMs / 2;
+    if (!short || this.#inVain < spinsInVain) return;
+    this.#inVain = 0;
+    this.#waitsOff = this.#nextWaitsOff;
+    this.#nextWaitsOff = Math.min(mostWaitsOff, this.#nextWaitsOff * 2);
   }
 }

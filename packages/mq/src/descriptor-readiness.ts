@@ -41,12 +41,12 @@ export class DescriptorReadiness {
     });
   }
 
-  /** Whether `onReadable` is wanted; may call it at once. BLOCKS for 50 µs at most. */
+  /** Whether `onReadable` is wanted; may call it at once. BLOCKS for 100 µs at most. */
   wantReadable(on: boolean): void {
     this.#want(READABLE, on, this.#readSpin, this.#tryRead);
   }
 
-  /** Whether `onWritable` is wanted; may call it at once. BLOCKS for 50 µs at most. */
+  /** Whether `onWritable` is wanted; may call it at once. BLOCKS for 100 µs at most. */
   wantWritable(on: boolean): void {
     this.#want(WRITABLE, on, this.#writeSpin, this.#tryWrite);
   }
@@ -93,10 +93,14 @@ export class DescriptorReadiness {
     else if ((readiness & ~this.#wanted) !== 0) this.#arm(this.#wanted);
     this.#calling = true;
     try {
-      if ((this.#wanted & READABLE) !== 0 && (failed || (readiness & READABLE) !== 0))
+      if ((this.#wanted & READABLE) !== 0 && (failed || (readiness & READABLE) !== 0)) {
+        this.#readSpin.woken();
         this.#events.onReadable();
-      if ((this.#wanted & WRITABLE) !== 0 && (failed || (readiness & WRITABLE) !== 0))
+      }
+      if ((this.#wanted & WRITABLE) !== 0 && (failed || (readiness & WRITABLE) !== 0)) {
+        this.#writeSpin.woken();
         this.#events.onWritable();
+      }
     } finally {
       this.#calling = false;
     }

@@ -182,7 +182,7 @@ class PosixReceivePort implements ReceivePort {
 
   pull(): Uint8Array | undefined {
     const length = this.#released ? -1 : this.#receive();
-    return length < 0 ? undefined : this.#queue.buffer.slice(0, length);
+    return length < 0 ? undefined : this.#queue.memory.take(length);
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
@@ -191,7 +191,7 @@ class PosixReceivePort implements ReceivePort {
       const length = this.#receive();
       if (length < 0) break;
       count++;
-      handler(this.#queue.buffer.subarray(0, length));
+      handler(this.#queue.memory.borrow(length));
     }
     return count;
   }

@@ -1,5 +1,6 @@
 import { fromErrno } from '@ipc/core';
 import { close, mqAttributes, mqReceive, mqSend, POLLIN, POLLOUT, poll } from '@ipc/native';
+import { MessageMemory } from './message-memory.ts';
 import { DescriptorReadiness, type ReadinessEvents } from './descriptor-readiness.ts';
 
 /**
@@ -12,8 +13,8 @@ export class PosixDescriptor {
   readonly fd: number;
   /** Bytes one message has at most: `mq_msgsize`. */
   readonly messageBytes: number;
-  /** The last message received, its first bytes; overwritten by the next. */
-  readonly buffer: Uint8Array;
+  /** Where the last message received is. */
+  readonly memory: MessageMemory;
   readonly #priority = new Uint32Array(1);
   readonly #pollFd: Int32Array;
   #readiness: DescriptorReadiness | undefined;
@@ -23,7 +24,7 @@ export class PosixDescriptor {
   constructor(fd: number) {
     this.fd = fd;
     this.messageBytes = this.attributes().messageBytes;
-    this.buffer = new Uint8Array(this.messageBytes);
+    this.memory = new MessageMemory(this.messageBytes);
     this.#pollFd = Int32Array.of(fd);
   }
 
@@ -41,10 +42,10 @@ export class PosixDescriptor {
     }
   }
 
-  /** Puts the next message into `buffer`; returns its length, -1 when the queue is empty. Cost: one system call. */
+  /** Puts the next message into `memory`; returns its length, -1 when the queue is empty. Cost: one system call. */
   receive(): number {
     try {
-      return mqReceive(this.fd, this.buffer, 0, this.messageBytes, this.#priority);
+      return mqReceive(this.fd, this.memory.target, this.memory.offset, this.messageBytes, this.#priority);
     } catch (error) {
       throw fromErrno(error, 'receive from queue');
     }

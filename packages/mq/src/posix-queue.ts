@@ -241,9 +241,7 @@ class PosixPort implements QueuePort {
     if (this.#access === 'send') throw new TypeError('this queue was opened for sending only');
     const descriptor = this.#descriptor;
     const length = descriptor.receive();
-    return length < 0
-      ? undefined
-      : { bytes: descriptor.buffer.slice(0, length), priority: descriptor.priority };
+    return length < 0 ? undefined : { bytes: descriptor.memory.take(length), priority: descriptor.priority };
   }
 
   awaitRoom(on: boolean): void {

@@ -7,6 +7,11 @@ export { unix } from './unix.ts';
 export type { UnixOptions } from './unix.ts';
 export { tcp } from './tcp.ts';
 export type { TcpOptions } from './tcp.ts';
+export { seqpacket } from './seqpacket.ts';
+export type { SeqpacketOptions } from './seqpacket.ts';
+export { MAX_DESCRIPTORS, takeDescriptors, withDescriptors } from './descriptors.ts';
+export { oneOf, openPeerPidfd, peerOf, sameUser } from './peer.ts';
+export type { PeerCredentials, PeerRule } from './peer.ts';
 export type { UnixNamespace } from './unix-address.ts';
 export type { BindOptions } from './bind-unix.ts';
 

@@ -1,25 +1,44 @@
 import { QueueListener, type Channel, type Listener, type WaitOptions } from '@ipc/core';
+import * as native from '@ipc/native';
+import type { PeerRule } from './peer.ts';
 import { serveUnix, type ServeUnixOptions, type UnixServer } from './serve-unix.ts';
+
+export interface ListenUnixOptions extends Omit<ServeUnixOptions, 'onConnection' | 'onFailure'> {
+  /** Asked before a peer gets a channel; one that is refused sees ERR_IPC_PEER_GONE. @default everyone who may open the file */
+  readonly authorize?: PeerRule | undefined;
+}
 
 /**
  * A listener of channels over unix sockets.
  *
- * While as many channels as the backlog wait to be accepted, further connections stay in the kernel: a flood of them
- * costs neither descriptors nor memory here.
+ * While as many peers as the backlog wait to be authorized or accepted, further connections stay in the kernel: a
+ * flood of them costs neither descriptors nor memory here.
  */
 export async function listenUnix(
   name: string,
-  options: Omit<ServeUnixOptions, 'onConnection' | 'onFailure'>,
+  options: ListenUnixOptions,
   channelOn: (fd: number) => Channel,
   { signal }: WaitOptions = {},
 ): Promise<Listener> {
   signal?.throwIfAborted();
-  const backlog = options.backlog ?? 128;
+  const { authorize, backlog = 128 } = options;
   const listener = new UnixListener(name, backlog);
+  const admit = async (fd: number, rule: PeerRule): Promise<void> => {
+    try {
+      if (await rule(native.peerCredentials(fd))) {
+        listener.push(channelOn(fd));
+        return;
+      }
+    } catch (error) {
+      process.emitWarning(error instanceof Error ? error : String(error)); // a rule that fails refuses, but not in silence
+    }
+    native.close(fd);
+  };
   listener.server = await serveUnix(name, {
     ...options,
     onConnection: (fd) => {
-      listener.push(channelOn(fd));
+      if (authorize === undefined) listener.push(channelOn(fd));
+      else void listener.during(admit(fd, authorize));
     },
     onFailure: (error) => {
       listener.fail(error);
@@ -31,6 +50,7 @@ export async function listenUnix(
 class UnixListener extends QueueListener {
   server: UnixServer | undefined;
   readonly #limit: number;
+  #deciding = 0;
 
   constructor(name: string, limit: number) {
     super(name, () => this.server?.close());
@@ -39,12 +59,25 @@ class UnixListener extends QueueListener {
 
   override push(channel: Channel): void {
     super.push(channel);
-    if (this.pending >= this.#limit) this.server?.hold(true);
+    this.#balance();
   }
 
   override accept(options?: WaitOptions): Promise<Channel> {
     const accepted = super.accept(options);
-    if (this.pending < this.#limit) this.server?.hold(false);
+    this.#balance();
     return accepted;
+  }
+
+  /** Counts a peer as waiting until its admission is decided. */
+  async during(admission: Promise<void>): Promise<void> {
+    this.#deciding++;
+    this.#balance();
+    await admission;
+    this.#deciding--;
+    this.#balance();
+  }
+
+  #balance(): void {
+    this.server?.hold(this.pending + this.#deciding >= this.#limit);
   }
 }

@@ -6,9 +6,11 @@ import {
   type Channel,
   type Transport,
 } from '@ipc/core';
+import * as native from '@ipc/native';
 import type { BindOptions } from './bind-unix.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
+import { rememberPeer, type PeerRule } from './peer.ts';
 import { streamOn } from './stream-on.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
@@ -17,6 +19,10 @@ export interface UnixOptions extends BindOptions {
   readonly namespace?: UnixNamespace | undefined;
   /** Connections the kernel keeps, and as many that wait for `accept`. @default 128 */
   readonly backlog?: number | undefined;
+  /** Asked before a peer gets a channel. @default everyone who may open the file */
+  readonly authorize?: PeerRule | undefined;
+  /** SO_SNDBUF of each socket, which the kernel doubles and cuts to net.core.wmem_max. @default the system's */
+  readonly sendBufferBytes?: number | undefined;
   /** Both ends must agree. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
 }
@@ -29,8 +35,12 @@ export interface UnixOptions extends BindOptions {
  */
 export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
-  const { namespace } = options;
-  const channelOn = (fd: number): Channel => frameChannel(streamOn(fd), { maxMessageBytes });
+  const { namespace, sendBufferBytes } = options;
+  const channelOn = (fd: number): Channel => {
+    const stream = streamOn(fd);
+    if (sendBufferBytes !== undefined) native.setSocketBuffer(fd, 'send', sendBufferBytes);
+    return rememberPeer(frameChannel(stream, { maxMessageBytes }), fd);
+  };
   return {
     id: 'socket.unix',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },

@@ -1,0 +1,71 @@
+/**
+ * Descriptors that travel with a message: files, sockets, memfds, ends of pipes.
+ *
+ * They are attached to the message's bytes, and the channel stays what it is. A descriptor moves: once the message is
+ * sent, the sender's copy is closed; the receiver owns what it takes.
+ */
+import * as native from '@ipc/native';
+
+/** The kernel's limit for one message (SCM_MAX_FD). */
+export const MAX_DESCRIPTORS = 253;
+
+const attached = new WeakMap<Uint8Array, readonly number[]>();
+
+/** Closes what nobody took, when its message is collected: a net under the rule that the receiver takes them. */
+const unclaimed = new FinalizationRegistry<readonly number[]>(closeAll);
+
+/**
+ * Attaches descriptors to a message, to be sent once by a channel that carries them (`seqpacket`).
+ *
+ * Until the message is accepted they are the caller's; then they are closed here. A send that fails leaves them open.
+ *
+ * @returns `message` itself.
+ * @throws {RangeError} More than 253, or something that is no descriptor.
+ */
+export function withDescriptors(message: Uint8Array, descriptors: readonly number[]): Uint8Array {
+  if (descriptors.length > MAX_DESCRIPTORS) {
+    throw new RangeError(
+      `a message carries at most ${MAX_DESCRIPTORS} descriptors, got ${descriptors.length}`,
+    );
+  }
+  for (const fd of descriptors) {
+    if (!Number.isInteger(fd) || fd < 0)
+      throw new RangeError(`a descriptor must be a non-negative integer, got ${fd}`);
+  }
+  attached.set(message, [...descriptors]);
+  return message;
+}
+
+/**
+ * Takes the descriptors that came with a message. They are close-on-exec, and the caller's to close.
+ *
+ * @returns Those descriptors the first time, none afterwards.
+ */
+export function takeDescriptors(message: Uint8Array): readonly number[] {
+  const descriptors = attached.get(message);
+  if (descriptors === undefined) return [];
+  attached.delete(message);
+  unclaimed.unregister(message);
+  return descriptors;
+}
+
+/** What is to be sent with a message. */
+export function attachedTo(message: Uint8Array): readonly number[] {
+  return attached.get(message) ?? [];
+}
+
+/** The message was sent: its descriptors are the receiver's. */
+export function releaseSent(message: Uint8Array): void {
+  closeAll(takeDescriptors(message));
+}
+
+/** Attaches what came in. */
+export function attachReceived(message: Uint8Array, descriptors: readonly number[]): Uint8Array {
+  attached.set(message, descriptors);
+  unclaimed.register(message, descriptors, message);
+  return message;
+}
+
+export function closeAll(descriptors: readonly number[]): void {
+  for (const fd of descriptors) native.close(fd);
+}

@@ -1,0 +1,49 @@
+import * as native from '@ipc/native';
+
+/** A connected socket that keeps the bounds of messages, on the event loop. It owns its descriptor. */
+export class PacketSocket {
+  /** Level-triggered, as of `ByteStream`. Assigned by the owner. */
+  onReady: (readable: boolean, writable: boolean) => void = () => undefined;
+  readonly fd: number;
+  readonly #watch: native.Watch;
+  #readable = false;
+  #writable = false;
+  #closed = false;
+
+  constructor(fd: number) {
+    this.fd = fd;
+    try {
+      this.#watch = native.watch(fd, (readiness) => {
+        if ((readiness & native.FAILED) !== 0) this.#update();
+        this.onReady((readiness & ~native.WRITABLE) !== 0, (readiness & ~native.READABLE) !== 0);
+      });
+    } catch (error) {
+      native.close(fd);
+      throw error;
+    }
+  }
+
+  set readable(on: boolean) {
+    if (on === this.#readable) return;
+    this.#readable = on;
+    this.#update();
+  }
+
+  set writable(on: boolean) {
+    if (on === this.#writable) return;
+    this.#writable = on;
+    this.#update();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch.close();
+    native.close(this.fd);
+  }
+
+  #update(): void {
+    if (this.#closed) return;
+    this.#watch.update((this.#readable ? native.READABLE : 0) | (this.#writable ? native.WRITABLE : 0));
+  }
+}

@@ -1,0 +1,102 @@
+/** Unix seqpacket sockets as a transport: the kernel keeps the bounds of messages, and descriptors travel with them. */
+import { channelOf, checkMaxMessageBytes, IpcError, type Channel, type Transport } from '@ipc/core';
+import * as native from '@ipc/native';
+import type { BindOptions } from './bind-unix.ts';
+import { MAX_DESCRIPTORS } from './descriptors.ts';
+import { dialUnix } from './dial-unix.ts';
+import { listenUnix } from './listen-unix.ts';
+import { PacketReader } from './packet-reader.ts';
+import { PacketSocket } from './packet-socket.ts';
+import { PacketWriter } from './packet-writer.ts';
+import { PACKET_HEADER_BYTES } from './packet.ts';
+import { rememberPeer, type PeerRule } from './peer.ts';
+import type { UnixNamespace } from './unix-address.ts';
+
+export interface SeqpacketOptions extends BindOptions {
+  /** Where names live. @default 'runtime' */
+  readonly namespace?: UnixNamespace | undefined;
+  /** Asked before a peer gets a channel. @default everyone who may open the file */
+  readonly authorize?: PeerRule | undefined;
+  /** Both ends must agree. A message has to fit the socket's send buffer (net.core.wmem_max). @default 128 KiB */
+  readonly maxMessageBytes?: number | undefined;
+  /** Descriptors accepted with one message, 0..253; the receiver has to take them, with `takeDescriptors`. @default 0 */
+  readonly maxDescriptors?: number | undefined;
+}
+
+/**
+ * Channels over unix seqpacket sockets: one system call per message each way.
+ *
+ * For many small messages `unix` is faster, since it coalesces them. This one is for descriptors, and for peers that
+ * want the kernel's message bounds.
+ *
+ * @throws {RangeError} A limit out of range.
+ */
+export function seqpacket(options: SeqpacketOptions = {}): Transport {
+  const { namespace } = options;
+  const limits = checkLimits(options);
+  return {
+    id: 'socket.seqpacket',
+    traits: { maxMessageBytes: limits.maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },
+    listen: (name, wait) =>
+      listenUnix(name, { ...options, type: 'seqpacket' }, (fd) => packetChannel(fd, limits), wait),
+    connect: async (name, wait) =>
+      packetChannel(await dialUnix(name, { namespace, type: 'seqpacket', signal: wait?.signal }), limits),
+  };
+}
+
+/** Limits of a packet channel. */
+export interface PacketLimits {
+  readonly maxMessageBytes: number;
+  readonly maxDescriptors: number;
+}
+
+export function checkLimits({
+  maxMessageBytes = 128 << 10,
+  maxDescriptors = 0,
+}: Partial<Record<keyof PacketLimits, number | undefined>>): PacketLimits {
+  if (!Number.isInteger(maxDescriptors) || maxDescriptors < 0 || maxDescriptors > MAX_DESCRIPTORS) {
+    throw new RangeError(`maxDescriptors must be an integer in 0..${MAX_DESCRIPTORS}, got ${maxDescriptors}`);
+  }
+  return { maxMessageBytes: checkMaxMessageBytes(maxMessageBytes), maxDescriptors };
+}
+
+/**
+ * A channel over a connected seqpacket socket, which it owns from now on, also when it throws.
+ *
+ * @throws {IpcError} ERR_IPC_LIMIT when the send buffer cannot hold a message of `maxMessageBytes`.
+ */
+export function packetChannel(fd: number, { maxMessageBytes, maxDescriptors }: PacketLimits): Channel {
+  const socket = new PacketSocket(fd);
+  try {
+    reserveSendBuffer(fd, maxMessageBytes);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  let held = 2;
+  const release = (): void => {
+    if (--held === 0) socket.close();
+  };
+  const writer = new PacketWriter(socket, maxMessageBytes, release);
+  const reader = new PacketReader(socket, maxMessageBytes, maxDescriptors, release);
+  socket.onReady = (readable, writable) => {
+    if (writable) writer.onWritable();
+    if (readable) reader.onReadable();
+  };
+  return rememberPeer(channelOf(writer, reader), fd);
+}
+
+/** What the kernel keeps of the send buffer for itself, per message. */
+const overheadBytes = 32;
+
+function reserveSendBuffer(fd: number, maxMessageBytes: number): void {
+  const needed = maxMessageBytes + PACKET_HEADER_BYTES + overheadBytes;
+  if (native.socketBuffer(fd, 'send') >= needed) return;
+  native.setSocketBuffer(fd, 'send', needed);
+  const got = native.socketBuffer(fd, 'send');
+  if (got >= needed) return;
+  throw new IpcError(
+    'ERR_IPC_LIMIT',
+    `a message of ${maxMessageBytes} bytes needs a send buffer of ${needed}, and net.core.wmem_max allows ${got}; raise it with \`sysctl net.core.wmem_max=${needed}\` or lower maxMessageBytes`,
+  );
+}

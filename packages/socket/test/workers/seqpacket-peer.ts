@@ -1,0 +1,4 @@
+import { seqpacket } from '@ipc/socket';
+import { runPeer } from '@ipc/testkit/peer';
+
+runPeer(() => seqpacket());

@@ -6,3 +6,9 @@
 export { Region } from './region.ts';
 export type { NamedRegionOptions, OpenRegionOptions, RegionOptions } from './region.ts';
 export type { RegionIdentity } from './region-header.ts';
+export { RingMemory, ringBytes } from './ring-layout.ts';
+export { RingWriter } from './ring-writer.ts';
+export { RingReader } from './ring-reader.ts';
+export type { Claim } from './claim.ts';
+export { ring } from './ring.ts';
+export type { RingOptions } from './ring.ts';

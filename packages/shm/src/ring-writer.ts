@@ -1,0 +1,207 @@
+import { IpcError } from '@ipc/core';
+import { Claim } from './claim.ts';
+import {
+  DATA,
+  distance,
+  HEAD,
+  PADDING,
+  READER_CLOSED,
+  READER_SLEEPS,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+  TAIL,
+  WRITER_CLOSED,
+  WRITER_WAITS,
+  type RingMemory,
+} from './ring-layout.ts';
+
+/**
+ * The writing end of a ring. One thread of one process owns it.
+ *
+ * Nothing waits, no system call is made, and nothing is allocated per message. A full ring is `false`.
+ * Cost: an atomic store and load per `publish`, so per message for `trySend` and per batch for `trySendMany`.
+ */
+export class RingWriter {
+  readonly capacityBytes: number;
+  /** A message that fills the ring. */
+  readonly maxMessageBytes: number;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly #control: Int32Array;
+  readonly #mask: number;
+  readonly #wakeReader: () => void;
+  /** Where the next record starts; the reader knows of everything before `#published`. */
+  #head: number;
+  #published: number;
+  /** Free bytes from `#head` on that neither the reader's records nor the end of the ring interrupt. */
+  #contiguous = 0;
+  /** Room the last refused record needs. */
+  #needed = 0;
+  #claim: Claim | undefined;
+  #claimed = false;
+
+  /** @param wakeReader - Called when the reader sleeps and there is something for it. */
+  constructor(memory: RingMemory, wakeReader: () => void = () => undefined) {
+    this.capacityBytes = memory.capacityBytes;
+    this.maxMessageBytes = memory.capacityBytes - RECORD_HEADER_BYTES;
+    this.#bytes = memory.bytes;
+    this.#words = memory.words;
+    this.#control = memory.control;
+    this.#mask = memory.capacityBytes - 1;
+    this.#wakeReader = wakeReader;
+    this.#head = this.#published = Atomics.load(memory.control, HEAD);
+  }
+
+  /**
+   * Writes one message and makes it visible, or returns false while there is no room.
+   *
+   * @throws {IpcError} ERR_IPC_TOO_LARGE over `maxMessageBytes`; ERR_IPC_CORRUPT when the reader damaged the ring.
+   */
+  trySend(message: Uint8Array): boolean {
+    if (!this.push(message)) return false;
+    this.publish();
+    return true;
+  }
+
+  /** Writes from index `from` what there is room for, and makes all of it visible at once; returns how many. Throws as `trySend`. */
+  trySendMany(messages: readonly Uint8Array[], from = 0): number {
+    let next = from;
+    try {
+      for (let message = messages[next]; message !== undefined; message = messages[next]) {
+        if (!this.push(message)) break;
+        next++;
+      }
+    } finally {
+      this.publish();
+    }
+    return next - from;
+  }
+
+  /** Writes one message that the reader sees after `publish`, or returns false while there is no room. Throws as `trySend`. */
+  push(message: Uint8Array): boolean {
+    const length = message.length;
+    const record = recordBytes(length);
+    if (record > this.#contiguous && !this.#makeRoom(length, record)) return false;
+    const at = this.#head & this.#mask;
+    const word = at >> 2;
+    this.#words[word] = length;
+    this.#words[word + 1] = DATA;
+    this.#bytes.set(message, at + RECORD_HEADER_BYTES);
+    this.#head = (this.#head + record) | 0;
+    this.#contiguous -= record;
+    return true;
+  }
+
+  /**
+   * Claims room for one message, to be filled in place. The same object is returned every time: one claim at a time.
+   *
+   * The reader cannot see a claim before `commit`; aborting or disposing it gives the room back.
+   *
+   * @param length - Payload bytes, 0..maxMessageBytes.
+   * @returns `undefined` while there is no room.
+   * @throws {RangeError} `length` is not such a number. @throws {TypeError} The last claim is still open.
+   * @throws {IpcError} As `trySend`.
+   * Source: Agrona `RingBuffer.tryClaim`.
+   */
+  tryClaim(length: number): Claim | undefined {
+    if (!Number.isInteger(length) || length < 0)
+      throw new RangeError(`length must be a whole number of bytes, got ${length}`);
+    const record = recordBytes(length);
+    if ((record > this.#contiguous || this.#claimed) && !this.#makeRoom(length, record)) return undefined;
+    this.#claimed = true;
+    this.#contiguous = -this.#contiguous - 1; // keeps `push` out until the claim ends
+    this.#claim ??= new Claim(this.#bytes, (committed) => {
+      this.#endClaim(committed);
+    });
+    return this.#claim.open((this.#head & this.#mask) + RECORD_HEADER_BYTES, length);
+  }
+
+  /** Makes everything pushed visible, and wakes a sleeping reader. */
+  publish(): void {
+    if (this.#head === this.#published) return;
+    this.#published = this.#head;
+    Atomics.store(this.#control, HEAD, this.#head);
+    if (Atomics.load(this.#control, READER_SLEEPS) !== 0) this.#wake();
+  }
+
+  /** True once the reader has finished: nobody will read what is sent. */
+  get isAbandoned(): boolean {
+    return Atomics.load(this.#control, READER_CLOSED) !== 0;
+  }
+
+  /**
+   * Asks the reader for a wake-up when the last refused message fits.
+   *
+   * @returns False when it fits by now, or the reader has finished: then nothing was asked for.
+   */
+  awaitRoom(): boolean {
+    Atomics.store(this.#control, WRITER_WAITS, this.#needed);
+    if (this.#room() < this.#needed && !this.isAbandoned) return true;
+    Atomics.store(this.#control, WRITER_WAITS, 0);
+    return false;
+  }
+
+  /** Takes the wish for a wake-up back. */
+  stopAwaiting(): void {
+    Atomics.store(this.#control, WRITER_WAITS, 0);
+  }
+
+  /** Publishes, and tells the reader that nothing will follow. */
+  finish(): void {
+    this.publish();
+    Atomics.store(this.#control, WRITER_CLOSED, 1);
+    this.#wake();
+  }
+
+  #wake(): void {
+    if (Atomics.exchange(this.#control, READER_SLEEPS, 0) !== 0) this.#wakeReader();
+  }
+
+  #room(): number {
+    return this.capacityBytes - distance(this.#head, Atomics.load(this.#control, TAIL), this.capacityBytes);
+  }
+
+  /** Looks at tail again; pads to the end of the ring where the record does not fit before it. */
+  #makeRoom(length: number, record: number): boolean {
+    if (this.#claimed) throw new TypeError('the last claim must be committed or aborted first');
+    if (length > this.maxMessageBytes) {
+      throw new IpcError(
+        'ERR_IPC_TOO_LARGE',
+        `message of ${length} bytes exceeds maxMessageBytes, which is ${this.maxMessageBytes}`,
+      );
+    }
+    let room = this.#room();
+    const at = this.#head & this.#mask;
+    let toEnd = this.capacityBytes - at;
+    if (record > toEnd) {
+      if (room < toEnd) return this.#refuse(Math.min(toEnd + record, this.capacityBytes));
+      this.#words[at >> 2] = toEnd - RECORD_HEADER_BYTES;
+      this.#words[(at >> 2) + 1] = PADDING;
+      this.#head = (this.#head + toEnd) | 0;
+      room -= toEnd;
+      toEnd = this.capacityBytes;
+    }
+    this.#contiguous = Math.min(room, toEnd);
+    return record <= room || this.#refuse(record);
+  }
+
+  #refuse(needed: number): false {
+    this.#needed = needed;
+    this.publish(); // a reader that sees everything, padding too, can make all the room there is
+    return false;
+  }
+
+  #endClaim(committed: boolean): void {
+    this.#claimed = false;
+    this.#contiguous = -this.#contiguous - 1;
+    if (!committed || this.#claim === undefined) return;
+    const { length } = this.#claim;
+    const record = recordBytes(length);
+    const word = (this.#head & this.#mask) >> 2;
+    this.#words[word] = length;
+    this.#words[word + 1] = DATA;
+    this.#head = (this.#head + record) | 0;
+    this.#contiguous -= record;
+    this.publish();
+  }
+}

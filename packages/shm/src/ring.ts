@@ -1,0 +1,160 @@
+import {
+  channelOf,
+  fromErrno,
+  IpcError,
+  QueueListener,
+  type Channel,
+  type Listener,
+  type Traits,
+  type Transport,
+  type WaitOptions,
+} from '@ipc/core';
+import * as native from '@ipc/native';
+import { dialUnix, serveUnix } from '@ipc/socket';
+import { Region } from './region.ts';
+import { receiveRegion, sendRefusal, sendRegion } from './ring-handshake.ts';
+import { checkCapacity, CONTROL_BYTES, RECORD_HEADER_BYTES, ringBytes, RingMemory } from './ring-layout.ts';
+import { RingReceivePort, RingSendPort } from './ring-ports.ts';
+import { RingReader } from './ring-reader.ts';
+import { RingWriter } from './ring-writer.ts';
+import { Spin } from './spin.ts';
+import { WakeLine } from './wake-line.ts';
+
+export interface RingOptions {
+  /** Of one direction: a power of two, chosen by the listening side. A channel takes twice as much of /dev/shm. @default 4 MiB */
+  readonly capacityBytes?: number | undefined;
+  /** Largest message this side sends; at most `capacityBytes - 8`. @default `capacityBytes - 8` */
+  readonly maxMessageBytes?: number | undefined;
+  /** How long a receive looks for a message before it sleeps, at most; less where that is of no avail. @default 50 */
+  readonly spinUs?: number | undefined;
+  /** Whether to talk to a process with these credentials. @default the same user, or root */
+  readonly authorize?: ((peer: native.PeerCredentials) => boolean) | undefined;
+}
+
+const kind = 'ring';
+const suffix = 'ring';
+
+/**
+ * Channels through shared memory: two rings of records in a sealed memfd, which the listener hands to whoever connects
+ * to its unix socket. The socket then wakes whoever sleeps, and its end tells of the peer's death at once.
+ *
+ * A message costs a copy in and a copy out, and no system call while the other side is awake.
+ *
+ * @throws {RangeError} An option out of range.
+ * `listen` and `connect` throw as `serveUnix` and `dialUnix` of `@ipc/socket`; `connect` also rejects with what the listener
+ * could not do (ERR_IPC_LIMIT: no memory; ERR_IPC_PERMISSION), ERR_IPC_MISMATCH and ERR_IPC_CORRUPT.
+ */
+export function ring(options: RingOptions = {}): Transport {
+  const capacityBytes = checkCapacity(options.capacityBytes ?? 4 << 20);
+  const maxMessageBytes = options.maxMessageBytes ?? capacityBytes - RECORD_HEADER_BYTES;
+  if (
+    !Number.isInteger(maxMessageBytes) ||
+    maxMessageBytes < 1 ||
+    maxMessageBytes > capacityBytes - RECORD_HEADER_BYTES
+  ) {
+    throw new RangeError(
+      `maxMessageBytes must be an integer in 1..${capacityBytes - RECORD_HEADER_BYTES}, got ${maxMessageBytes}`,
+    );
+  }
+  const { spinUs = 50, authorize = isSameUserOrRoot } = options;
+  if (!(spinUs >= 0 && spinUs <= 1e6)) throw new RangeError(`spinUs must be in 0..1000000, got ${spinUs}`);
+  const traits: Traits = { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' };
+
+  const check = (fd: number, what: string, name: string): void => {
+    const peer = native.peerCredentials(fd);
+    if (authorize(peer)) return;
+    throw new IpcError(
+      'ERR_IPC_PERMISSION',
+      `${what} "${name}": pid ${peer.pid} of uid ${peer.uid} is not authorized`,
+      { name },
+    );
+  };
+
+  const open = (region: Region, fd: number, listening: boolean): Channel => {
+    const capacity = checkCapacity(region.bytes / 2 - CONTROL_BYTES);
+    const first = new RingMemory(region.buffer, region.offset, capacity);
+    const second = new RingMemory(region.buffer, region.offset + ringBytes(capacity), capacity);
+    region.close(); // the mapping stays as long as the rings' views
+    const line = new WakeLine(fd);
+    const wake = (): void => {
+      line.wake();
+    };
+    const writer = new RingWriter(listening ? first : second, wake);
+    const reader = new RingReader(listening ? second : first, wake);
+    return channelOf(
+      new RingSendPort(writer, line, maxMessageBytes),
+      new RingReceivePort(reader, line, new Spin(spinUs)),
+    );
+  };
+
+  const serve = (name: string, fd: number): Channel | undefined => {
+    try {
+      check(fd, 'accept', name);
+      const region = Region.anonymous({ kind, bytes: 2 * ringBytes(capacityBytes) });
+      try {
+        sendRegion(fd, region.descriptor);
+        return open(region, fd, true);
+      } finally {
+        region.close();
+      }
+    } catch (error) {
+      refuse(fd, fromErrno(error, 'accept', name));
+      return undefined;
+    }
+  };
+
+  const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {
+    signal?.throwIfAborted();
+    const server = await serveUnix(name, {
+      suffix,
+      onConnection: (fd) => {
+        const channel = serve(name, fd);
+        if (channel !== undefined) listener.push(channel);
+      },
+      onFailure: (error) => {
+        listener.fail(error);
+      },
+    });
+    const listener = new QueueListener(name, () => server.close());
+    return listener;
+  };
+
+  const connect = async (name: string, { signal }: WaitOptions = {}): Promise<Channel> => {
+    const fd = await dialUnix(name, { suffix, signal });
+    try {
+      check(fd, 'connect', name);
+      const region = Region.fromDescriptor(await receiveRegion(fd, name, signal), { kind });
+      try {
+        return open(region, fd, false);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new IpcError(
+          'ERR_IPC_MISMATCH',
+          `connect "${name}": the listener's region of ${region.bytes} bytes is not two rings`,
+          { name },
+        );
+      } finally {
+        region.close();
+      }
+    } catch (error) {
+      native.close(fd);
+      throw error;
+    }
+  };
+
+  return { id: 'shm.ring', traits, listen, connect };
+}
+
+function isSameUserOrRoot({ uid }: native.PeerCredentials): boolean {
+  return uid === process.geteuid?.() || uid === 0;
+}
+
+function refuse(fd: number, error: IpcError): void {
+  try {
+    sendRefusal(fd, error);
+  } catch {
+    // Whoever connected has vanished.
+  } finally {
+    native.close(fd);
+  }
+}

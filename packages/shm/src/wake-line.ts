@@ -1,0 +1,74 @@
+import * as native from '@ipc/native';
+
+const WAKE = Uint8Array.of(1);
+/** Wake-ups carry nothing: as many as there are, one read takes them. */
+const inbox = new Uint8Array(256);
+
+/**
+ * The unix socket beside two rings: a byte wakes the peer's event loop, and its end is the kernel's word that the
+ * peer is gone. Two ports share it; it is closed when both have let go.
+ */
+export class WakeLine {
+  readonly #fd: number;
+  readonly #watch: native.Watch;
+  readonly #listeners: (() => void)[] = [];
+  #waiting = 0;
+  #ended = false;
+  #holders = 2;
+
+  /** @param fd - A connected stream socket, owned from now on. */
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#watch = native.watch(fd, () => {
+      this.#read();
+    });
+    this.#watch.update(native.READABLE);
+    this.#watch.unref();
+  }
+
+  /** Whether the peer is gone, or has closed. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** `listener` is called after each wake-up and at the end. */
+  listen(listener: () => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Wakes the peer. A socket that is full of wake-ups will do so without another one. */
+  wake(): void {
+    if (this.#ended || this.#holders === 0) return;
+    try {
+      native.write(this.#fd, WAKE, 0, 1);
+    } catch {
+      // The peer is gone: reading tells, in the next turn of the event loop.
+    }
+  }
+
+  /** Keeps the process alive for somebody who waits. */
+  ref(): void {
+    if (this.#waiting++ === 0) this.#watch.ref();
+  }
+
+  unref(): void {
+    if (--this.#waiting === 0) this.#watch.unref();
+  }
+
+  /** One of the two lets go. */
+  release(): void {
+    if (--this.#holders > 0) return;
+    this.#watch.close();
+    native.close(this.#fd);
+  }
+
+  #read(): void {
+    try {
+      this.#ended ||= native.read(this.#fd, inbox, 0, inbox.length) === 0;
+    } catch {
+      this.#ended = true; // ECONNRESET: the peer died with wake-ups unread
+    }
+    if (this.#ended) this.#watch.update(0);
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -47,7 +47,7 @@ export interface PairOptions {
 }
 
 /** How long to measure. */
-export type CellTimes = Pick<CellRequest, 'warmUpNs' | 'durationNs' | 'leastMessages'>;
+export type CellTimes = Pick<CellRequest, 'warmUpNs' | 'durationNs' | 'leastMessages' | 'mostNs'>;
 
 export class Pair implements AsyncDisposable {
   readonly #options: PairOptions;

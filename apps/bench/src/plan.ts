@@ -45,7 +45,7 @@ export function plan({ subjects, scenarios, messageBytes, placements }: PlanOpti
 }
 
 /** What starting and ending a pair of processes takes, roughly. */
-const pairMs = 250;
+const pairMs = 400;
 /** What a cell takes beyond its time: orders, answers, the floor's two processes. */
 const cellOverheadMs = 12;
 /** The floor's share of a cell's time. */

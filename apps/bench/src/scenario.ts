@@ -15,8 +15,9 @@ export interface CellRequest {
   readonly warmUpNs: number;
   /** Measured, roughly; exactly as long as it takes from the first to the last message. */
   readonly durationNs: number;
-  /** Sent even when time is up. */
+  /** Sent even when time is up, unless that takes longer than {@link CellRequest.mostNs}. */
   readonly leastMessages: number;
+  readonly mostNs: number;
   /** When both begin to measure a lock, on the clock of `clock.ts`: the warm-up comes before. */
   readonly startNs: number;
   /** What a lock's counter stands at. */

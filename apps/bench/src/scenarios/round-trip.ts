@@ -69,7 +69,7 @@ export class Rounds {
 
   /** A round has ended, if one was under way, and the next one begins. Returns its mark. */
   next(timeNs: number): Mark {
-    const { warmUpNs, durationNs, leastMessages } = this.#request;
+    const { warmUpNs, durationNs, leastMessages, mostNs } = this.#request;
     if (this.#measuring) this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
     this.#previousNs = timeNs;
     if (this.#rounds++ === 0) this.#phaseEndNs = timeNs + warmUpNs;
@@ -81,7 +81,8 @@ export class Rounds {
       return Mark.start;
     }
     // The last round is measured as well.
-    const enough = timeNs >= this.#phaseEndNs && this.#count + 1 >= leastMessages;
+    const overdueNs = timeNs - this.#phaseEndNs;
+    const enough = overdueNs >= 0 && (this.#count + 1 >= leastMessages || overdueNs >= mostNs - durationNs);
     return enough || this.#count + 1 >= mostSamples ? Mark.last : Mark.plain;
   }
 

@@ -1,4 +1,3 @@
-import { nowNs } from '../clock.ts';
 import { DamagedMessage, Mark } from '../message-format.ts';
 import {
   defineScenario,
@@ -8,7 +7,7 @@ import {
   type Sample,
 } from '../scenario.ts';
 import type { Link, Role } from '../subject.ts';
-import { ArrivalStopwatch, combineOneWay } from './throughput.ts';
+import { ArrivalStopwatch, combineOneWay, Lapse } from './throughput.ts';
 
 /** One way, many in flight, in batches: what a mechanism gains when a call carries more than one message. */
 export const throughputBatched: MessageScenario = defineScenario({
@@ -40,21 +39,20 @@ function batchLength(messageBytes: number): number {
 }
 
 async function send<T>({ link, format }: BatchLine<T>, request: CellRequest): Promise<Sample> {
-  const { messageBytes, warmUpNs, durationNs, leastMessages } = request;
+  const { messageBytes, warmUpNs, durationNs, leastMessages, mostNs } = request;
   const blanks = Array.from({ length: batchLength(messageBytes) }, () => format.blank(messageBytes));
   const batch = [...blanks];
   let sequence = 0;
 
   const sendFor = async (timeNs: number, least: number): Promise<void> => {
-    const deadline = nowNs() + timeNs;
-    const leastSequence = sequence + least;
+    const lapse = new Lapse(timeNs, mostNs, sequence + least);
     do {
       blanks.forEach((blank, index) => {
         batch[index] = format.stamp(blank, sequence++, Mark.plain);
       });
       const sent = link.trySendMany(batch);
       if (sent < batch.length) await link.sendMany(batch.slice(sent));
-    } while (nowNs() < deadline || sequence < leastSequence);
+    } while (!lapse.isOver(sequence));
   };
 
   const marked = format.blank(messageBytes);

@@ -24,20 +24,19 @@ export const throughput: MessageScenario = defineScenario({
 });
 
 async function send<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
-  const { messageBytes, warmUpNs, durationNs, leastMessages } = request;
+  const { messageBytes, warmUpNs, durationNs, leastMessages, mostNs } = request;
   const blank = format.blank(messageBytes);
   const stride = clockStride(messageBytes);
   let sequence = 0;
 
   const sendFor = async (timeNs: number, least: number): Promise<void> => {
-    const deadline = nowNs() + timeNs;
-    const leastSequence = sequence + least;
+    const lapse = new Lapse(timeNs, mostNs, sequence + least);
     do {
       for (let i = 0; i < stride; i++) {
         const message = format.stamp(blank, sequence++, Mark.plain);
         if (!link.trySend(message)) await link.send(message);
       }
-    } while (nowNs() < deadline || sequence < leastSequence);
+    } while (!lapse.isOver(sequence));
   };
 
   await sendFor(warmUpNs, 1);
@@ -62,6 +61,25 @@ async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellReque
 /** So many messages between two looks at the clock, which costs as much as a small message. */
 export function clockStride(messageBytes: number): number {
   return messageBytes <= 4096 ? 64 : 1;
+}
+
+/** When a phase of sending is over: its time is up and enough has been sent, or it takes too long. */
+export class Lapse {
+  readonly #startNs = nowNs();
+  readonly #timeNs: number;
+  readonly #mostNs: number;
+  readonly #leastSequence: number;
+
+  constructor(timeNs: number, mostNs: number, leastSequence: number) {
+    this.#timeNs = timeNs;
+    this.#mostNs = mostNs;
+    this.#leastSequence = leastSequence;
+  }
+
+  isOver(sequence: number): boolean {
+    const elapsedNs = nowNs() - this.#startNs;
+    return elapsedNs >= this.#timeNs && (sequence >= this.#leastSequence || elapsedNs >= this.#mostNs);
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { Channel, Listener, Transport } from '@ipc/core';
 import { serveCommands } from './serve-commands.ts';
 
+export { runQueuePeer } from './run-queue-peer.ts';
 export { serveCommands } from './serve-commands.ts';
 
 /** Serves the commands of the conformance suite over `transport`. Call it as the only statement of a worker file. */

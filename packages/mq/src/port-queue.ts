@@ -29,6 +29,11 @@ export class PortQueue implements Queue {
   readonly #port: QueuePort;
   readonly #sending = new WaitQueue<Batch, undefined>();
   readonly #receiving = new WaitQueue<undefined, QueueMessage>();
+  /** Whoever gave up waiting must not keep the process alive (Q15), nor hold up those behind. */
+  readonly #stopAwaiting = (): void => {
+    this.#serveSenders();
+    this.#serveReceivers();
+  };
   #open = true;
   #callsThisTurn = 0;
 
@@ -97,9 +102,7 @@ export class PortQueue implements Queue {
       this.#checkOpen();
       const message = this.#goesNow(this.#receiving.length) ? this.#port.pull() : undefined;
       if (message !== undefined) return Promise.resolve(message);
-      const received = this.#receiving.wait(undefined, options?.signal);
-      this.#port.awaitMessage(true);
-      return received;
+      return this.#waitForMessage(options?.signal);
     } catch (error) {
       return rejected(error);
     }
@@ -165,8 +168,16 @@ export class PortQueue implements Queue {
 
   #waitForRoom(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
     const sent = this.#sending.wait(batch, signal);
+    if (signal !== undefined) sent.catch(this.#stopAwaiting);
     this.#port.awaitRoom(true);
     return sent;
+  }
+
+  #waitForMessage(signal: AbortSignal | undefined): Promise<QueueMessage> {
+    const received = this.#receiving.wait(undefined, signal);
+    if (signal !== undefined) received.catch(this.#stopAwaiting);
+    this.#port.awaitMessage(true);
+    return received;
   }
 
   #pushMany(messages: readonly Uint8Array[], priority: number): number {

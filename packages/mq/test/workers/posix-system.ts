@@ -1,0 +1,40 @@
+/** Runs one call where the system's limits and mounts are its own (see posix-system.test.ts) and prints what came of it. */
+import { PosixQueue } from '@ipc/mq';
+import { isIpcError } from '@ipc/core';
+
+const calls: Record<string, () => unknown> = {
+  create: () => {
+    PosixQueue.create('limited').unlink();
+    return 'created';
+  },
+  createTwo: () => {
+    using first = PosixQueue.create('first');
+    try {
+      PosixQueue.create('second');
+    } finally {
+      first.unlink();
+    }
+    return 'created';
+  },
+  createWithoutDescriptors: () => {
+    const opened: PosixQueue[] = [];
+    for (let i = 0; i < 1_000; i++)
+      opened.push(PosixQueue.openOrCreate('many', { maxMessages: 1, maxMessageBytes: 1 }));
+    return opened.length;
+  },
+  list: () => {
+    using kept = PosixQueue.create('kept', { mode: 0o640 });
+    kept.trySend(new Uint8Array(5));
+    PosixQueue.create('/left').close();
+    const listed = PosixQueue.list();
+    for (const { name, openIn } of listed) if (openIn.length === 0) PosixQueue.unlink(name);
+    return { pid: process.pid, listed, after: PosixQueue.list().map(({ name }) => name) };
+  },
+};
+
+try {
+  console.log(JSON.stringify({ value: calls[process.argv[2] ?? '']?.() }));
+} catch (error) {
+  if (!isIpcError(error)) throw error;
+  console.log(JSON.stringify({ code: error.code, message: error.message }));
+}

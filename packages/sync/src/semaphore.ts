@@ -20,6 +20,7 @@ import {
 } from './open-area.ts';
 import type { Participant } from './participant.ts';
 import { Permit, type PermitHolder } from './permit.ts';
+import { spin } from './spin.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { Waiting, type Attempts } from './waiting.ts';
 import { withHeld } from './with-held.ts';
@@ -152,7 +153,10 @@ export class Semaphore implements Disposable, PermitHolder, Attempts<number, Per
   acquireSync({ permits = 1, timeoutMs }: BlockOptions & { readonly permits?: number | undefined } = {}):
     Permit | undefined {
     const checked = checkTimeout(timeoutMs);
-    return this.tryAcquire(permits) ?? this.#waiting.waitSync(permits, checked);
+    const permit = this.tryAcquire(permits);
+    if (permit !== undefined) return permit;
+    const spun = spin(() => this.#available() >= permits) ? this.tryAcquire(permits) : undefined;
+    return spun ?? this.#waiting.waitSync(permits, checked);
   }
 
   /** Acquires one permit, runs `work`, gives it back. */

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { json, utf8, withCodec, type Channel } from '@ipc/core';
+import { isIpcError, json, utf8, withCodec, type Channel } from '@ipc/core';
 import { PosixQueue } from '@ipc/mq';
 import { spawnChild, type ExitStatus } from '@ipc/pipe';
 import { unix } from '@ipc/socket';
@@ -109,10 +109,9 @@ class Role implements AsyncDisposable {
   ) {
     this.#channel = channel;
     this.#end = end;
-    this.failure = new Promise((_, reject) => {
-      void exited.then(({ code, signal }) => {
-        if (code !== 0) reject(new Error(`the ${name} ended with ${signal ?? `code ${String(code)}`}`));
-      });
+    this.failure = exited.then(({ code, signal }) => {
+      if (code !== 0) throw new Error(`the ${name} ended with ${signal ?? `code ${String(code)}`}`);
+      return new Promise<never>(() => undefined);
     });
     this.failure.catch(() => undefined); // whoever races for it is told
   }
@@ -120,9 +119,8 @@ class Role implements AsyncDisposable {
   static async start(name: 'reader' | 'worker' | 'collector'): Promise<Role> {
     const file = fileURLToPath(new URL(`./roles/${name}.js`, import.meta.url));
     const child = await spawnChild(process.execPath, [file]);
-    return new Role(name, withCodec(child.channel, json<Job | Report>()), child.exited, () =>
-      child[Symbol.asyncDispose](),
-    );
+    const channel = withCodec(child.channel, json<Job | Report>());
+    return new Role(name, channel, child.exited, () => child[Symbol.asyncDispose]());
   }
 
   send(job: Job): Promise<void> {
@@ -131,7 +129,11 @@ class Role implements AsyncDisposable {
 
   /** Waits for the report; returns the files it tells of. */
   async expect(state: Report['state']): Promise<number> {
-    const report = await Promise.race([this.#channel.receive(), this.failure]);
+    const report = await this.#channel.receive().catch((error: unknown) => {
+      // How the process ended says more than that its pipe did.
+      if (isIpcError(error, 'ERR_IPC_PEER_GONE')) return this.failure;
+      throw error;
+    });
     if (report === undefined || !('state' in report) || report.state !== state) {
       throw new Error(`expected a child to be ${state}, got ${JSON.stringify(report)}`);
     }

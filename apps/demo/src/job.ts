@@ -28,10 +28,22 @@ export function namesOf({
   };
 }
 
-/** The child's side of its pipe to main, and the job that came over it. */
-export async function receiveJob(): Promise<{ job: Job; main: Channel<Job | Report> }> {
+export interface Assignment {
+  readonly job: Job;
+  /** The child's side of its pipe to main. */
+  readonly main: Channel<Job | Report>;
+  /** Aborted when main ends the run early: whoever waits with it takes its names away and goes. */
+  readonly stopped: AbortSignal;
+}
+
+/** The job that comes over the pipe to main. */
+export async function receiveJob(): Promise<Assignment> {
+  const stop = new AbortController();
+  process.once('SIGTERM', () => {
+    stop.abort(new Error('main ended the run'));
+  });
   const main = withCodec(inherited(), json<Job | Report>());
   const job = await main.receive();
   if (job === undefined || 'state' in job) throw new Error('main went away before it sent the job');
-  return { job, main };
+  return { job, main, stopped: stop.signal };
 }

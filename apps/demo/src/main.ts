@@ -17,22 +17,31 @@ if (positionals.length > 1 || !Number.isInteger(workers) || workers < 1 || worke
   process.exit(2);
 }
 
-const { paths, skipped } = listTextFiles(folder);
-console.log(
-  `${paths.length} text files in ${folder}${skipped > 0 ? ` (${skipped} too large or with too long a path)` : ''}`,
-);
-const { index, filesPerWorker } = await indexInParallel(paths, { workers });
-console.log(`read by 1 process, counted by ${workers} (${filesPerWorker.join(', ')} files), collected by 1`);
-
-for (const { word, count, files } of index.slice(0, 15)) {
-  console.log(`${String(count).padStart(8)}  ${word.padEnd(20)} in ${files} files`);
+try {
+  await run();
+} catch (error) {
+  console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
 }
-console.log(`${index.length} different words`);
 
-const decoder = new TextDecoder();
-const alone = indexTexts(paths.map((path) => decoder.decode(readFileSync(path))));
-if (!isDeepStrictEqual(index, alone)) {
-  console.error('the index built by many processes differs from the one built by one');
-  process.exit(1);
+async function run(): Promise<void> {
+  const { paths, skipped } = listTextFiles(folder);
+  console.log(
+    `${paths.length} text files in ${folder}${skipped > 0 ? ` (${skipped} too large or with too long a path)` : ''}`,
+  );
+  const { index, filesPerWorker } = await indexInParallel(paths, { workers });
+  console.log(
+    `read by 1 process, counted by ${workers} (${filesPerWorker.join(', ')} files), collected by 1`,
+  );
+
+  for (const { word, count, files } of index.slice(0, 15)) {
+    console.log(`${String(count).padStart(8)}  ${word.padEnd(20)} in ${files} files`);
+  }
+  console.log(`${index.length} different words`);
+
+  const decoder = new TextDecoder();
+  const alone = indexTexts(paths.map((path) => decoder.decode(readFileSync(path))));
+  if (!isDeepStrictEqual(index, alone))
+    throw new Error('the index built by many processes differs from the one built by one');
+  console.log('equal to the index built in one process');
 }
-console.log('equal to the index built in one process');

@@ -6,13 +6,13 @@ export interface WordCount {
   readonly files: number;
 }
 
-/** Longer words are cut: a table in shared memory has its limits. In UTF-8 bytes. */
+/** Longer words are cut: a table in shared memory has its limits. */
 const maxWordChars = 60;
 
-/** How often each word stands in `text`. Words are runs of letters, digits and `_`, in lower case. */
+/** How often each word stands in `text`. Words are runs of letters, digits and `_` that start with a letter, in lower case. */
 export function countWords(text: string): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const [match] of text.matchAll(/[\p{L}\p{N}_]+/gu)) {
+  for (const [match] of text.matchAll(/\p{L}[\p{L}\p{N}_]*/gu)) {
     const word = match.toLowerCase().slice(0, maxWordChars);
     counts.set(word, (counts.get(word) ?? 0) + 1);
   }

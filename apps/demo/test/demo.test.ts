@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync, mkdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { runtimeDirectory } from '@ipc/core';
+import { PosixQueue } from '@ipc/mq';
 import { noLeaks } from '@ipc/testkit';
 
 noLeaks();
@@ -36,6 +40,41 @@ test('the index built by many processes is right, and equal to the one built by 
   expect(stdout).toMatch(/^ +780 {2}tock +in 39 files$/m);
   expect(stdout).toContain('equal to the index built in one process');
 });
+
+test('a killed worker ends the run with an error, and nothing is left', async () => {
+  const run = execFile(process.execPath, [main, folder, '--workers', '2']);
+  const ended = once(run, 'exit');
+  let stderr = '';
+  run.stderr?.on('data', (text: string) => (stderr += text));
+  for (;;) {
+    const worker = childrenOf(run.pid ?? -1).find((pid) => commandOf(pid).includes('worker.js'));
+    if (worker !== undefined) {
+      process.kill(worker, 'SIGKILL');
+      break;
+    }
+    await setTimeout(1);
+  }
+  expect(await ended).toEqual([1, null]);
+  expect(stderr).toContain('the worker ended with SIGKILL');
+  const prefix = `demo-${run.pid ?? -1}-`;
+  for (const place of ['/dev/shm', runtimeDirectory()]) {
+    expect(readdirSync(place).filter((name) => name.includes(prefix))).toEqual([]);
+  }
+  expect(PosixQueue.unlink(`${prefix}files`)).toBe(false);
+});
+
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // it has ended
+  }
+}
 
 test('a folder that is not there, and wrong options, are clear errors', async () => {
   await expect(demo(join(folder, 'missing'))).rejects.toMatchObject({

@@ -5,7 +5,7 @@ import { namesOf, receiveJob } from '../job.ts';
 import { countWords } from '../word-index.ts';
 import { WordTable } from '../word-table.ts';
 
-const { job, main } = await receiveJob();
+const { job, main, stopped } = await receiveJob();
 const names = namesOf(job);
 using lock = Mutex.open(names.lock);
 using admission = Semaphore.open(names.admission);
@@ -14,8 +14,10 @@ await using texts = await ring().connect(names.texts);
 const decoder = new TextDecoder(); // a file may hold malformed UTF-8: it is counted as it is shown
 
 let files = 0;
-for await (const text of texts) {
-  await using _permit = await admission.acquire();
+for (;;) {
+  const text = await texts.receive({ signal: stopped });
+  if (text === undefined) break;
+  await using _permit = await admission.acquire({ signal: stopped });
   const counts = countWords(decoder.decode(text));
   await lock.withLock(({ abandoned }) => {
     if (abandoned)

@@ -128,7 +128,8 @@ const lockPages: (bytes: Uint8Array, offset: number, length: number) => void = n
  * @throws ENOMEM, EPERM over RLIMIT_MEMLOCK (`ulimit -l`). Source: mlock(2).
  */
 export function lock(buffer: ArrayBuffer | SharedArrayBuffer): void {
-  lockPages(new Uint8Array(buffer), 0, buffer.byteLength);
+  const bytes = new Uint8Array(buffer);
+  lockPages(bytes, 0, bytes.length);
 }
 
 /** How the pages will be used; see madvise(2). */
@@ -153,5 +154,6 @@ const advisePages: (bytes: Uint8Array, offset: number, length: number, advice: M
  * @throws EINVAL when the kernel lacks it. Source: madvise(2).
  */
 export function advise(buffer: ArrayBuffer | SharedArrayBuffer, advice: MemoryAdvice): void {
-  advisePages(new Uint8Array(buffer), 0, buffer.byteLength, advice);
+  const bytes = new Uint8Array(buffer);
+  advisePages(bytes, 0, bytes.length, advice);
 }

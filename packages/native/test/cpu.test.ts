@@ -35,7 +35,7 @@ test('no processor at all is refused', () => {
     setAffinity([8192]);
   }).toThrow(RangeError);
   expect(() => {
-    setAffinity([, 1] as number[]);
+    setAffinity(new Array<number>(2)); // holes
   }).toThrow(TypeError);
 });
 

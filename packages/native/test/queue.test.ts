@@ -41,7 +41,7 @@ test('takes the highest priority first, equals in order, empty messages too', ()
   expect(mqSend(fd, text('low'), 0, 3, 0)).toBe(true);
   expect(mqSend(fd, text('high'), 0, 4, MQ_PRIORITY_MAX)).toBe(true);
   expect(mqSend(fd, text('xmiddlex'), 1, 6, 5)).toBe(true);
-  expect(mqSend(fd, text(''), 0, 0, 5)).toBe(true);
+  expect(mqSend(fd, new Uint8Array(0), 0, 0, 5)).toBe(true);
   expect(mqAttributes(fd)).toEqual({ maxMessages: 4, messageBytes: 64, currentMessages: 4 });
   expect(mqSend(fd, text('full'), 0, 4, 0)).toBe(false);
   expect(receive(fd)).toEqual({ message: 'high', priority: MQ_PRIORITY_MAX });

@@ -106,7 +106,9 @@ static inline bool argument_bytes(napi_env env, napi_value array, napi_value off
   if (__builtin_expect(!(offset >= 0 && length >= 0 && offset <= end && length <= end - offset) ||
                                (double)(int64_t)offset != offset || (double)(int64_t)length != length, 0))
     return argument_outside_view(env, offset, length, view.length), false;
-  result->data = (uint8_t *)view.data + (size_t)offset;
+  // An empty array may have no address at all, which several functions of the C library are declared not to take.
+  static uint8_t nothing[1];
+  result->data = view.data ? (uint8_t *)view.data + (size_t)offset : nothing;
   result->length = (size_t)length;
   return true;
 }

@@ -52,18 +52,14 @@ struct address {
 static bool argument_address(napi_env env, napi_value value, const char *syscall, struct address *address) {
   char *path = address->unix_address.sun_path;
   const size_t room = sizeof address->unix_address.sun_path;
-  size_t length;
+  char copy[sizeof address->unix_address.sun_path + 1];
+  const void *data = copy;
+  size_t length, copied;
   napi_typedarray_type type;
-  void *data;
-  memset(address, 0, sizeof *address);
-  if (napi_get_typedarray_info(env, value, &type, &length, &data, NULL, NULL) == napi_ok && type == napi_uint8_array) {
-    memcpy(path, data, length < room ? length : room);
-  } else if (napi_get_value_string_utf8(env, value, NULL, 0, &length) == napi_ok) {
-    char copy[sizeof address->unix_address.sun_path + 1];
-    size_t copied;
+  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) == napi_ok) {
     napi_get_value_string_utf8(env, value, copy, sizeof copy, &copied);
-    memcpy(path, copy, copied < room ? copied : room);
-  } else {
+  } else if (napi_get_typedarray_info(env, value, &type, &length, (void **)&data, NULL, NULL) != napi_ok ||
+             type != napi_uint8_array) {
     throw_type_error(env, "path: expected a string or a Uint8Array");
     return false;
   }
@@ -71,6 +67,8 @@ static bool argument_address(napi_env env, napi_value value, const char *syscall
     throw_range_error(env, "path: expected at least one byte");
     return false;
   }
+  memset(address, 0, sizeof *address);
+  memcpy(path, data, length < room ? length : room);
   bool abstract = path[0] == '\0';
   snprintf(address->printable, sizeof address->printable, "%s%.*s", abstract ? "@" : "",
            (int)(room - abstract), path + abstract);

@@ -94,11 +94,12 @@ const scenarios: Record<string, () => Promise<void> | void> = {
     for (const how of ['end', 'exit', 'terminate', 'busy', 'throw']) {
       for (let i = 0; i < 5; i++) {
         const worker = new Worker(new URL(import.meta.url), { workerData: how });
-        const failed = how === 'throw' ? once(worker, 'error') : undefined;
-        await once(worker, 'message');
-        if (how === 'terminate' || how === 'busy') await worker.terminate();
-        else if (failed) await failed;
-        else await once(worker, 'exit');
+        const ended = once(worker, how === 'throw' ? 'error' : 'exit');
+        if (how === 'terminate' || how === 'busy') {
+          await once(worker, 'message');
+          await worker.terminate();
+        }
+        await ended;
       }
     }
   },

@@ -41,7 +41,7 @@ export interface FifoReceiverOptions extends CapacityOptions {
  * It never ends by itself: `receive` waits, also while there is no sender at all.
  *
  * @throws {IpcError} ERR_IPC_EXISTS when a live process receives on `name`; ERR_IPC_PERMISSION; ERR_IPC_LIMIT.
- *   Later, ERR_IPC_CORRUPT when somebody writes what is no record (docs/wire-formats/fifo-record.md).
+ *   Later, ERR_IPC_CORRUPT when somebody writes what is no record (docs/wire-formats/fifo.md).
  */
 export async function openFifoReceiver(name: string, options: FifoReceiverOptions = {}): Promise<Receiver> {
   const { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES, mode = PRIVATE_MODE, capacityBytes } = options;

@@ -35,8 +35,8 @@ export function createFifo(
 
 /** A FIFO put at its path together with a reader, so that whoever finds it finds it read. Replaces what is there. */
 export function placeFifo(path: string, mode: number): number {
-  const temporary = `${path}.${process.pid}`;
-  remove(temporary); // of a process of that number that died
+  const temporary = `${path}.new`; // nobody else's: the caller holds the claim of the name
+  remove(temporary); // of a holder that died
   createFifo(temporary, { mode });
   try {
     const fd = openToRead(temporary);

@@ -1,5 +1,5 @@
 import { close, READABLE, read, watch, write, type Watch } from '@ipc/native';
-import { createFifo, openToWrite, placeFifo, remove } from './fifo-file.ts';
+import { openToWrite, placeFifo, remove } from './fifo-file.ts';
 import { decodeGreeting, differenceOf, encodeGreeting, GREETING_BYTES } from './fifo-greeting.ts';
 
 export interface RendezvousEvents {
@@ -12,12 +12,14 @@ export interface RendezvousEvents {
 /**
  * Where a FIFO listener and its one peer meet.
  *
- * The listener reads `there`. Whoever connects locks it, opens `back` to read, and writes a greeting into `there`; the
- * listener then opens `back` to write, answers, and removes both names. What each death on the way leaves:
+ * The listener reads `there` and writes `back`, both open before they have their names: a greeting costs it no
+ * descriptor. Whoever connects locks `there`, opens `back` to read, and writes a greeting; the listener answers it and
+ * removes both names. What each death on the way leaves:
  *
  * - a connector before its greeting: nothing, the kernel drops its lock;
- * - after its greeting: the listener finds nobody reading `back`, and goes on waiting;
- * - the listener: files nobody reads. A connector gets ENXIO, or sees its `there` fail; the next listener replaces them.
+ * - after its greeting: the answer finds nobody reading `back`, and the listener goes on waiting;
+ * - the listener: files without their other end. A connector gets ENXIO, or sees its `there` fail; the next listener
+ *   replaces them.
  */
 export class FifoRendezvous {
   readonly #paths: { readonly there: string; readonly back: string };
@@ -25,9 +27,11 @@ export class FifoRendezvous {
   readonly #maxMessageBytes: number;
   readonly #events: RendezvousEvents;
   #readFd = -1;
+  #writeFd = -1;
   /** A writer of our own, so that a connector that leaves is not the end of the stream. */
   #keepFd = -1;
   #watch: Watch | undefined;
+  #over = false;
 
   /** @throws Errno errors of making and opening the FIFOs; nothing is left then. */
   constructor(
@@ -45,30 +49,32 @@ export class FifoRendezvous {
 
   /** Removes the names, if no peer has come. Idempotent. */
   close(): void {
-    if (this.#readFd === -1) return;
-    this.#removeNames();
-    this.#stopWatching();
-    close(this.#readFd);
-    this.#readFd = -1;
+    if (this.#over) return;
+    this.#over = true;
+    this.#reset();
   }
 
   #open(): void {
     const { there, back } = this.#paths;
     try {
-      remove(back);
-      createFifo(back, { mode: this.#mode });
+      const backReadFd = placeFifo(back, this.#mode); // one must read for it to be opened to write
+      try {
+        this.#writeFd = openToWrite(back);
+      } finally {
+        close(backReadFd);
+      }
       this.#readFd = placeFifo(there, this.#mode); // last: who finds it finds `back` as well
       this.#keepFd = openToWrite(there);
       this.#watch = watch(this.#readFd, () => {
         try {
           this.#onGreeting();
         } catch (error) {
+          this.close();
           this.#events.fail(error);
         }
       });
       this.#watch.update(READABLE);
     } catch (error) {
-      this.#removeNames();
       this.close();
       throw error;
     }
@@ -78,53 +84,44 @@ export class FifoRendezvous {
     const bytes = new Uint8Array(GREETING_BYTES);
     const count = read(this.#readFd, bytes, 0, GREETING_BYTES);
     if (count === -1) return;
-    const greeting = decodeGreeting(bytes.subarray(0, Math.max(count, 0)));
+    const greeting = decodeGreeting(bytes.subarray(0, count));
+    // Behind anything else nobody knows where the next greeting would begin: start afresh.
     if (greeting === undefined) {
-      // Somebody wrote something else. Where the next greeting would begin nobody knows: start afresh.
-      this.close();
-      this.#open();
+      this.#restart();
       return;
     }
-    const writeFd = this.#openBack();
-    if (writeFd === -1) return; // it died meanwhile
-    const answered = this.#answer(writeFd);
-    if (!answered || differenceOf(this.#maxMessageBytes, greeting) !== undefined) {
-      close(writeFd); // the answer tells the connector why
+    if (!this.#answer()) return; // it died meanwhile
+    if (differenceOf(this.#maxMessageBytes, greeting) !== undefined) {
+      this.#restart(); // the answer tells the connector why
       return;
     }
-    const readFd = this.#readFd;
-    this.#removeNames();
-    this.#stopWatching();
-    this.#readFd = -1;
+    const [readFd, writeFd] = [this.#readFd, this.#writeFd];
+    this.#readFd = this.#writeFd = -1;
+    this.close();
     this.#events.peer(readFd, writeFd);
   }
 
-  #openBack(): number {
+  #answer(): boolean {
     try {
-      return openToWrite(this.#paths.back);
-    } catch {
-      return -1;
-    }
-  }
-
-  #answer(writeFd: number): boolean {
-    try {
-      write(writeFd, encodeGreeting(this.#maxMessageBytes), 0, GREETING_BYTES);
+      write(this.#writeFd, encodeGreeting(this.#maxMessageBytes), 0, GREETING_BYTES);
       return true;
     } catch {
       return false;
     }
   }
 
-  #stopWatching(): void {
-    this.#watch?.close();
-    this.#watch = undefined;
-    if (this.#keepFd !== -1) close(this.#keepFd);
-    this.#keepFd = -1;
+  #restart(): void {
+    this.#reset();
+    this.#open();
   }
 
-  #removeNames(): void {
+  /** Removes the names and closes what is open. */
+  #reset(): void {
     remove(this.#paths.there);
     remove(this.#paths.back);
+    this.#watch?.close();
+    this.#watch = undefined;
+    for (const fd of [this.#readFd, this.#writeFd, this.#keepFd]) if (fd !== -1) close(fd);
+    this.#readFd = this.#writeFd = this.#keepFd = -1;
   }
 }

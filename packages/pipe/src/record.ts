@@ -12,7 +12,7 @@
  * A larger message is a row of records, written under an exclusive OFD lock on the FIFO, so that no two rows mix: FIRST,
  * whose payload begins with the message's length as u32 LE, others, LAST. Small messages of others may come in between.
  * A writer that dies in a row gives up the lock; the FIRST of the next row tells the reader to drop what it has.
- * Normative text: docs/wire-formats/fifo-record.md.
+ * Normative text: docs/wire-formats/fifo.md.
  */
 import { PIPE_BUF } from './pipe-buf.ts';
 

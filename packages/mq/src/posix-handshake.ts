@@ -48,33 +48,33 @@ export async function receiveQueues(socketFd: number, signal: AbortSignal | unde
   await readable(socketFd, signal);
   const header = new Uint8Array(headerBytes);
   const { bytes, fds } = receiveMessage(socketFd, header, 0, headerBytes, 2);
+  const adopted: PosixDescriptor[] = [];
   try {
     if (bytes === 0) throw peerGoneError('the listener is gone');
-    const sizes = decodeHeader(header, bytes, socketFd);
-    const [outgoingFd, incomingFd] = fds;
-    if (outgoingFd === undefined || incomingFd === undefined)
+    const { messageBytes } = decodeHeader(header, bytes, socketFd);
+    for (const fd of fds) adopted.push(adopt(fd, messageBytes));
+    const [outgoing, incoming] = adopted;
+    if (outgoing === undefined || incoming === undefined)
       throw corrupt(`${fds.length} descriptors instead of 2`);
-    const pair = { outgoing: adopt(fds, outgoingFd), incoming: adopt(fds, incomingFd) };
-    if (
-      pair.outgoing.messageBytes !== sizes.messageBytes ||
-      pair.incoming.messageBytes !== sizes.messageBytes
-    ) {
-      pair.outgoing.close();
-      pair.incoming.close();
-      throw corrupt('queues of another size than announced');
-    }
-    return pair;
-  } finally {
-    for (const fd of fds) close(fd);
+    return { outgoing, incoming };
+  } catch (error) {
+    for (const queue of adopted) queue.close();
+    for (const fd of fds.slice(adopted.length)) close(fd);
+    throw error;
   }
 }
 
-/** Takes one of the received fds over, if it is a queue. A listener could have left it blocking: ours never wait. */
-function adopt(fds: number[], fd: number): PosixDescriptor {
-  setNonBlocking(fd, true);
-  const descriptor = new PosixDescriptor(fd);
-  fds.splice(fds.indexOf(fd), 1);
-  return descriptor;
+/** Checks one of the received descriptors. A listener could have left it blocking: ours never wait. */
+function adopt(fd: number, messageBytes: number): PosixDescriptor {
+  let queue: PosixDescriptor;
+  try {
+    setNonBlocking(fd, true);
+    queue = new PosixDescriptor(fd);
+  } catch (error) {
+    throw corrupt(`descriptor ${fd} is no queue`, error);
+  }
+  if (queue.messageBytes !== messageBytes) throw corrupt('a queue of another size than announced');
+  return queue;
 }
 
 function encodeHeader(status: number, maxMessages: number, messageBytes: number): Uint8Array {
@@ -113,8 +113,8 @@ function readReason(socketFd: number): string {
   return new TextDecoder().decode(text.subarray(0, Math.max(0, bytes)));
 }
 
-function corrupt(detail: string): IpcError {
-  return new IpcError('ERR_IPC_CORRUPT', `handshake: ${detail}`);
+function corrupt(detail: string, cause?: unknown): IpcError {
+  return new IpcError('ERR_IPC_CORRUPT', `handshake: ${detail}`, { cause });
 }
 
 /** The socket is new and its buffer empty: what is said here always fits. */

@@ -36,11 +36,11 @@ export interface Child<C extends ChannelSpecs> extends AsyncDisposable {
   kill(signal?: NodeJS.Signals): Promise<ExitStatus>;
   /** Flushes and closes the channels, then waits for the child to end by itself. */
   close(): Promise<ExitStatus>;
-  /** Closes the channels without flushing and ends the child: SIGTERM, after two seconds SIGKILL. */
+  /** Closes the channels, giving up on flushing after two seconds, and ends the child: SIGTERM, after two seconds SIGKILL. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** How long a child that is disposed of may take to end on SIGTERM. */
+/** How long a child that is disposed of may take to read what was sent, and to end on SIGTERM. */
 const GRACE_MS = 2_000;
 
 /**
@@ -103,7 +103,7 @@ export async function spawnChild<const C extends ChannelSpecs = { readonly main:
       return exited;
     },
     async [Symbol.asyncDispose]() {
-      await closeEnds(AbortSignal.abort());
+      await closeEnds(AbortSignal.timeout(GRACE_MS));
       const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
       await kill();
       clearTimeout(timer);

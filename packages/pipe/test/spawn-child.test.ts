@@ -228,6 +228,27 @@ w.write(struct.pack('<I', 0xffffffff)); w.flush()
   });
 });
 
+describe('disposing', () => {
+  test('ends a child that would go on for ever', async () => {
+    const child = await spawnChild('sleep', ['1000'], { channels: {} });
+    await child[Symbol.asyncDispose]();
+    expect(await child.exited).toEqual({ code: null, signal: 'SIGTERM' });
+  });
+
+  test('ends one that takes no SIGTERM, and reads nothing', async () => {
+    const child = await spawnChild('sh', ['-c', 'trap "" TERM; echo ready; while :; do sleep 0.1; done'], {
+      channels: {
+        input: { direction: 'to-child', fd: 0, format: 'bytes' },
+        output: { direction: 'from-child', fd: 1, format: 'lines' },
+      },
+    });
+    await child.channels.output.receive();
+    while (child.channels.input.trySend(new Uint8Array(60_000)));
+    await child[Symbol.asyncDispose]();
+    expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' });
+  }, 10_000);
+});
+
 describe('bad input', () => {
   test.each([
     ['no such program', '/nowhere/program', {}, { code: 'ERR_IPC_NOT_FOUND' }],

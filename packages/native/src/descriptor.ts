@@ -166,3 +166,11 @@ export const poll: (fds: Int32Array, events: Int16Array, revents: Int16Array, ti
  * @throws EINVAL when neither is a pipe. EBADF, EPIPE. Source: splice(2).
  */
 export const splice: (fdIn: number, fdOut: number, length: number) => number = native('splice');
+
+/**
+ * Copies what waits in one pipe into another, leaving it in the first, without copying it through the process.
+ *
+ * @returns Bytes that are now in both; 0 at the end; -1 when nothing waits or there is no room.
+ * @throws EINVAL when one is no pipe, or both are the same. EBADF, EPIPE. Source: tee(2).
+ */
+export const tee: (fdIn: number, fdOut: number, length: number) => number = native('tee');

@@ -34,6 +34,7 @@ export {
   setNonBlocking,
   setPipeCapacity,
   splice,
+  tee,
   write,
   writev,
   type PipeOptions,

@@ -139,6 +139,7 @@ const signatures: Record<string, readonly Kind[]> = {
   socketPair: [choice('stream')],
   splice: [fd, fd, integer(0, int)],
   sync: [mapping, offset, offset],
+  tee: [fd, fd, integer(0, int)],
   threadId: [],
   unmap: [mapping],
   watch: [fd, callback],

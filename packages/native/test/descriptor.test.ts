@@ -24,6 +24,7 @@ import {
   setNonBlocking,
   setPipeCapacity,
   splice,
+  tee,
   write,
   writev,
 } from '@ipc/native';
@@ -284,6 +285,22 @@ test('poll reports the hang-up of a pipe', () => {
   expect(poll(new Int32Array([reader]), new Int16Array([POLLIN]), revents, -1)).toBe(1);
   expect(revents[0]).toBe(POLLHUP);
   close(reader);
+});
+
+test('tee leaves in the first pipe what it puts into the second', () => {
+  const [from, source] = pipe();
+  const [target, to] = ownedPair(pipe());
+  owned(from);
+  expect(tee(from, to, 100)).toBe(-1);
+  write(source, bytes('twice'), 0, 5);
+  expect(tee(from, to, 100)).toBe(5);
+  for (const fd of [from, target]) {
+    const taken = new Uint8Array(8);
+    expect(read(fd, taken, 0, 8)).toBe(5);
+    expect(Buffer.from(taken.subarray(0, 5)).toString()).toBe('twice');
+  }
+  close(source);
+  expect(tee(from, to, 100)).toBe(0);
 });
 
 test('splice moves between pipes, and tells full, empty and end apart', () => {

@@ -238,6 +238,17 @@ static napi_value splice_bytes(napi_env env, napi_callback_info info) {
   return transferred(env, count, "splice");
 }
 
+static napi_value tee_bytes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  int from, to, length;
+  if (!argument_fd(env, argument[0], "fdIn", &from) || !argument_fd(env, argument[1], "fdOut", &to) ||
+      !argument_int(env, argument[2], "length", 0, INT_MAX, &length))
+    return NULL;
+  ssize_t count;
+  RETRY(count, tee(from, to, (size_t)length, SPLICE_F_NONBLOCK));
+  return transferred(env, count, "tee");
+}
+
 bool descriptor_init(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       FUNCTION("pipe", create_pipe),
@@ -258,6 +269,7 @@ bool descriptor_init(napi_env env, napi_value exports) {
       FUNCTION("pidfdOpen", open_pidfd),
       FUNCTION("poll", poll_fds),
       FUNCTION("splice", splice_bytes),
+      FUNCTION("tee", tee_bytes),
   };
   return DEFINE_FUNCTIONS(env, exports, functions);
 }

@@ -188,11 +188,12 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   // The property keeps the callback alive while only JavaScript holds the watch.
   const napi_property_descriptor keep = {"onReady", NULL, NULL, NULL, NULL, argument[1], napi_default, NULL};
   napi_value name;
+  // No resource object: Node makes one of its own. The watch would do, but Node 26 would never let it be collected.
   if (napi_create_string_latin1(env, "ipc.Watch", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_define_properties(env, self, 1, &keep) != napi_ok ||
       napi_type_tag_object(env, self, &watch_tag) != napi_ok ||
       napi_create_reference(env, argument[1], 0, &watch->callback) != napi_ok ||
-      napi_async_init(env, self, name, &watch->context) != napi_ok ||
+      napi_async_init(env, NULL, name, &watch->context) != napi_ok ||
       napi_wrap(env, self, watch, finalize, NULL, &watch->self) != napi_ok) {
     if (watch->callback) napi_delete_reference(env, watch->callback);
     if (watch->context) napi_async_destroy(env, watch->context);

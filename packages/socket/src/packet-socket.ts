@@ -10,17 +10,13 @@ export class PacketSocket {
   #writable = false;
   #closed = false;
 
+  /** @throws As `native.watch`; `fd` then stays the caller's. */
   constructor(fd: number) {
     this.fd = fd;
-    try {
-      this.#watch = native.watch(fd, (readiness) => {
-        if ((readiness & native.FAILED) !== 0) this.#update();
-        this.onReady((readiness & ~native.WRITABLE) !== 0, (readiness & ~native.READABLE) !== 0);
-      });
-    } catch (error) {
-      native.close(fd);
-      throw error;
-    }
+    this.#watch = native.watch(fd, (readiness) => {
+      if ((readiness & native.FAILED) !== 0) this.#update(); // a failure stops a watch; the next call tells what it was
+      this.onReady((readiness & ~native.WRITABLE) !== 0, (readiness & ~native.READABLE) !== 0);
+    });
   }
 
   set readable(on: boolean) {

@@ -66,11 +66,12 @@ export function checkLimits({
  * @throws {IpcError} ERR_IPC_LIMIT when the send buffer cannot hold a message of `maxMessageBytes`.
  */
 export function packetChannel(fd: number, { maxMessageBytes, maxDescriptors }: PacketLimits): Channel {
-  const socket = new PacketSocket(fd);
+  let socket: PacketSocket;
   try {
     reserveSendBuffer(fd, maxMessageBytes);
+    socket = new PacketSocket(fd);
   } catch (error) {
-    socket.close();
+    native.close(fd);
     throw error;
   }
   let held = 2;

@@ -87,9 +87,9 @@ export async function listenTcp(
   signal?.throwIfAborted();
   checkName(name);
   const claim = port === undefined ? claimTcpName(name) : undefined;
-  const listener = new QueueListener(name, async () => {
+  const listener = new QueueListener(name, () => {
     claim?.release();
-    await new Promise((resolve) => server.close(resolve));
+    server.close(); // its event waits for the connections, which live on
   });
   server.on(event, (socket: Socket) => {
     socket.on('error', () => undefined); // one that vanished at once; its channel tells

@@ -1,4 +1,5 @@
 /** The command line: what is asked for, checked. */
+import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
@@ -17,6 +18,7 @@ export interface CliOptions {
 interface Parsed {
   readonly quick: boolean;
   readonly only: readonly string[];
+  readonly subject: readonly string[];
   readonly size?: readonly number[];
   readonly repeats?: number;
   readonly seconds?: number;
@@ -49,6 +51,12 @@ export function parseCli(args: readonly string[]): CliOptions {
       commas,
       [],
     )
+    .option(
+      '--subject <module...>',
+      "also a subject of one's own: a JavaScript module that exports `subject`",
+      modules,
+      [],
+    )
     .option('--size <size...>', 'message sizes, e.g. 64,1k,64k,1m', sizes)
     .option('--repeats <count>', 'fresh pairs of processes per figure', positiveInteger)
     .option('--seconds <count>', 'what the whole run may take, roughly', positiveInteger)
@@ -62,22 +70,29 @@ export function parseCli(args: readonly string[]): CliOptions {
 
 function complete(parsed: Parsed, command: Command): CliOptions {
   const mode = parsed.quick ? modes.quick : modes.default;
-  const subjects = subjectIds.filter(
-    (id) => parsed.only.length === 0 || parsed.only.some((prefix) => id.startsWith(prefix)),
-  );
-  if (subjects.length === 0) {
-    command.error(
-      `error: no subject's name begins with ${parsed.only.join(' or ')}; there are ${subjectIds.join(', ')}`,
-    );
-  }
   return {
-    subjects,
+    subjects: [...parsed.subject, ...known(parsed, command)],
     messageBytes: parsed.size ?? mode.messageBytes,
     repeats: parsed.repeats ?? mode.repeats,
     budgetMs: (parsed.seconds ?? mode.seconds) * 1000,
     json: parsed.json,
     markdown: parsed.markdown,
   };
+}
+
+/** Those that were asked for; all, unless only a subject of one's own was. */
+function known({ only, subject }: Parsed, command: Command): readonly string[] {
+  if (only.length === 0) return subject.length === 0 ? subjectIds : [];
+  const unknown = only.filter((prefix) => !subjectIds.some((id) => id.startsWith(prefix)));
+  if (unknown.length > 0) {
+    const names = subjectIds.join(', ');
+    command.error(`error: no subject's name begins with ${unknown.join(' or ')}; there are ${names}`);
+  }
+  return subjectIds.filter((id) => only.some((prefix) => id.startsWith(prefix)));
+}
+
+function modules(path: string, previous: readonly string[]): string[] {
+  return [...previous, pathToFileURL(path).href];
 }
 
 function commas(value: string, previous: readonly string[]): string[] {

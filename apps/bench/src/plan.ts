@@ -1,4 +1,5 @@
-/** What will be measured, in which order, and for how long. */
+/** What will be measured, in which order. */
+import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
@@ -44,16 +45,8 @@ export function plan({ subjects, scenarios, messageBytes, placements }: PlanOpti
   return pairs;
 }
 
-/** What starting and ending a pair of processes takes, roughly. */
-const pairMs = 400;
-/** What a cell takes beyond its time: orders, answers, the floor's two processes. */
-const cellOverheadMs = 12;
-/** The floor's share of a cell's time. */
-export const floorShare = 0.4;
-
-/** The time of one cell, warm-up included, so that `repeats` of the plan take `budgetMs`. */
-export function cellMs(pairs: readonly PlannedPair[], repeats: number, budgetMs: number): number {
+/** How much there is to do in `repeats` of it. */
+export function workload(pairs: readonly PlannedPair[], repeats: number): Workload {
   const cells = pairs.reduce((sum, pair) => sum + pair.cells.length, 0);
-  const left = budgetMs / repeats - pairs.length * pairMs - cells * cellOverheadMs;
-  return Math.max(15, Math.min(400, left / Math.max(1, cells) / (1 + floorShare)));
+  return { pairs: pairs.length * repeats, cells: cells * repeats };
 }

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { observeEnvironment } from './environment.ts';
 import { buildFloor, type FloorFigures } from './floor.ts';
 import { FloorGauge } from './floor-gauge.ts';
+import { FLOOR_SHARE, Pace } from './pace.ts';
 import { Pair, type CellTimes } from './pair.ts';
-import { choosePlacements, type CpuPair } from './placement.ts';
-import { cellMs, floorShare, plan, type PlannedCell, type PlannedPair } from './plan.ts';
+import { choosePlacements } from './placement.ts';
+import { plan, workload, type PlannedCell, type PlannedPair } from './plan.ts';
 import { resultSchema, ResultTable, type BenchReport, type Failure, type Skipped } from './result.ts';
 import { scenarios } from './scenarios/index.ts';
 import type { Scenario } from './scenario.ts';
+import { formatSize } from './size.ts';
 import type { Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
 
@@ -54,6 +56,17 @@ const compilingNs = 50e6;
 /** The least number of round trips of all repeats together, so that their p99 can be told. */
 const leastRoundTrips = 1000;
 
+/** The floor's figures for the cells of a pair, by floor scenario and size. */
+type Floors = Map<string, FloorFigures | undefined>;
+
+/** What the cells of one pair share. */
+interface PairContext {
+  readonly pair: Pair;
+  readonly floors: Floors;
+  /** Scenarios whose loops are compiled. */
+  readonly warm: Set<Scenario>;
+}
+
 class Run {
   readonly #options: RunOptions;
   readonly #directory: string;
@@ -67,7 +80,6 @@ class Run {
   #gauge: FloorGauge | undefined;
   #pairs = 0;
   #repeats = 0;
-  #cellMs = 0;
 
   constructor(options: RunOptions, directory: string) {
     this.#options = options;
@@ -124,62 +136,48 @@ class Run {
   }
 
   async #repeat(pairs: readonly PlannedPair[]): Promise<void> {
-    const { budgetMs, repeats, signal } = this.#options;
-    const deadline = Date.now() + budgetMs;
+    const { budgetMs, onProgress, repeats, signal } = this.#options;
+    const pace = new Pace(workload(pairs, repeats), budgetMs);
     const unusable = new Set<Subject>();
-    this.#cellMs = cellMs(pairs, repeats, budgetMs);
     for (let repeat = 0; repeat < repeats && !isAborted(signal); repeat++) {
-      const begin = Date.now();
+      // A machine far slower than planned: fewer repeats, and the report says so.
+      if (repeat > 0 && pace.isOver()) return;
       for (const [index, pair] of pairs.entries()) {
         if (isAborted(signal)) return;
-        if (unusable.has(pair.subject)) continue;
+        const fraction = (repeat + index / pairs.length) / repeats;
         const progress = (doing: string): void => {
-          this.#options.onProgress({ fraction: (repeat + index / pairs.length) / repeats, doing });
+          onProgress({ fraction, doing });
         };
-        if (!(await this.#measurePair(pair, progress))) unusable.add(pair.subject);
+        if (unusable.has(pair.subject)) pace.pairDone(0, pair.cells.length);
+        else if (!(await this.#measurePair(pair, pace, progress))) unusable.add(pair.subject);
       }
       this.#repeats = repeat + 1;
-      const took = Date.now() - begin;
-      const left = deadline - Date.now();
-      const toGo = repeats - repeat - 1;
-      if (toGo > 0 && left < took / 3) return; // a machine far slower than planned: fewer repeats, and the report says so
-      this.#cellMs *= Math.max(0.2, Math.min(1.5, left / toGo / took));
     }
   }
 
   /** All cells of a pair. Returns false when the subject had better not be tried again. */
-  async #measurePair(planned: PlannedPair, progress: (doing: string) => void): Promise<boolean> {
-    const { subject, subjectModule, placement, cpus, cells } = planned;
+  async #measurePair(planned: PlannedPair, pace: Pace, progress: (doing: string) => void): Promise<boolean> {
+    const { subject, placement, cells } = planned;
     const { signal } = this.#options;
-    const number = this.#pairs++;
+    const begin = performance.now();
     let current: PlannedCell | undefined;
+    let measured = 0;
+    let measuringMs = 0;
     progress(`${subject.id} ${placement}`);
     try {
-      await using pair = await Pair.start({
-        subject,
-        subjectModule,
-        cpus,
-        directory: join(this.#directory, String(number)),
-        name: `bench-${process.pid}-${number}`,
-        signal,
-      });
+      await using pair = await this.#startPair(planned);
       this.#pinnedBy.add(pair.pinnedBy);
-      const floors = new Map<string, FloorFigures | undefined>();
-      const warm = new Set<Scenario>();
+      const context = { pair, floors: new Map(), warm: new Set<Scenario>() };
       for (current of cells) {
-        const { scenario, messageBytes } = current;
-        if (messageBytes > pair.maxMessageBytes) continue;
-        progress(
-          `${subject.id} ${placement} ${scenario.id} ${messageBytes === 0 ? '' : `${messageBytes} B`}`,
-        );
-        const figures = await pair.measure(scenario, messageBytes, this.#times(current, !warm.has(scenario)));
-        warm.add(scenario);
-        const floor = await this.#measureFloor(subject, current, cpus, floors);
-        this.#table.add(
-          { subject: subject.id, scenario: scenario.id, messageBytes, placement },
-          figures,
-          floor,
-        );
+        if (current.messageBytes > pair.maxMessageBytes) continue;
+        progress(describeCell(planned, current));
+        const cellMs = pace.cellMs();
+        const cellBegin = performance.now();
+        await this.#measureCell(planned, current, cellMs, context);
+        const took = performance.now() - cellBegin;
+        pace.cellDone(cellMs, took);
+        measuringMs += took;
+        measured++;
       }
       return true;
     } catch (error) {
@@ -193,15 +191,44 @@ class Run {
         this.#failures.push({ subject: subject.id, placement, ...cell, reason: message });
       }
       return false;
+    } finally {
+      pace.pairDone(performance.now() - begin - measuringMs, cells.length - measured);
     }
+  }
+
+  #startPair({ subject, subjectModule, cpus }: PlannedPair): Promise<Pair> {
+    const number = this.#pairs++;
+    return Pair.start({
+      subject,
+      subjectModule,
+      cpus,
+      directory: join(this.#directory, String(number)),
+      name: `bench-${process.pid}-${number}`,
+      signal: this.#options.signal,
+    });
+  }
+
+  async #measureCell(
+    planned: PlannedPair,
+    cell: PlannedCell,
+    cellMs: number,
+    context: PairContext,
+  ): Promise<void> {
+    const { subject, placement } = planned;
+    const { scenario, messageBytes } = cell;
+    const times = this.#times(cell, cellMs, !context.warm.has(scenario));
+    context.warm.add(scenario);
+    const figures = await context.pair.measure(scenario, messageBytes, times);
+    const floor = await this.#measureFloor(planned, cell, cellMs, context.floors);
+    this.#table.add({ subject: subject.id, scenario: scenario.id, messageBytes, placement }, figures, floor);
   }
 
   /** The floor of a cell, right after it; once for cells of a pair that share one. */
   async #measureFloor(
-    subject: Subject,
+    { subject, cpus }: PlannedPair,
     { scenario, messageBytes }: PlannedCell,
-    cpus: CpuPair,
-    measured: Map<string, FloorFigures | undefined>,
+    cellMs: number,
+    measured: Floors,
   ): Promise<FloorFigures | undefined> {
     const floorScenario = subject.floor === undefined ? undefined : scenario.floorScenario(subject.floor);
     if (this.#gauge === undefined || subject.floor === undefined || floorScenario === undefined)
@@ -209,14 +236,14 @@ class Run {
     const key = `${floorScenario} ${messageBytes}`;
     if (!measured.has(key)) {
       const request = { subject: subject.floor, scenario: floorScenario, messageBytes, cpus };
-      const durationNs = this.#cellMs * 1e6 * floorShare;
+      const durationNs = cellMs * 1e6 * FLOOR_SHARE;
       measured.set(key, await this.#gauge.measure(request, durationNs, this.#options.signal));
     }
     return measured.get(key);
   }
 
-  #times({ scenario, messageBytes }: PlannedCell, isFirst: boolean): CellTimes {
-    const cellNs = this.#cellMs * 1e6;
+  #times({ scenario, messageBytes }: PlannedCell, cellMs: number, isFirst: boolean): CellTimes {
+    const cellNs = cellMs * 1e6;
     const needsPercentile = scenario.id.startsWith('round-trip') && messageBytes <= 65_536;
     return {
       warmUpNs: cellNs / 3 + (isFirst ? compilingNs : 0),
@@ -238,4 +265,10 @@ class Run {
 /** A function, because it changes while something is awaited and the compiler does not know. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
+}
+
+function describeCell({ subject, placement }: PlannedPair, { scenario, messageBytes }: PlannedCell): string {
+  return [subject.id, placement, scenario.id, ...(messageBytes === 0 ? [] : [formatSize(messageBytes)])].join(
+    ' ',
+  );
 }

@@ -21,7 +21,7 @@ export function describeRun({ environment }: BenchReport): string {
     ...((load[0] ?? 0) > 0.5 ? [`a load of ${(load[0] ?? 0).toFixed(1)} before the run`] : []),
   ];
   if (noises.length > 0) lines.push(`Indicative: ${noises.join(', ')}.`);
-  if (run.repeats < 3) lines.push(`Only ${run.repeats} repeat: a look, not a figure.`);
+  if (run.repeats < 3) lines.push('Fewer than three complete repeats: a look, not figures.');
   if (run.pinnedBy === null) lines.push('The processes could not be pinned: placements are only names here.');
   if (coreToCoreNs !== null) {
     const { before, after } = coreToCoreNs;

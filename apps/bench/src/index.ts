@@ -1,0 +1,23 @@
+/**
+ * For those who bench their own mechanism: a module that exports `subject`, run by `bench --subject ./my-subject.js`.
+ *
+ * @packageDocumentation
+ */
+export { binaryFormat, DamagedMessage, LEAST_MESSAGE_BYTES, Mark, textFormat } from './message-format.ts';
+export type { MessageFormat } from './message-format.ts';
+export type { BenchReport, Failure, FloorMedians, Result, RunFacts, Skipped } from './result.ts';
+export type { Environment, Limits } from './environment.ts';
+export type { Placement } from './scenario.ts';
+export { defineSubject } from './subject.ts';
+export type {
+  GuardedCounter,
+  Link,
+  LockSubject,
+  MessageSubject,
+  OpenLink,
+  Role,
+  Session,
+  Subject,
+} from './subject.ts';
+export { transportSubject } from './subjects/transport-subject.ts';
+export type { TransportSubjectOptions } from './subjects/transport-subject.ts';

@@ -1,0 +1,74 @@
+import { pathToFileURL } from 'node:url';
+import { CommanderError } from 'commander';
+import { afterEach, expect, test, vi } from 'vitest';
+import { parseCli } from '../src/cli.ts';
+import { formatSize, parseSize } from '../src/size.ts';
+import { subjectIds } from '../src/subjects/index.ts';
+
+const complaint = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+afterEach(() => {
+  complaint.mockClear();
+});
+
+test('without options everything is measured, three times', () => {
+  expect(parseCli([])).toEqual({
+    subjects: subjectIds,
+    messageBytes: [64, 1024, 65_536, 1 << 20],
+    repeats: 3,
+    budgetMs: 98_000,
+    json: undefined,
+    markdown: false,
+  });
+});
+
+test('--only takes prefixes, in several spellings', () => {
+  const sockets = ['socket.unix', 'socket.tcp'];
+  expect(parseCli(['--only', 'socket']).subjects).toEqual(sockets);
+  expect(parseCli(['--only', 'socket.unix,socket.tcp']).subjects).toEqual(sockets);
+  expect(parseCli(['--only', 'socket.unix', 'shm']).subjects).toEqual(['shm.ring', 'socket.unix']);
+});
+
+test('--size, --quick, --json, --repeats, --markdown', () => {
+  expect(parseCli(['--size', '64k,64,1m'])).toMatchObject({ messageBytes: [64, 65_536, 1 << 20] });
+  expect(parseCli(['--quick', '--json', 'x.json'])).toMatchObject({
+    repeats: 1,
+    budgetMs: 14_000,
+    json: 'x.json',
+  });
+  expect(parseCli(['--quick', '--repeats', '5', '--markdown'])).toMatchObject({ repeats: 5, markdown: true });
+});
+
+test("--subject measures a module of one's own, and nothing else unless asked", () => {
+  const own = pathToFileURL('mine.js').href;
+  expect(parseCli(['--subject', 'mine.js']).subjects).toEqual([own]);
+  expect(parseCli(['--subject', 'mine.js', '--only', 'peer.node-net']).subjects).toEqual([
+    own,
+    'peer.node-net',
+  ]);
+});
+
+test.each([
+  [['--only', 'carrier-pigeon'], 'carrier-pigeon'],
+  [['--size', '1'], 'a message size is'],
+  [['--size', 'big'], 'a message size is'],
+  [['--size', '65m'], 'a message size is'],
+  [['--repeats', '0'], 'a positive integer'],
+  [['--no-such-option'], '--no-such-option'],
+  [['stray'], 'too many arguments'],
+])('%j is refused with a reason', (args, reason) => {
+  expect(() => parseCli(args)).toThrow(CommanderError);
+  expect(complaint.mock.calls.join()).toContain(reason);
+});
+
+test('sizes read and write as people do', () => {
+  expect(['64', '1k', '64K', '1m', '2MiB', '64 B'.replace(' ', '')].map(parseSize)).toEqual([
+    64, 1024, 65_536, 1_048_576, 2_097_152, 64,
+  ]);
+  expect([64, 1000, 1024, 65_536, 1 << 20].map(formatSize)).toEqual([
+    '64 B',
+    '1000 B',
+    '1 KiB',
+    '64 KiB',
+    '1 MiB',
+  ]);
+});

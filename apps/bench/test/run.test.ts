@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { BenchReport } from '../src/result.ts';
+
+const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const damaging = fileURLToPath(new URL('../dist-test/workers/damaging.js', import.meta.url));
+
+/** Everything a run may leave lies here, or in the system's lists. */
+const scratch = mkdtempSync(join(tmpdir(), 'bench-test-'));
+afterAll(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly report: BenchReport;
+}
+
+/** Runs the program; `interfere` may do something to it meanwhile. */
+async function bench(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  interfere: (child: ReturnType<typeof spawn>) => void = () => undefined,
+): Promise<Outcome> {
+  const temporary = mkdtempSync(join(scratch, 't'));
+  const json = join(scratch, 'result.json');
+  const child = spawn(
+    process.execPath,
+    [program, ...args, '--seconds', '1', '--repeats', '1', '--json', json],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, TMPDIR: temporary, ...env },
+    },
+  );
+  interfere(child);
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  expect(readdirSync(temporary), 'left in the temporary directory').toEqual([]);
+  expect(peersOf(child.pid ?? 0), 'processes left').toEqual([]);
+  expect(readdirSync('/dev/shm').filter((file) => file.includes(`bench-${String(child.pid)}-`))).toEqual([]);
+  const report = JSON.parse(readFileSync(json, 'utf8')) as BenchReport;
+  return { code, stdout, stderr, report };
+}
+
+/** The measured processes of a run have its process id in the name of their session. */
+function peersOf(pid: number): string[] {
+  return readdirSync('/proc').filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      return readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(`"name":"bench-${pid}-`);
+    } catch {
+      return false;
+    }
+  });
+}
+
+describe('a run', () => {
+  test('measures, prints a table and writes { schema, environment, results }', async () => {
+    const { code, stdout, report } = await bench(['--only', 'peer.node-net,socket.unix', '--size', '64']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('messages/s');
+
+    expect(Object.keys(report)).toEqual(['schema', 'environment', 'results']);
+    expect(report.schema).toBe('ipc-bench/1');
+    expect(report.environment).toMatchObject({
+      cpu: { model: expect.any(String) as string, online: expect.any(Number) as number },
+      kernel: expect.stringContaining('Linux') as string,
+      node: process.version,
+      load: [expect.any(Number), expect.any(Number), expect.any(Number)],
+      limits: { openFiles: expect.any(Number) as number },
+      run: { complete: true, repeats: 1, failures: [] },
+    });
+    const placements = Object.keys(report.environment.run.placements);
+    expect(placements).toContain('same-core');
+    for (const placement of placements) {
+      for (const subject of ['peer.node-net', 'socket.unix']) {
+        const of = { subject, placement, messageBytes: 64 };
+        const rate = report.results.find((result) => matches(result, { ...of, scenario: 'throughput' }));
+        expect(rate?.messagesPerSecond).toBeGreaterThan(0);
+        expect(rate?.bytesPerSecond).toBeCloseTo((rate?.messagesPerSecond ?? 0) * 64);
+        const trip = report.results.find((result) => matches(result, { ...of, scenario: 'round-trip' }));
+        expect(trip?.latencyNs?.p50).toBeGreaterThan(0);
+      }
+    }
+  });
+
+  test('measures locks and threads, and checks their counts', async () => {
+    const { code, report } = await bench(['--only', 'sync,peer.message-port', '--size', '64']);
+    expect(code).toBe(0);
+    const contended = report.results.filter(({ scenario }) => scenario === 'lock-contended');
+    expect(contended.map(({ subject }) => subject)).toEqual(
+      expect.arrayContaining(['sync.mutex', 'sync.semaphore']),
+    );
+    for (const { operationsPerSecond } of contended) expect(operationsPerSecond).toBeGreaterThan(0);
+  });
+
+  test('without a C compiler only lacks the floor', async () => {
+    const { report } = await bench(['--only', 'peer.node-net', '--size', '64'], { CC: 'no-such-compiler' });
+    // The floor may have been built before: then there is nothing to compile.
+    expect(report.environment.run.failures).toEqual([]);
+    expect(report.results.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a message', () => {
+  test.each([
+    ['flip', 'its last word is wrong'],
+    ['lose', 'it is message 4'],
+    ['repeat', 'it is message 3'],
+    ['die', 'ended'],
+  ])('that is damaged fails the run: %s', async (how, reason) => {
+    const { code, stdout, report } = await bench(['--subject', damaging, '--size', '64'], {
+      BENCH_DAMAGE: how,
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain('FAILED: own.damaging throughput 64');
+    expect(report.environment.run.complete).toBe(false);
+    expect(report.environment.run.failures[0]).toMatchObject({
+      subject: 'own.damaging',
+      scenario: 'throughput',
+    });
+    expect(report.environment.run.failures[0]?.reason).toContain(reason);
+  });
+
+  test('that is not, does not', async () => {
+    const { code, report } = await bench(['--subject', damaging, '--size', '64']);
+    expect(code).toBe(0);
+    expect(report.results.map(({ subject }) => subject)).toContain('own.damaging');
+  });
+});
+
+describe('a run that is interrupted', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('by %s leaves nothing and tells what it has', async (signal) => {
+    const { code, stdout, report } = await bench(['--size', '64', '--repeats', '50'], {}, (child) => {
+      // At the first news of a cell something is under way.
+      child.stderr?.on('data', (news: Buffer) => {
+        if (news.includes('core')) child.kill(signal);
+      });
+    });
+    expect(code).toBe(130);
+    expect(stdout).toContain('not complete');
+    expect(report.environment.run.complete).toBe(false);
+  });
+});
+
+function matches(result: object, expected: Record<string, unknown>): boolean {
+  return Object.entries(expected).every(
+    ([name, value]) => (result as Record<string, unknown>)[name] === value,
+  );
+}

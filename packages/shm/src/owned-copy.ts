@@ -24,14 +24,19 @@ export function ownedCopy(ring: RingMemory, offset: number, length: number): Uin
   if (used + length > slab.byteLength) takeSlab();
   const start = used;
   used = (start + length + 7) & ~7;
-  if (length <= WORDS_MAX_BYTES) copyWords(ring.words, offset >> 2, start >> 2, length);
+  if (length <= WORDS_MAX_BYTES) copyWords(ring.words, offset >> 2, slabWords, start >> 2, length);
   else slabBytes.set(view(ring.bytes, offset, length), start);
   return new Uint8Array(slab, start, length);
 }
 
-/** By pairs of words: payloads are padded to 8 bytes, in the ring and in the slab. */
-function copyWords(from: Int32Array, source: number, target: number, length: number): void {
-  const to = slabWords;
+/** Copies `length` bytes by pairs of words, from and to word indices: payloads are padded to 8 bytes, in the ring and in the slab. */
+export function copyWords(
+  from: Int32Array,
+  source: number,
+  to: Int32Array,
+  target: number,
+  length: number,
+): void {
   const end = source + (((length + 7) >> 3) << 1);
   let at = target;
   let next = source;
@@ -54,13 +59,13 @@ function copyToOwnBuffer(bytes: Uint8Array, offset: number, length: number): Uin
   return copy;
 }
 
-/** Cheaper than `subarray`, which looks up a species. */
-function view(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+/** A view of part of `bytes`; cheaper than `subarray`, which looks up a species. */
+export function view(bytes: Uint8Array, offset: number, length: number): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length);
 }
 
 function takeSlab(): void {
-  slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer as ArrayBuffer;
+  slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer;
   slabBytes = new Uint8Array(slab);
   slabWords = new Int32Array(slab);
   used = 0;

@@ -9,6 +9,9 @@ import {
   type SendEvents,
   type SendPort,
 } from '@ipc/core';
+import { LentCopy } from './lent-copy.ts';
+import { view } from './owned-copy.ts';
+import type { RingMemory } from './ring-layout.ts';
 import type { RingReader } from './ring-reader.ts';
 import type { RingWriter } from './ring-writer.ts';
 import type { Spin } from './spin.ts';
@@ -115,6 +118,7 @@ export class RingReceivePort implements ReceivePort {
   readonly #line: WakeLine;
   readonly #spin: Spin;
   readonly #look: () => boolean;
+  #lent: LentCopy | undefined;
   #damage: IpcError | undefined;
   #end: End | undefined;
   #events: ReceiveEvents | undefined;
@@ -123,8 +127,9 @@ export class RingReceivePort implements ReceivePort {
   #spinsThisTurn = 0;
   #released = false;
 
-  constructor(reader: RingReader, line: WakeLine, spin: Spin) {
+  constructor(reader: RingReader, memory: RingMemory, line: WakeLine, spin: Spin) {
     this.#reader = reader;
+    this.#lent = new LentCopy(memory);
     this.#line = line;
     this.#spin = spin;
     this.#look = () => reader.hasMessage();
@@ -160,15 +165,19 @@ export class RingReceivePort implements ReceivePort {
     if (this.#damage !== undefined) return 0;
     let count = 0;
     let handled = 0;
+    const lent = this.#lent;
+    this.#lent = undefined; // a handler that drains must not overwrite what it was lent
     try {
       this.#reader.drain((bytes, offset, length) => {
         count++;
-        handler(new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length));
+        handler(lent?.lend(offset, length) ?? view(bytes, offset, length));
         handled++;
       }, limit);
     } catch (error) {
       if (handled < count) throw error; // the handler's own, whatever it says
       this.#damaged(error);
+    } finally {
+      this.#lent = lent;
     }
     return count;
   }

@@ -58,7 +58,9 @@ export class RingReader {
   /** The next message in memory of its own, or `undefined` when there is none. @throws {IpcError} ERR_IPC_CORRUPT. */
   tryReceive(): Uint8Array | undefined {
     if (this.#tail === this.#head && !this.#look()) return undefined;
-    const at = this.#next();
+    let at = this.#next();
+    // Only padding, as far as was known: a message may have come behind it.
+    if (at < 0) at = this.#look() ? this.#next() : -1;
     if (at < 0) return undefined;
     const message = ownedCopy(this.#memory, at, this.#length);
     this.#consumed();

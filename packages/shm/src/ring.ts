@@ -80,10 +80,11 @@ export function ring(options: RingOptions = {}): Transport {
       line.wake();
     };
     const writer = new RingWriter(listening ? first : second, wake);
-    const reader = new RingReader(listening ? second : first, wake);
+    const inbound = listening ? second : first;
+    const reader = new RingReader(inbound, wake);
     return channelOf(
       new RingSendPort(writer, line, maxMessageBytes),
-      new RingReceivePort(reader, line, new Spin(spinUs)),
+      new RingReceivePort(reader, inbound, line, new Spin(spinUs)),
     );
   };
 

@@ -1,0 +1,278 @@
+import { Region, RingMemory, ringBytes, RingReader, RingWriter } from '@ipc/shm';
+import { expectBytes, noLeaks, pattern } from '@ipc/testkit';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+
+noLeaks();
+
+/** The two ends over memory that nobody else has; `wakes` lists who was woken. */
+function newRing(capacityBytes = 256) {
+  const memory = new RingMemory(new ArrayBuffer(ringBytes(capacityBytes)), 0, capacityBytes);
+  const wakes: string[] = [];
+  const writer = new RingWriter(memory, () => wakes.push('reader'));
+  const reader = new RingReader(memory, () => wakes.push('writer'));
+  return { memory, writer, reader, wakes };
+}
+const text = (message: Uint8Array | undefined): string | undefined =>
+  message === undefined ? undefined : Buffer.from(message).toString();
+const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+test('what is sent is received, in order, whatever the lengths, lap after lap', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 6, max: 10 }),
+      fc.array(
+        fc.oneof(
+          fc.nat({ max: 1100 }).map((length) => ({ send: length })),
+          fc.nat({ max: 6 }).map((take) => ({ take })),
+        ),
+        {
+          maxLength: 300,
+        },
+      ),
+      (bits, steps) => {
+        const { writer, reader } = newRing(2 ** bits);
+        const inFlight: Uint8Array[] = [];
+        let seed = 0;
+        for (const step of steps) {
+          if ('send' in step) {
+            const message = pattern(step.send % (writer.maxMessageBytes + 1), ++seed);
+            const free = inFlight.length === 0;
+            const sent = writer.trySend(message);
+            if (sent) inFlight.push(message);
+            else if (free) {
+              // Only padding was in the way: the reader steps over it, and then everything is free.
+              expect(reader.tryReceive()).toBeUndefined();
+              expect(writer.trySend(message)).toBe(true);
+              inFlight.push(message);
+            }
+          } else {
+            for (let i = 0; i < step.take; i++) {
+              const expected = inFlight.shift();
+              const received = reader.tryReceive();
+              if (expected === undefined) expect(received).toBeUndefined();
+              else expectBytes(received, expected);
+            }
+          }
+        }
+      },
+    ),
+  );
+});
+
+test('every length is received as it was sent, by either spelling, at every place in the ring', () => {
+  const { writer, reader } = newRing(1 << 18);
+  for (let length = 0; length <= 70_000; length = length < 600 ? length + 1 : Math.floor(length * 1.7)) {
+    const message = pattern(length, length);
+    expect(writer.trySend(message)).toBe(true);
+    expectBytes(reader.tryReceive(), message);
+    expect(writer.trySend(message)).toBe(true);
+    expect(
+      reader.drain((ring, offset, count) => {
+        expectBytes(ring.subarray(offset, offset + count), message);
+      }),
+    ).toBe(1);
+  }
+});
+
+test('a received message is the receiver’s for ever', () => {
+  const { writer, reader } = newRing();
+  const kept: Uint8Array[] = [];
+  for (let i = 0; i < 100; i++) {
+    writer.trySend(bytes(`message ${i}`));
+    kept.push(reader.tryReceive() as Uint8Array);
+  }
+  expect(kept.map(text)).toEqual(Array.from({ length: 100 }, (_, i) => `message ${i}`));
+});
+
+test('positions wrap around 2^32', () => {
+  const capacity = 64;
+  const memory = new RingMemory(new ArrayBuffer(ringBytes(capacity)), 0, capacity);
+  memory.control.fill(-64, 0, 1).fill(-64, 32, 33); // head and tail, shortly before the wrap
+  const writer = new RingWriter(memory);
+  const reader = new RingReader(memory);
+  for (let i = 0; i < 50; i++) {
+    expect(writer.trySend(bytes(`${i}`))).toBe(true);
+    expect(text(reader.tryReceive())).toBe(`${i}`);
+  }
+});
+
+test('a full ring refuses; a batch tells how much of it fitted', () => {
+  const { writer, reader } = newRing(64);
+  const messages = Array.from({ length: 10 }, (_, i) => bytes(`${i}`));
+  expect(writer.trySendMany(messages)).toBe(4);
+  expect(writer.trySend(messages[4] as Uint8Array)).toBe(false);
+  expect(text(reader.tryReceive())).toBe('0');
+  expect(text(reader.tryReceive())).toBe('1');
+  expect(writer.trySendMany(messages, 4)).toBe(2);
+  const rest: (string | undefined)[] = [];
+  while (reader.hasMessage()) rest.push(text(reader.tryReceive()));
+  expect(rest).toEqual(['2', '3', '4', '5']);
+  expect(() => writer.trySend(new Uint8Array(57))).toThrow(
+    expect.objectContaining({ code: 'ERR_IPC_TOO_LARGE' }),
+  );
+  expect(writer.trySend(new Uint8Array(56))).toBe(false); // needs all of it, and starts with padding to its end
+  expect(reader.tryReceive()).toBeUndefined();
+  expect(writer.trySend(new Uint8Array(56))).toBe(true);
+});
+
+test('a batch becomes visible as one', () => {
+  const { writer, reader } = newRing();
+  expect(writer.push(bytes('a'))).toBe(true);
+  expect(writer.push(bytes('b'))).toBe(true);
+  expect(reader.tryReceive()).toBeUndefined();
+  writer.publish();
+  expect(text(reader.tryReceive())).toBe('a');
+  expect(text(reader.tryReceive())).toBe('b');
+});
+
+test('a claim is invisible until committed, and gone when aborted or disposed', () => {
+  const { writer, reader } = newRing(64);
+  const claim = writer.tryClaim(5);
+  claim?.bytes.set(bytes('hello'));
+  expect(reader.tryReceive()).toBeUndefined();
+  expect(() => writer.trySend(bytes('x'))).toThrow(TypeError);
+  expect(() => writer.tryClaim(1)).toThrow(TypeError);
+  claim?.commit();
+  expect(() => claim?.commit()).toThrow(TypeError);
+  expect(() => claim?.bytes).toThrow(TypeError);
+  claim?.abort();
+  expect(text(reader.tryReceive())).toBe('hello');
+
+  writer.tryClaim(9)?.abort();
+  writer.tryClaim(9)?.[Symbol.dispose]();
+  expect(writer.trySend(bytes('next'))).toBe(true);
+  expect(text(reader.tryReceive())).toBe('next');
+  expect(reader.hasMessage()).toBe(false);
+
+  for (let i = 0; i < 100; i++) {
+    const again = writer.tryClaim(i % 20);
+    expect(again).toBe(claim);
+    again?.ring.fill(i, again.offset, again.offset + again.length);
+    again?.commit();
+    expect(reader.tryReceive()).toEqual(new Uint8Array(i % 20).fill(i));
+  }
+  expect(writer.tryClaim(56)).toBeUndefined(); // padded first
+  expect(reader.tryReceive()).toBeUndefined();
+  expect(writer.tryClaim(56)).toBe(claim);
+  claim?.abort();
+  for (const length of [-1, 1.5, NaN]) expect(() => writer.tryClaim(length)).toThrow(RangeError);
+  expect(() => writer.tryClaim(57)).toThrow(expect.objectContaining({ code: 'ERR_IPC_TOO_LARGE' }));
+});
+
+test('a drain stops at its limit, at what was there when it began, and behind a handler that throws', () => {
+  const { writer, reader } = newRing();
+  writer.trySendMany(['a', 'b', 'c', 'd', 'e'].map(bytes));
+  const seen: string[] = [];
+  const see = (ring: Uint8Array, offset: number, length: number): void => {
+    seen.push(Buffer.from(ring.subarray(offset, offset + length)).toString());
+    if (seen.at(-1) === 'c') throw new Error('c');
+    if (seen.at(-1) === 'd') writer.trySend(bytes('late'));
+  };
+  expect(reader.drain(see, 2)).toBe(2);
+  expect(() => reader.drain(see)).toThrow('c');
+  expect(reader.drain(see)).toBe(2);
+  expect(seen).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(text(reader.tryReceive())).toBe('late');
+  expect(reader.drain(see, 0)).toBe(0);
+});
+
+test('room lent to a handler is not given back while it looks, even when it drains itself', () => {
+  const { writer, reader } = newRing(64);
+  writer.trySendMany(['1', '2', '3', '4'].map(bytes));
+  reader.drain((ring, offset) => {
+    reader.drain(() => undefined);
+    expect(writer.trySend(bytes('5'))).toBe(false);
+    expect(String.fromCharCode(ring[offset] as number)).toBe('1');
+  }, 1);
+  expect(writer.trySend(bytes('5'))).toBe(true);
+});
+
+test('a sleeping reader is woken once, a waiting writer when its message fits', () => {
+  const { writer, reader, wakes } = newRing(64);
+  expect(reader.sleep()).toBe(true);
+  writer.trySend(bytes('a'));
+  writer.trySend(bytes('b'));
+  expect(wakes).toEqual(['reader']);
+  expect(reader.sleep()).toBe(false);
+  while (writer.trySend(bytes('x')));
+  expect(writer.awaitRoom()).toBe(true);
+  while (reader.tryReceive() !== undefined);
+  expect(wakes).toEqual(['reader', 'writer']);
+  expect(writer.awaitRoom()).toBe(false);
+  reader.sleep();
+  reader.stopSleeping();
+  writer.trySend(bytes('c'));
+  expect(wakes).toHaveLength(2);
+});
+
+test('the end is known to the other side', () => {
+  const { writer, reader, wakes } = newRing();
+  reader.sleep();
+  expect(reader.isFinished).toBe(false);
+  writer.finish();
+  expect(reader.isFinished).toBe(true);
+  expect(writer.isAbandoned).toBe(false);
+  reader.finish();
+  expect(writer.isAbandoned).toBe(true);
+  expect(wakes).toEqual(['reader']);
+});
+
+test('capacities are powers of two that fit', () => {
+  const buffer = new ArrayBuffer(ringBytes(64));
+  for (const capacity of [0, 32, 63, 65, 2 ** 31, NaN])
+    expect(() => new RingMemory(buffer, 0, capacity)).toThrow(RangeError);
+  expect(() => new RingMemory(buffer, 0, 128)).toThrow(RangeError);
+  expect(() => new RingMemory(buffer, 1, 64)).toThrow(RangeError);
+});
+
+test('hostile memory: whatever it holds, both ends stay inside it, end, and say ERR_IPC_CORRUPT at worst', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.tuple(
+          fc.nat({ max: 400 }),
+          fc.oneof(fc.nat({ max: 300 }), fc.maxSafeInteger(), fc.constantFrom(-1, 1, 2, 0x7fffffff)),
+        ),
+        {
+          minLength: 1,
+          maxLength: 40,
+        },
+      ),
+      fc.array(fc.constantFrom('send', 'receive', 'drain', 'claim', 'sleep', 'room'), { maxLength: 60 }),
+      (scribbles, actions) => {
+        const region = Region.anonymous({ kind: 'test', bytes: ringBytes(256) });
+        const memory = new RingMemory(region.buffer, region.offset, 256);
+        const writer = new RingWriter(memory);
+        const reader = new RingReader(memory);
+        const all = new Int32Array(region.buffer, region.offset);
+        let next = 0;
+        for (const action of actions) {
+          const [at, value] = scribbles[next++ % scribbles.length] as [number, number];
+          // Control words and records alike; the region's own bounds are what must not be crossed.
+          all[at % all.length] = value;
+          try {
+            if (action === 'send') writer.trySend(new Uint8Array(value & 63));
+            else if (action === 'receive')
+              expect((reader.tryReceive() ?? []).length).toBeLessThanOrEqual(248);
+            else if (action === 'claim') writer.tryClaim(value & 63)?.commit();
+            else if (action === 'sleep') reader.sleep();
+            else if (action === 'room') writer.awaitRoom();
+            else {
+              const count = reader.drain((ring, offset, length) => {
+                expect(offset + length).toBeLessThanOrEqual(ring.length);
+                expect(offset).toBeGreaterThanOrEqual(8);
+                expect(length).toBeGreaterThanOrEqual(0);
+              });
+              expect(count).toBeLessThanOrEqual(32);
+            }
+          } catch (error) {
+            expect(error).toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+          }
+        }
+        region.close();
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -91,4 +91,16 @@ export {
   type ReceivedMessage,
   type SocketType,
 } from './socket.ts';
+export {
+  IPC_CREAT,
+  IPC_EXCL,
+  messageWaiter,
+  msgGet,
+  msgReceive,
+  msgRemove,
+  msgSend,
+  msgStatus,
+  type MessageStatus,
+  type MessageWaiter,
+} from './sysv.ts';
 export { DISCONNECT, FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';

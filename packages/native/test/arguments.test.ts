@@ -85,6 +85,10 @@ const sources: Kind = {
   ranges: [],
 };
 
+const messageType = (minimum: number): Kind => integer(minimum, Number.MAX_SAFE_INTEGER);
+const wantedType: Kind = { ...messageType(1), ranges: [0.5, NaN, 2 ** 53, -(2 ** 53), Infinity] };
+const types: Kind = { good: new Float64Array(1), types: [...wrongKinds, 1, new Int32Array(1)], ranges: [] };
+
 const signatures: Record<string, readonly Kind[]> = {
   accept: [fd],
   addSeals: [fd, flags],
@@ -108,12 +112,18 @@ const signatures: Record<string, readonly Kind[]> = {
   lock: [mapping],
   map: [fd, positive],
   memfdCreate: [{ ...path, good: 'x' }, optional(integer(0, 2 ** 32 - 1))],
+  messageWaiter: [integer(0, int), fd],
   mkfifo: [path, mode],
   mqAttributes: [fd],
   mqOpen: [path, flags, mode, integer(1, int), integer(1, int)],
   mqReceive: [fd, bytes, offset, offset, view(new Uint32Array(1))],
   mqSend: [fd, bytes, offset, offset, integer(0, 32_767)],
   mqUnlink: [path],
+  msgGet: [integer(-(2 ** 31), int), flags],
+  msgReceive: [integer(0, int), bytes, offset, offset, wantedType, types],
+  msgRemove: [integer(0, int)],
+  msgSend: [integer(0, int), bytes, offset, offset, messageType(1)],
+  msgStatus: [integer(0, int)],
   ofdHolder: [fd, choice('shared'), natural, natural],
   ofdLock: [fd, choice('shared'), natural, natural],
   open: [path, flags, optional(mode)],

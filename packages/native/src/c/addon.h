@@ -18,4 +18,5 @@ bool lock_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);
 bool queue_init(napi_env env, napi_value exports);
 bool socket_init(napi_env env, napi_value exports);
+bool sysv_init(napi_env env, napi_value exports);
 bool watch_init(napi_env env, napi_value exports);

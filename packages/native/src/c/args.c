@@ -20,6 +20,7 @@ void argument_is_no_view(napi_env env, const char *name, napi_typedarray_type ty
                      : type == napi_int16_array  ? "an Int16Array"
                      : type == napi_int32_array  ? "an Int32Array"
                      : type == napi_uint32_array ? "a Uint32Array"
+                     : type == napi_float64_array ? "a Float64Array"
                                                  : "a typed array";
   throw_type_error(env, "%s: expected %s", name, kind);
 }

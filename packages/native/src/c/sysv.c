@@ -1,0 +1,290 @@
+/**
+ * System V message queues: sysvipc(7), msgop(2).
+ *
+ * Such a queue has no fd, so nothing can poll it. A Waiter is a thread of its own (none of libuv's pool) that blocks in
+ * msgrcv and makes an eventfd readable. It takes no message: it asks for one of 0 bytes at most, and the kernel
+ * answers E2BIG and leaves a longer one where it is. Only an empty message fits and is taken; its type is kept.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <unistd.h>
+
+#include "addon.h"
+#include "args.h"
+
+/** Interrupts a Waiter that blocks in msgrcv; its handler does nothing. */
+#define INTERRUPT (SIGRTMAX - 2)
+
+struct waiter {
+  pthread_t thread;
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  int id, event_fd;
+  long wanted;  // the type to wait for, as msgrcv takes it; meaningful while `waiting`
+  bool waiting, closing;
+  atomic_bool ended;
+  atomic_long taken;  // the type of an empty message that was taken; 0 = none
+  bool closed;        // by JavaScript
+};
+
+static const napi_type_tag waiter_tag = {0x1f6e0c5a77d94b02, 0x8d3b52a96e10f4c7};
+
+static void *run_waiter(void *data) {
+  struct waiter *waiter = data;
+  pthread_mutex_lock(&waiter->mutex);
+  while (!waiter->closing) {
+    if (!waiter->waiting) {
+      pthread_cond_wait(&waiter->changed, &waiter->mutex);
+      continue;
+    }
+    long wanted = waiter->wanted;
+    pthread_mutex_unlock(&waiter->mutex);
+    struct msgbuf message;
+    ssize_t got = msgrcv(waiter->id, &message, 0, wanted, 0);
+    bool interrupted = got < 0 && errno == EINTR;
+    if (got == 0) atomic_store(&waiter->taken, message.mtype);
+    pthread_mutex_lock(&waiter->mutex);
+    if (interrupted) continue;
+    waiter->waiting = false;  // a message, or an error that the next call tells
+    uint64_t one = 1;
+    ssize_t written = write(waiter->event_fd, &one, sizeof one);
+    (void)written;  // it can only fail when it is readable already
+  }
+  pthread_mutex_unlock(&waiter->mutex);
+  atomic_store(&waiter->ended, true);
+  return NULL;
+}
+
+static void ignore(int signal) { (void)signal; }
+
+static int start_waiter(struct waiter *waiter) {
+  struct sigaction before, action = {.sa_handler = ignore};
+  if (sigaction(INTERRUPT, NULL, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(INTERRUPT, &action, NULL);
+  // Every signal but ours stays with the threads that expect it.
+  sigset_t all, saved;
+  sigfillset(&all);
+  sigdelset(&all, INTERRUPT);
+  pthread_sigmask(SIG_SETMASK, &all, &saved);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, 64 << 10);
+  int error = pthread_create(&waiter->thread, &attributes, run_waiter, waiter);
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &saved, NULL);
+  return error;
+}
+
+static void stop_waiter(struct waiter *waiter) {
+  if (waiter->closed) return;
+  waiter->closed = true;
+  pthread_mutex_lock(&waiter->mutex);
+  waiter->closing = true;
+  pthread_cond_signal(&waiter->changed);
+  pthread_mutex_unlock(&waiter->mutex);
+  // The signal may come just before msgrcv begins to block: send it until the thread has seen it.
+  while (!atomic_load(&waiter->ended)) {
+    pthread_kill(waiter->thread, INTERRUPT);
+    usleep(50);
+  }
+  pthread_join(waiter->thread, NULL);
+}
+
+static void finalize_waiter(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  struct waiter *waiter = data;
+  stop_waiter(waiter);
+  pthread_mutex_destroy(&waiter->mutex);
+  pthread_cond_destroy(&waiter->changed);
+  free(waiter);
+}
+
+static napi_value waiter_construct(napi_env env, napi_callback_info info) {
+  napi_value argument[2], self, target;
+  size_t count = 2;
+  if (napi_get_cb_info(env, info, &count, argument, &self, NULL) != napi_ok ||
+      napi_get_new_target(env, info, &target) != napi_ok)
+    return NULL;
+  if (!target) return throw_type_error(env, "MessageWaiter: expected a call with new");
+  int id, event_fd;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id) || !argument_fd(env, argument[1], "eventFd", &event_fd))
+    return NULL;
+  struct waiter *waiter = calloc(1, sizeof *waiter);
+  if (!waiter) return throw_error_number(env, ENOMEM, "msgrcv", NULL);
+  pthread_mutex_init(&waiter->mutex, NULL);
+  pthread_cond_init(&waiter->changed, NULL);
+  waiter->id = id;
+  waiter->event_fd = event_fd;
+  int error = start_waiter(waiter);
+  if (error) {
+    waiter->closed = true;
+    finalize_waiter(env, waiter, NULL);
+    return throw_error_number(env, error, "pthread_create", NULL);
+  }
+  if (napi_type_tag_object(env, self, &waiter_tag) != napi_ok ||
+      napi_wrap(env, self, waiter, finalize_waiter, NULL, NULL) != napi_ok) {
+    finalize_waiter(env, waiter, NULL);
+    return throw_runtime_error(env, "MessageWaiter");
+  }
+  return self;
+}
+
+/** The waiter behind `this`; NULL, with a TypeError, when `this` is anything else. */
+static struct waiter *receiver(napi_env env, napi_callback_info info, size_t *count, napi_value *arguments) {
+  napi_value self;
+  bool tagged = false;
+  struct waiter *waiter;
+  if (napi_get_cb_info(env, info, count, arguments, &self, NULL) == napi_ok &&
+      napi_check_object_type_tag(env, self, &waiter_tag, &tagged) == napi_ok && tagged &&
+      napi_unwrap(env, self, (void **)&waiter) == napi_ok)
+    return waiter;
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) == napi_ok && !pending)
+    throw_type_error(env, "this: expected a MessageWaiter");
+  return NULL;
+}
+
+static napi_value waiter_wait(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  size_t count = 1;
+  int64_t type;
+  struct waiter *waiter = receiver(env, info, &count, argument);
+  if (!waiter || !argument_integer(env, argument[0], "type", -SAFE_INTEGER_MAX, SAFE_INTEGER_MAX, &type)) return NULL;
+  if (waiter->closed) return throw_error_number(env, EBADF, "msgrcv", NULL);
+  pthread_mutex_lock(&waiter->mutex);
+  waiter->wanted = (long)type;
+  waiter->waiting = true;
+  pthread_cond_signal(&waiter->changed);
+  pthread_mutex_unlock(&waiter->mutex);
+  return js_undefined(env);
+}
+
+static napi_value waiter_taken(napi_env env, napi_callback_info info) {
+  size_t count = 0;
+  struct waiter *waiter = receiver(env, info, &count, NULL);
+  return waiter ? js_number(env, (double)atomic_exchange(&waiter->taken, 0)) : NULL;
+}
+
+static napi_value waiter_close(napi_env env, napi_callback_info info) {
+  size_t count = 0;
+  struct waiter *waiter = receiver(env, info, &count, NULL);
+  if (!waiter) return NULL;
+  stop_waiter(waiter);
+  return js_undefined(env);
+}
+
+static napi_value message_get(napi_env env, napi_callback_info info) {
+  ARGUMENTS(2);
+  int key, flags;
+  if (!argument_int(env, argument[0], "key", INT32_MIN, INT32_MAX, &key) ||
+      !argument_int(env, argument[1], "flags", 0, INT_MAX, &flags))
+    return NULL;
+  int id = msgget(key, flags);
+  return id < 0 ? throw_errno(env, "msgget", NULL) : js_int(env, id);
+}
+
+/** msgop wants the type in front of the bytes: they travel through this, one per thread. */
+static _Thread_local struct {
+  struct msgbuf *message;
+  size_t capacity;
+} staging;
+
+static struct msgbuf *stage(size_t length) {
+  if (staging.capacity < length) {
+    struct msgbuf *grown = realloc(staging.message, sizeof(long) + length);
+    if (!grown) return NULL;
+    staging.message = grown;
+    staging.capacity = length;
+  }
+  return staging.message;
+}
+
+static napi_value message_send(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int id, result;
+  int64_t type;
+  struct bytes source;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id) ||
+      !argument_bytes(env, argument[1], argument[2], argument[3], &source) ||
+      !argument_integer(env, argument[4], "type", 1, SAFE_INTEGER_MAX, &type))
+    return NULL;
+  struct msgbuf *message = stage(source.length + 1);
+  if (!message) return throw_error_number(env, ENOMEM, "msgsnd", NULL);
+  message->mtype = (long)type;
+  memcpy(message->mtext, source.data, source.length);
+  do
+    result = msgsnd(id, message, source.length, IPC_NOWAIT);
+  while (result < 0 && errno == EINTR);
+  if (result == 0) return js_boolean(env, true);
+  return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "msgsnd", NULL);
+}
+
+static napi_value message_receive(napi_env env, napi_callback_info info) {
+  ARGUMENTS(6);
+  int id;
+  int64_t wanted;
+  struct bytes target;
+  struct view type;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id) ||
+      !argument_bytes(env, argument[1], argument[2], argument[3], &target) ||
+      !argument_integer(env, argument[4], "wanted", -SAFE_INTEGER_MAX, SAFE_INTEGER_MAX, &wanted) ||
+      !argument_view(env, argument[5], "type", napi_float64_array, &type))
+    return NULL;
+  if (type.length == 0) return throw_range_error(env, "type: expected at least one element");
+  struct msgbuf *message = stage(target.length + 1);
+  if (!message) return throw_error_number(env, ENOMEM, "msgrcv", NULL);
+  ssize_t count;
+  do
+    count = msgrcv(id, message, target.length, (long)wanted, IPC_NOWAIT);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) return errno == ENOMSG ? js_int(env, -1) : throw_errno(env, "msgrcv", NULL);
+  memcpy(target.data, message->mtext, (size_t)count);
+  *(double *)type.data = (double)message->mtype;
+  return js_int(env, (int32_t)count);
+}
+
+static napi_value message_status(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int id;
+  struct msqid_ds status;
+  napi_value result;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id)) return NULL;
+  if (msgctl(id, IPC_STAT, &status) < 0) return throw_errno(env, "msgctl", NULL);
+  if (napi_create_object(env, &result) != napi_ok ||
+      napi_set_named_property(env, result, "messages", js_number(env, (double)status.msg_qnum)) != napi_ok ||
+      napi_set_named_property(env, result, "bytes", js_number(env, (double)status.__msg_cbytes)) != napi_ok ||
+      napi_set_named_property(env, result, "maxBytes", js_number(env, (double)status.msg_qbytes)) != napi_ok)
+    return throw_runtime_error(env, "msgctl");
+  return result;
+}
+
+static napi_value message_remove(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int id;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id)) return NULL;
+  return msgctl(id, IPC_RMID, NULL) < 0 ? throw_errno(env, "msgctl", NULL) : js_undefined(env);
+}
+
+bool sysv_init(napi_env env, napi_value exports) {
+  const napi_property_descriptor methods[] = {
+      FUNCTION("wait", waiter_wait),
+      FUNCTION("taken", waiter_taken),
+      FUNCTION("close", waiter_close),
+  };
+  const napi_property_descriptor functions[] = {
+      FUNCTION("msgGet", message_get),         FUNCTION("msgSend", message_send),
+      FUNCTION("msgReceive", message_receive), FUNCTION("msgStatus", message_status),
+      FUNCTION("msgRemove", message_remove),
+  };
+  napi_value class;
+  return DEFINE_FUNCTIONS(env, exports, functions) &&
+         napi_define_class(env, "MessageWaiter", NAPI_AUTO_LENGTH, waiter_construct, NULL,
+                           sizeof methods / sizeof methods[0], methods, &class) == napi_ok &&
+         napi_set_named_property(env, exports, "MessageWaiter", class) == napi_ok;
+}

@@ -21,7 +21,7 @@ const patienceMs = 20_000;
 const farewellMs = 1000;
 
 /** A subject could not be opened, or a cell not measured. The pair is of no use any more. */
-export class PairFailure extends Error {
+class PairFailure extends Error {
   static {
     this.prototype.name = 'PairFailure';
   }

@@ -8,7 +8,7 @@ const units = new Map([
 ]);
 
 /** The largest message the bench sends: more would not fit several times into the memory of a small machine. */
-export const MOST_MESSAGE_BYTES: number = 64 << 20;
+const MOST_MESSAGE_BYTES: number = 64 << 20;
 
 /**
  * `64`, `1k`, `64k`, `1m` to bytes.

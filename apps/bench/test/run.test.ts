@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -135,6 +135,19 @@ describe('a message', () => {
     expect(code).toBe(0);
     expect(report.results.map(({ subject }) => subject)).toContain('own.damaging');
   });
+});
+
+test("the README's subject of one's own runs", async () => {
+  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
+  const [, code = ''] = /```js\n([^]*?)```/.exec(readme) ?? [];
+  const module = fileURLToPath(new URL('../dist-test/readme-subject.js', import.meta.url));
+  writeFileSync(module, code);
+  const { report } = await bench(['--subject', module, '--size', '64,64k']);
+  expect(report.environment.run.failures).toEqual([]);
+  const sizes = report.results
+    .filter(({ subject, scenario }) => subject === 'own.small-socket' && scenario === 'throughput')
+    .map(({ messageBytes }) => messageBytes);
+  expect(new Set(sizes)).toEqual(new Set([64])); // 64 KiB are over its limit
 });
 
 describe('a run that is interrupted', () => {

@@ -1,6 +1,6 @@
 /** Figures as people read them: three digits that count, and a dash where there is none. */
 
-export const NONE = '—';
+const NONE = '—';
 
 /** 1234567 is `1.23 M`. */
 export function formatRate(perSecond: number | undefined): string {

@@ -59,7 +59,7 @@ async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellReque
 }
 
 /** So many messages between two looks at the clock, which costs as much as a small message. */
-export function clockStride(messageBytes: number): number {
+function clockStride(messageBytes: number): number {
   return messageBytes <= 4096 ? 64 : 1;
 }
 

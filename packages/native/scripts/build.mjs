@@ -55,6 +55,7 @@ const { error, status } = spawnSync(
     ...words(process.env.CFLAGS),
     ...['-shared', '-o', temporary],
     ...sources.filter((path) => path.endsWith('.c')),
+    ...['-lrt', '-ldl', '-lpthread'], // parts of libc since glibc 2.34, and in musl
     ...words(process.env.LDFLAGS),
   ],
   { stdio: 'inherit' },

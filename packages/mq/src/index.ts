@@ -18,6 +18,9 @@ export type { PosixQueueInfo } from './posix-queue-list.ts';
 export type { PosixQueueLimits } from './posix-limits.ts';
 export { posixQueue } from './posix-transport.ts';
 export type { PosixQueueTransportOptions } from './posix-transport.ts';
+export { SysvQueue } from './sysv-queue.ts';
+export type { SysvQueueCreateOptions, SysvQueueOptions } from './sysv-queue.ts';
+export type { SysvQueueLimits } from './sysv-limits.ts';
 
 // For those who build an engine.
 export { PortQueue } from './port-queue.ts';

@@ -208,7 +208,7 @@ function unlinkQueue(queueName: string): boolean {
 }
 
 class PosixPort implements QueuePort {
-  readonly traits = traits;
+  readonly traits: QueueTraits = traits;
   readonly maxMessageBytes: number;
   readonly #descriptor: PosixDescriptor;
   readonly #name: string;

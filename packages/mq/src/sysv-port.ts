@@ -1,0 +1,176 @@
+import { fromErrno, IpcError } from '@ipc/core';
+import { msgReceive, msgRemove, msgSend, msgStatus, poll } from '@ipc/native';
+import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
+import type { QueueEvents, QueuePort } from './queue-port.ts';
+import { sysvQueueLimits } from './sysv-limits.ts';
+import { SysvWaiter } from './sysv-waiter.ts';
+
+const maxPriority = 32_767;
+const lowestTypeFirst = -Number.MAX_SAFE_INTEGER;
+const traits: QueueTraits = { maxPriority, survives: 'processes', unlink: 'ends-all' };
+/** First and longest pause between two looks at a full queue: the kernel has no event for "there is room". */
+const [firstPauseMs, longestPauseMs] = [1, 8];
+
+/** A System V queue of the {@link Queue} contract. Nothing is held open: the kernel knows a queue by its id alone. */
+export class SysvPort implements QueuePort {
+  readonly traits: QueueTraits = traits;
+  readonly maxMessageBytes: number;
+  readonly #id: number;
+  readonly #sendType: number | undefined;
+  readonly #select: number;
+  readonly #type = new Float64Array(1);
+  #buffer: Uint8Array;
+  #events!: QueueEvents;
+  #waiter: SysvWaiter | undefined;
+  #roomTimer: NodeJS.Timeout | undefined;
+  #pauseMs = firstPauseMs;
+  #released = false;
+
+  /** @param sendType - Of all that is sent; by priority when left out. @param select - As of `msgReceive`. */
+  constructor(id: number, sendType: number | undefined, select: number = lowestTypeFirst) {
+    this.#id = id;
+    this.#sendType = sendType;
+    this.#select = select;
+    this.maxMessageBytes = Math.min(sysvQueueLimits().maxMessageBytes, this.#status().maxBytes);
+    this.#buffer = new Uint8Array(this.maxMessageBytes);
+  }
+
+  attach(events: QueueEvents): void {
+    this.#events = events;
+  }
+
+  push(message: Uint8Array, priority: number): boolean {
+    const type = this.#sendType ?? maxPriority + 1 - priority;
+    const sent = this.#call('send to queue', () => msgSend(this.#id, message, 0, message.length, type));
+    if (sent) this.#pauseMs = firstPauseMs;
+    return sent;
+  }
+
+  pull(): QueueMessage | undefined {
+    const taken = this.#waiter?.taken() ?? 0;
+    if (taken !== 0) return { bytes: new Uint8Array(0), priority: priorityOf(taken) };
+    const length = this.#call('receive from queue', () => this.#receive());
+    if (length < 0) return undefined;
+    return { bytes: this.#buffer.slice(0, length), priority: priorityOf(this.#type[0] ?? 0) };
+  }
+
+  awaitRoom(on: boolean): void {
+    if (!on) {
+      clearTimeout(this.#roomTimer);
+      this.#roomTimer = undefined;
+      return;
+    }
+    this.#roomTimer ??= setTimeout(() => {
+      this.#roomTimer = undefined;
+      this.#events.room();
+    }, this.#nextPause());
+  }
+
+  awaitMessage(on: boolean): void {
+    if (on) this.#startedWaiter().want(true);
+    else this.#waiter?.want(false);
+  }
+
+  blockForRoom(timeoutMs: number): void {
+    const pauseMs = this.#nextPause();
+    poll(
+      new Int32Array(0),
+      new Int16Array(0),
+      new Int16Array(0),
+      timeoutMs < 0 ? pauseMs : Math.min(pauseMs, timeoutMs),
+    );
+  }
+
+  blockForMessage(timeoutMs: number): void {
+    this.#startedWaiter().block(timeoutMs);
+  }
+
+  attributes(): QueueAttributes {
+    const { maxBytes, messages } = this.#status();
+    return {
+      maxMessages: Infinity,
+      maxMessageBytes: Math.min(sysvQueueLimits().maxMessageBytes, maxBytes),
+      messages,
+    };
+  }
+
+  unlink(): boolean {
+    return removeQueue(this.#id);
+  }
+
+  /** An empty message that waiting took and nobody received goes back, behind the others. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    clearTimeout(this.#roomTimer);
+    this.#waiter?.close();
+    const taken = this.#waiter?.taken() ?? 0;
+    if (taken === 0) return;
+    try {
+      msgSend(this.#id, new Uint8Array(0), 0, 0, taken);
+    } catch {
+      // the queue is gone, and with it everybody who could miss the message
+    }
+  }
+
+  /** One that was sent when `kernel.msgmax` was higher than now is longer than the buffer: it stays until that has grown. */
+  #receive(): number {
+    for (;;) {
+      try {
+        return msgReceive(this.#id, this.#buffer, 0, this.#buffer.length, this.#select, this.#type);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
+        this.#buffer = new Uint8Array(this.#buffer.length * 2);
+      }
+    }
+  }
+
+  #startedWaiter(): SysvWaiter {
+    this.#waiter ??= new SysvWaiter(this.#id, this.#select, () => {
+      this.#events.ready();
+    });
+    return this.#waiter;
+  }
+
+  #nextPause(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(longestPauseMs, pauseMs * 2);
+    return pauseMs;
+  }
+
+  #status(): { messages: number; maxBytes: number } {
+    return this.#call('read attributes of queue', () => msgStatus(this.#id));
+  }
+
+  #call<T>(what: string, call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw isGone(error)
+        ? new IpcError('ERR_IPC_NOT_FOUND', `${what}: the queue was removed`, { cause: error })
+        : fromErrno(error, what);
+    }
+  }
+}
+
+/** Removes a queue by its id; false when it is gone already. */
+export function removeQueue(id: number): boolean {
+  try {
+    msgRemove(id);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw fromErrno(error, 'unlink queue');
+  }
+}
+
+/** EIDRM when it went during the call, EINVAL when before. */
+function isGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EIDRM' || code === 'EINVAL';
+}
+
+/** Types above those of priorities come from others: they are what is least urgent. */
+function priorityOf(type: number): number {
+  return Math.max(0, maxPriority + 1 - type);
+}

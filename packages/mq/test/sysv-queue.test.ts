@@ -1,0 +1,66 @@
+import { SysvQueue } from '@ipc/mq';
+import { expectBytes, noLeaks, pattern, queueConformance, uniqueName } from '@ipc/testkit';
+import { describe, expect, test } from 'vitest';
+
+noLeaks();
+
+queueConformance(
+  { id: 'mq.sysv', create: (name) => SysvQueue.create(name), open: (name) => SysvQueue.open(name) },
+  new URL('../dist-test/workers/sysv-queue-peer.js', import.meta.url),
+);
+
+describe('SysvQueue', () => {
+  test('selects by type: exactly, up to, any', async () => {
+    const name = uniqueName('types');
+    using three = SysvQueue.create(name, { type: 3, select: 5 });
+    using five = SysvQueue.open(name, { type: 5, select: -4 });
+    using any = SysvQueue.open(name, { select: 0 });
+    const waiting = three.receive();
+    three.trySend(pattern(1, 1));
+    expectBytes(five.tryReceive()?.bytes, pattern(1, 1));
+    five.trySend(pattern(1, 2));
+    expectBytes((await waiting).bytes, pattern(1, 2));
+    five.trySend(pattern(1, 3));
+    three.trySend(pattern(1, 4));
+    expectBytes(any.tryReceive()?.bytes, pattern(1, 3));
+    expectBytes(any.tryReceive()?.bytes, pattern(1, 4));
+    any.unlink();
+  });
+
+  test('a name is a key for others', () => {
+    const name = uniqueName('key');
+    using queue = SysvQueue.create(name);
+    using same = SysvQueue.open(SysvQueue.keyOf(name));
+    same.trySend(pattern(2));
+    expectBytes(queue.tryReceive()?.bytes, pattern(2));
+    expect(SysvQueue.unlink(name)).toBe(true);
+    expect(SysvQueue.unlink(name)).toBe(false);
+  });
+
+  test('an empty message reaches who waits, and is not lost with a handle that gave up', async () => {
+    const name = uniqueName('empty');
+    using queue = SysvQueue.create(name);
+    const waiting = queue.receive();
+    using other = SysvQueue.open(name);
+    other.trySend(new Uint8Array(0), { priority: 7 });
+    expect(await waiting).toEqual({ bytes: new Uint8Array(0), priority: 7 });
+
+    using gaveUp = SysvQueue.open(name);
+    await expect(gaveUp.receive({ signal: AbortSignal.timeout(5) })).rejects.toThrow();
+    other.trySend(new Uint8Array(0));
+    gaveUp.close();
+    expect((await other.receive()).bytes).toHaveLength(0);
+    queue.unlink();
+  });
+
+  test.each([0, 0.5, 2 ** 31, NaN])('refuses the key %j', (key) => {
+    expect(() => SysvQueue.openOrCreate(key)).toThrow(RangeError);
+  });
+
+  test.each([{ type: 0 }, { type: 1.5 }, { select: NaN }, { mode: 0o1000 }])(
+    'refuses the options %j',
+    (options) => {
+      expect(() => SysvQueue.create(uniqueName('bad'), options)).toThrow(RangeError);
+    },
+  );
+});

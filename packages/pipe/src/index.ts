@@ -18,3 +18,4 @@ export { openFifoReceiver, openFifoSender, readFifo, writeFifo } from './fifo-en
 export type { FifoReceiverOptions, FifoSenderOptions, ReadFifoOptions } from './fifo-ends.ts';
 export { createFifo } from './fifo-file.ts';
 export { RECORD_MAX_BYTES } from './record.ts';
+export { receiverFrom, senderTo } from './node-streams.ts';

@@ -1,8 +1,8 @@
 /** A pipe's two ends as raw resources: the fd, the kernel's figures, splicing; and the way to messages and streams. */
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { closedError, type Receiver, type Sender, type WaitOptions } from '@ipc/core';
-import { bytesReadable, close, DescriptorStream, pipeCapacity } from '@ipc/native';
+import { closedError, fromErrno, type Receiver, type Sender, type WaitOptions } from '@ipc/core';
+import { bytesReadable, close, DescriptorStream, pipeCapacity, tee } from '@ipc/native';
 import { applyCapacity, createPipe, type CapacityOptions } from './capacity.ts';
 import { receiverOver, senderOver, type FormatOptions } from './format.ts';
 import { spliceAll, type SpliceOptions } from './splice.ts';
@@ -79,6 +79,20 @@ export class PipeReader extends PipeEnd {
    */
   spliceTo(target: Descriptor, options?: SpliceOptions & WaitOptions): Promise<number> {
     return spliceAll(this.fd, descriptorOf(target), options);
+  }
+
+  /**
+   * Puts what waits in this pipe into another as well, leaving it here; at once, without copying it through JavaScript.
+   *
+   * @returns Bytes that are now in both pipes; 0 when nothing waits, the other is full, or this is the end.
+   * @throws {IpcError} ERR_IPC_PEER_GONE when nobody reads the other. Cost: one system call. Source: tee(2).
+   */
+  tee(target: PipeWriter, bytes: number = this.bytesPending): number {
+    try {
+      return Math.max(tee(this.fd, target.fd, bytes), 0);
+    } catch (error) {
+      throw error instanceof TypeError || error instanceof RangeError ? error : fromErrno(error, 'tee');
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { channelConformance, expectBytes, fill, halfConformance, noLeaks, pattern } from '@ipc/testkit';
@@ -193,6 +193,23 @@ describe('openPipe', () => {
     closeSync(source);
     closeSync(target);
     rmSync(folder, { recursive: true });
+  });
+
+  test('tees what waits into another pipe, and keeps it', () => {
+    using ends = disposable(openPipe());
+    using other = disposable(openPipe());
+    expect(ends.reader.tee(other.writer)).toBe(0);
+    writeFileSync(ends.writer.fd, 'for both');
+    expect(ends.reader.tee(other.writer)).toBe(8);
+    expect(ends.reader.bytesPending).toBe(8);
+    const copy = Buffer.alloc(16);
+    expect(readSync(other.reader.fd, copy)).toBe(8);
+    expect(copy.toString('utf8', 0, 8)).toBe('for both');
+    other.reader.close();
+    expect(() => ends.reader.tee(other.writer)).toThrow(
+      expect.objectContaining({ code: 'ERR_IPC_PEER_GONE' }),
+    );
+    expect(() => ends.reader.tee(other.writer, -1)).toThrow(RangeError);
   });
 
   test('an abort ends a splice that waits', async () => {

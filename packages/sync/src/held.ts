@@ -33,6 +33,11 @@ export class Held implements Disposable, AsyncDisposable {
     holder.giveBack(this);
   }
 
+  /** @internal Ends without giving anything back: another possession takes its place. */
+  forget(): void {
+    this.#holder = undefined;
+  }
+
   [Symbol.dispose](): void {
     this.release();
   }

@@ -6,10 +6,14 @@
  *
  * @packageDocumentation
  */
+export { Barrier, type BarrierOptions } from './barrier.ts';
+export { Event, type EventOptions } from './event.ts';
 export { Held } from './held.ts';
+export { Latch, type LatchOptions } from './latch.ts';
 export { Mutex, type MutexOptions } from './mutex.ts';
 export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';
 export { Permit } from './permit.ts';
+export { RwLock, type ExclusiveHeld, type SharedHeld, type Side } from './rw-lock.ts';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
 export type { BlockOptions } from './timeout.ts';

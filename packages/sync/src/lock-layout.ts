@@ -8,7 +8,7 @@
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
  *   base | magic  | kind   | participants| flags  | high water| ticket | limit    | reserved |   control: written once, but 4 and 5
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
- *   +16  | owner word      | state words of the kind ...                                     |   state
+ *   +16  | owner word | sleepers | state words of the kind ...                           |   state
  *        +-----------------+-----------------------------------------------------------------+
  *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, -, started, label ... |   participants
  *   +48  | slot 1 ...                                                                        |
@@ -40,7 +40,10 @@ export const CONTROL_LIMIT = 6;
 
 // The state line, from `base`.
 export const STATE_OWNER = 16;
-export const STATE = 17;
+/** Compound locks: not 0 when somebody may be asleep. */
+export const STATE_SLEEPERS = 17;
+/** The words of the kind. */
+export const STATE = 18;
 
 // A slot, from its first word.
 export const SLOTS = 32;
@@ -66,6 +69,8 @@ export const LABEL_BYTES = 20;
 export const FLAG_FAIR = 1;
 /** Semaphore: the permits of a dead holder stay taken. */
 export const FLAG_STAY = 2;
+/** Event: lets one through, and is reset by it. */
+export const FLAG_AUTO_RESET = 4;
 
 export const DEFAULT_PARTICIPANTS = 128;
 /** The identity has 8 bits for the slot; 0 means nobody, 255 is reserved. */

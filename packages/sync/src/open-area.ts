@@ -42,6 +42,7 @@ export interface AreaContent {
   readonly limit: number;
   /** The state words of the kind, from STATE. */
   readonly state?: readonly number[];
+  readonly onDeath?: Area['onDeath'];
 }
 
 /** An area one takes part in. */
@@ -73,6 +74,7 @@ export function openNamed(verb: Verb, name: string, content: AreaContent, option
       fileOffset: region.offset,
       descriptor: region.descriptor,
       named: true,
+      onDeath: content.onDeath,
     };
     try {
       check(area, content, verb, `${content.kind} "${name}"`);
@@ -128,6 +130,7 @@ export function openEmbedded(
     fileOffset: region.offset + offset,
     descriptor: region.descriptor,
     named: false,
+    onDeath: content.onDeath,
   };
   const created = initialiseOnce(area, content, participants);
   check(area, content, 'openOrCreate', `${content.kind} at ${offset}`);

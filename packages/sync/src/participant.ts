@@ -36,6 +36,8 @@ export interface Area {
   readonly descriptor: number;
   /** Whether the file has a name that the last participant may remove. */
   readonly named: boolean;
+  /** Saves what the slot of a dead participant says, before it is cleared: most states follow from the slots of the living. */
+  readonly onDeath?: ((words: Int32Array, base: number, slot: number) => void) | undefined;
 }
 
 /** What is known of a participant. */
@@ -66,6 +68,7 @@ export class Participant {
   readonly #proof: number;
   readonly #slotFileOffset: number;
   readonly #capacity: number;
+  readonly #onDeath: Area['onDeath'];
   #announcements = 0;
 
   private constructor(area: Area, capacity: number, proof: number, index: number, bell: Bell, label: string) {
@@ -75,10 +78,12 @@ export class Participant {
     this.bell = bell;
     this.#proof = proof;
     this.#capacity = capacity;
+    this.#onDeath = area.onDeath;
     this.#slotFileOffset = area.fileOffset + SLOTS * 4;
     this.slot = base + SLOTS + index * LINE_WORDS;
 
     const before = Atomics.load(words, this.slot + SLOT_LIFE);
+    if ((before & SLOT_MASK) !== 0) area.onDeath?.(words, base, this.slot);
     const generation = ((before >>> GENERATION_SHIFT) + 1) & GENERATION_MASK || 1;
     this.identity = (generation << GENERATION_SHIFT) | (index + 1);
     for (let word = this.slot + 1; word < this.slot + LINE_WORDS; word++) Atomics.store(words, word, 0);
@@ -181,6 +186,7 @@ export class Participant {
       const offset = this.#fileOffsetOf(slot);
       if (!ofdLock(this.#proof, 'exclusive', offset, 1)) continue; // another one is at it
       if (Atomics.load(this.words, slot + SLOT_LIFE) === identity) {
+        this.#onDeath?.(this.words, this.base, slot);
         Atomics.store(this.words, slot + SLOT_WAITING, 0);
         Atomics.store(this.words, slot + SLOT_HELD, 0);
         Atomics.store(this.words, slot + SLOT_LIFE, identity & ~SLOT_MASK);

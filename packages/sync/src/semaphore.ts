@@ -1,6 +1,6 @@
-import { closedError, type WaitOptions } from '@ipc/core';
+import type { WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
-import { Guard } from './guard.ts';
+import { CompoundLock } from './compound-lock.ts';
 import {
   areaBytes,
   CONTROL_LIMIT,
@@ -18,11 +18,9 @@ import {
   type OpenArea,
   type Verb,
 } from './open-area.ts';
-import type { Participant } from './participant.ts';
 import { Permit, type PermitHolder } from './permit.ts';
 import { spin } from './spin.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
-import { Waiting, type Attempts } from './waiting.ts';
 import { withHeld } from './with-held.ts';
 
 /** @see Semaphore */
@@ -44,11 +42,6 @@ export interface PermitOptions extends WaitOptions {
 
 const MAX_PERMITS = 1_000_000_000;
 
-/** State: the permits that are free. Used with `stay` alone: with `return` they are what the holders' slots leave over. */
-const AVAILABLE = STATE;
-/** State: not 0 when somebody may be asleep. */
-const SLEEPERS = STATE + 1;
-
 /**
  * A counting semaphore between processes, worker threads and async functions.
  *
@@ -58,27 +51,14 @@ const SLEEPERS = STATE + 1;
  * Thread: the one that opened it. Cost of taking and returning permits without waiting: four atomic instructions, and
  * one load for every slot in use. Layout: docs/wire-formats/lock.md.
  */
-export class Semaphore implements Disposable, PermitHolder, Attempts<number, Permit> {
-  readonly name: string | undefined;
-  /** Whether this call made the semaphore, or found it. */
-  readonly created: boolean;
-  readonly #area: OpenArea;
-  readonly #participant: Participant;
-  readonly #guard: Guard;
-  readonly #waiting: Waiting<number, Permit>;
+export class Semaphore extends CompoundLock<number, Permit> implements PermitHolder {
   readonly #limit: number;
   readonly #stays: boolean;
-  #open = true;
 
-  private constructor(area: OpenArea, name: string | undefined, stays: boolean) {
-    this.name = name;
-    this.created = area.created;
-    this.#area = area;
-    this.#participant = area.participant;
-    this.#guard = new Guard(area.participant);
-    this.#waiting = new Waiting(area.participant, this);
-    this.#limit = Atomics.load(area.participant.words, area.participant.base + CONTROL_LIMIT);
-    this.#stays = stays;
+  private constructor(area: OpenArea, name: string | undefined) {
+    super(area, 'semaphore', name);
+    this.#limit = Atomics.load(this.words, area.participant.base + CONTROL_LIMIT);
+    this.#stays = area.flags === FLAG_STAY;
   }
 
   /** Makes a named semaphore. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. @throws {TypeError} The name. @throws {RangeError} `permits`. */
@@ -98,11 +78,7 @@ export class Semaphore implements Disposable, PermitHolder, Attempts<number, Per
 
   /** The semaphore at `offset` of a region's payload; see `Mutex.in`. */
   static in(region: Region, offset: number, options: SemaphoreOptions = {}): Semaphore {
-    return new Semaphore(
-      openEmbedded(region, offset, contentOf(options), options),
-      undefined,
-      options.onDeath === 'stay',
-    );
+    return new Semaphore(openEmbedded(region, offset, contentOf(options), options), undefined);
   }
 
   /** Bytes an embedded semaphore takes. */
@@ -122,24 +98,20 @@ export class Semaphore implements Disposable, PermitHolder, Attempts<number, Per
    * @throws {RangeError} `permits`: not 1 up to the semaphore's own (any, with `stay`). @throws {IpcError} ERR_IPC_CLOSED.
    */
   tryAcquire(permits = 1): Permit | undefined {
-    this.#checkOpen();
+    this.checkOpen();
     this.#checkPermits(permits);
-    return this.#take(permits, false, this.#guard.tryEnter());
+    return this.tryTake(permits);
   }
 
   /** Takes permits, waiting on the event loop. @throws As `tryAcquire`; `signal.reason`. */
   acquire({ permits = 1, signal }: PermitOptions = {}): Promise<Permit> {
     try {
-      signal?.throwIfAborted();
-      const permit = this.#waiting.length === 0 ? this.tryAcquire(permits) : undefined;
-      if (permit !== undefined) return Promise.resolve(permit);
-      this.#checkOpen();
       this.#checkPermits(permits);
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what #checkPermits throws is an Error
       return Promise.reject(error);
     }
-    return this.#waiting.wait(permits, signal);
+    return this.takeOrWait(permits, signal);
   }
 
   /**
@@ -153,13 +125,11 @@ export class Semaphore implements Disposable, PermitHolder, Attempts<number, Per
   acquireSync({ permits = 1, timeoutMs }: BlockOptions & { readonly permits?: number | undefined } = {}):
     Permit | undefined {
     const checked = checkTimeout(timeoutMs);
-    const permit = this.tryAcquire(permits);
-    if (permit !== undefined) return permit;
-    const spun = spin(() => this.#available() >= permits) ? this.tryAcquire(permits) : undefined;
-    return spun ?? this.#waiting.waitSync(permits, checked);
+    this.#checkPermits(permits);
+    return this.quickTake(permits) ?? this.#spinAndTake(permits) ?? this.waiting.waitSync(permits, checked);
   }
 
-  /** Acquires one permit, runs `work`, gives it back. */
+  /** Acquires, runs `work`, gives the permits back. */
   async withPermit<Result>(
     work: () => Result | Promise<Result>,
     options?: PermitOptions,
@@ -174,141 +144,103 @@ export class Semaphore implements Disposable, PermitHolder, Attempts<number, Per
    * @throws {TypeError} The semaphore is not of that kind. @throws {RangeError} `permits`; more than 1,000,000,000 in all.
    */
   release(permits = 1): void {
-    this.#checkOpen();
-    if (!this.#stays)
+    this.checkOpen();
+    if (!this.#stays) {
       throw new TypeError(
         "only a semaphore with onDeath: 'stay' has permits without a holder: release the Permit",
       );
+    }
     this.#checkPermits(permits);
-    this.#giveUnowned(permits);
+    this.#add(permits);
   }
 
   /** Permits that are free, at this moment. */
   get available(): number {
-    this.#checkOpen();
+    this.checkOpen();
     return this.#available();
-  }
-
-  /** Lets go: permits held here come back (`return`) or stay taken (`stay`); callers that wait get ERR_IPC_CLOSED. Idempotent. */
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#waiting.close(closedError('semaphore'));
-    if (!this.#stays) this.#giveOwn(this.#held);
-    this.#area.close(() => this.#available() === this.#limit);
-  }
-
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   /** @internal */
   giveBack(permits: number): void {
-    if (!this.#open) return; // closing has dealt with it
-    if (this.#stays) this.#giveUnowned(permits);
-    else this.#giveOwn(permits);
-    if (this.#waiting.length > 0) this.#waiting.look();
-  }
-
-  /** @internal */
-  attempt(permits: number, announced: boolean): Permit | undefined {
-    this.#checkOpen();
-    this.#guard.enter();
-    return this.#take(permits, announced, true);
-  }
-
-  /** @internal Whose death frees permits; with `stay`, nobody's. */
-  watched(): readonly number[] {
-    const { slotsStart, slotsEnd, words } = this.#participant;
-    const holders: number[] = [];
-    if (this.#stays) return holders;
-    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
-      if (Atomics.load(words, slot + SLOT_HELD) !== 0) holders.push(slot);
+    if (!this.isOpen) return; // closing has dealt with it
+    if (this.#stays) {
+      this.#add(permits);
+      return;
     }
-    return holders;
+    this.inside(() => {
+      this.ring();
+      this.#held -= permits;
+    });
+    this.lookHere();
   }
 
-  static #named(verb: Verb, name: string, options: SemaphoreOptions): Semaphore {
-    const area = openNamed(verb, name, contentOf(options), options);
-    return new Semaphore(area, name, area.flags === FLAG_STAY);
-  }
-
-  /** The caller is inside the guard, if `entered`. */
-  #take(permits: number, announced: boolean, entered: boolean): Permit | undefined {
-    if (!entered) return undefined;
-    const { words, base, slot } = this.#participant;
-    try {
-      if (
-        this.#available() < permits &&
-        (this.#stays || !this.#participant.buryTheDead() || this.#available() < permits)
-      ) {
-        if (announced) Atomics.store(words, base + SLEEPERS, 1);
-        return undefined;
-      }
-      if (this.#stays) Atomics.sub(words, base + AVAILABLE, permits);
-      else Atomics.store(words, slot + SLOT_HELD, this.#held + permits);
-    } finally {
-      this.#guard.leave();
-    }
+  protected override take(permits: number): Permit | undefined {
+    if (this.#available() < permits) return undefined;
+    if (this.#stays) Atomics.sub(this.words, this.#availableAt, permits);
+    else this.#held += permits;
     return new Permit(this, permits);
   }
 
-  #giveOwn(permits: number): void {
-    if (permits === 0) return;
-    this.#guard.enter();
-    this.#ring();
-    Atomics.store(this.#participant.words, this.#participant.slot + SLOT_HELD, this.#held - permits);
-    this.#guard.leave();
+  protected override handBack(): void {
+    if (this.#held === 0) return;
+    this.ring();
+    this.#held = 0;
   }
 
-  #giveUnowned(permits: number): void {
-    const { words, base } = this.#participant;
-    this.#guard.enter();
-    try {
-      const available = Atomics.load(words, base + AVAILABLE);
+  protected override isPristine(): boolean {
+    return this.#available() === this.#limit;
+  }
+
+  static #named(verb: Verb, name: string, options: SemaphoreOptions): Semaphore {
+    return new Semaphore(openNamed(verb, name, contentOf(options), options), name);
+  }
+
+  #spinAndTake(permits: number): Permit | undefined {
+    return spin(() => this.#available() >= permits) ? this.quickTake(permits) : undefined;
+  }
+
+  #add(permits: number): void {
+    this.inside(() => {
+      const available = this.#available();
       if (available + permits > MAX_PERMITS) {
         throw new RangeError(
           `a semaphore has at most ${MAX_PERMITS} permits: ${available} are free, ${permits} more do not fit`,
         );
       }
-      this.#ring();
-      Atomics.store(words, base + AVAILABLE, available + permits);
-    } finally {
-      this.#guard.leave();
-    }
-    if (this.#waiting.length > 0) this.#waiting.look();
+      this.ring();
+      Atomics.store(this.words, this.#availableAt, available + permits);
+    });
+    this.lookHere();
   }
 
-  /** Inside the guard, before the change: see {@link Guard}. */
-  #ring(): void {
-    const { words, base } = this.#participant;
-    if (Atomics.load(words, base + SLEEPERS) === 0) return;
-    this.#participant.ringAll();
-    Atomics.store(words, base + SLEEPERS, 0);
+  /** Used with `stay` alone: with `return` the free permits are what the holders' slots leave over. */
+  get #availableAt(): number {
+    return this.participant.base + STATE;
   }
 
   get #held(): number {
-    return Atomics.load(this.#participant.words, this.#participant.slot + SLOT_HELD);
+    return Atomics.load(this.words, this.participant.slot + SLOT_HELD);
+  }
+
+  set #held(permits: number) {
+    Atomics.store(this.words, this.participant.slot + SLOT_HELD, permits);
   }
 
   #available(): number {
-    const { words, base, slotsStart, slotsEnd } = this.#participant;
-    if (this.#stays) return Atomics.load(words, base + AVAILABLE);
+    if (this.#stays) return Atomics.load(this.words, this.#availableAt);
+    const { slotsStart, slotsEnd } = this.participant;
     let available = this.#limit;
-    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS)
-      available -= Atomics.load(words, slot + SLOT_HELD);
+    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
+      available -= Atomics.load(this.words, slot + SLOT_HELD);
+    }
     return available;
   }
 
   #checkPermits(permits: number): void {
     const most = this.#stays ? MAX_PERMITS : this.#limit;
     if (!Number.isInteger(permits) || permits < 1 || permits > most) {
-      throw new RangeError(`permits must be an integer from 1 to ${most}, got ${String(permits)}`);
+      throw new RangeError(`permits must be an integer from 1 to ${most}, got ${permits}`);
     }
-  }
-
-  #checkOpen(): void {
-    if (!this.#open) throw closedError('semaphore');
   }
 }
 

@@ -14,6 +14,8 @@ export interface Attempts<Item, Result> {
   attempt(item: Item, announced: boolean): Result | undefined;
   /** The slots whose thread's death could make the answer yes. Asked after a failed attempt. */
   watched(item: Item): readonly number[];
+  /** A caller has given up, by abort or time-out, that was or may have been announced. */
+  gaveUp?(item: Item): void;
 }
 
 /** A blocking wait looks up this often, so that a worker thread can be terminated. */
@@ -56,6 +58,8 @@ export class Waiting<Item, Result> implements Sleeper {
     if (look && this.#queue.length === 1) this.look();
     if (signal !== undefined) {
       waited.catch(() => {
+        if (!signal.aborted) return; // closed
+        this.#attempts.gaveUp?.(item);
         if (this.#asleep) this.look(); // the next one may want less, and the last one lets the process end
       });
     }
@@ -94,7 +98,10 @@ export class Waiting<Item, Result> implements Sleeper {
         const result = this.#attempts.attempt(item, true);
         if (result !== undefined) return result;
         const leftMs = timeoutMs < 0 ? sliceMs : timeoutMs - (performance.now() - startMs);
-        if (leftMs <= 0) return undefined;
+        if (leftMs <= 0) {
+          this.#attempts.gaveUp?.(item);
+          return undefined;
+        }
         const lines = this.#linesTo(this.#attempts.watched(item));
         const longestMs = lines.complete ? sliceMs : soonMs;
         if (blockOn(bell.descriptor, lines.found, Math.min(leftMs, longestMs))) {

@@ -21,7 +21,7 @@ test.each(['sync', 'async'])(
   { timeout: 3_600_000 },
   async (spelling) => {
     const name = lockName();
-    const kills = Number(process.env['IPC_FAULT_KILLS'] ?? 6);
+    const kills = Number(process.env.IPC_FAULT_KILLS ?? 6);
     using region = Region.create(name, { kind: 'counter', bytes: (16 + kills + 3) * 4 });
     const { words } = region;
     let next = 0;

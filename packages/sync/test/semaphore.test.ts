@@ -93,16 +93,22 @@ describe('one thread', () => {
     b.release(2);
     await waiting;
     expect(b.available).toBe(1);
-    expect(() => { b.release(1_000_000_000); }).toThrow(RangeError);
+    expect(() => {
+      b.release(1_000_000_000);
+    }).toThrow(RangeError);
     expect(b.available).toBe(1);
   });
 
   test('wrong arguments are the caller’s bugs, other options a mismatch', () => {
     const name = lockName();
     using semaphore = Semaphore.openOrCreate(name, { permits: 2 });
-    for (const permits of [0, -1, 1.5, 3, NaN]) expect(() => semaphore.tryAcquire(permits)).toThrow(RangeError);
-    for (const permits of [0, -1, 1.5, 1e10]) expect(() => Semaphore.openOrCreate(lockName(), { permits })).toThrow(RangeError);
-    expect(() => { semaphore.release(); }).toThrow(TypeError);
+    for (const permits of [0, -1, 1.5, 3, NaN])
+      expect(() => semaphore.tryAcquire(permits)).toThrow(RangeError);
+    for (const permits of [0, -1, 1.5, 1e10])
+      expect(() => Semaphore.openOrCreate(lockName(), { permits })).toThrow(RangeError);
+    expect(() => {
+      semaphore.release();
+    }).toThrow(TypeError);
     const mismatch: unknown = expect.objectContaining({ code: 'ERR_IPC_MISMATCH' });
     expect(() => Semaphore.openOrCreate(name, { permits: 3 })).toThrow(mismatch);
     expect(() => Semaphore.openOrCreate(name, { permits: 2, onDeath: 'stay' })).toThrow(mismatch);

@@ -1,0 +1,267 @@
+import type { WaitOptions } from '@ipc/core';
+import { Region } from '@ipc/shm';
+import { CompoundLock } from './compound-lock.ts';
+import { Held, type Holder } from './held.ts';
+import { areaBytes, DEFAULT_PARTICIPANTS, SLOT_HELD, SLOT_WANTS, STATE } from './lock-layout.ts';
+import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
+import { checkTimeout, type BlockOptions } from './timeout.ts';
+import { withHeld } from './with-held.ts';
+
+/** SLOT_HELD of a writer; of a reader, how many times it reads. */
+const WRITING = -1;
+/** SLOT_WANTS of a writer that waits: new readers let it go first. */
+const WANTS_TO_WRITE = 1;
+/** State: 1 when a writer died, until a writer that was told has released. */
+const ABANDONED_AT = STATE;
+
+const content: AreaContent = {
+  kind: 'rwlock',
+  flags: 0,
+  limit: 0,
+  onDeath(words, base, slot) {
+    if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);
+    Atomics.store(words, slot + SLOT_WANTS, 0);
+  },
+};
+
+type Mode = 'shared' | 'exclusive';
+
+/** Possession of a {@link RwLock} for writing. */
+export class ExclusiveHeld extends Held {
+  readonly #lock: RwLock;
+
+  /** @internal */
+  constructor(lock: RwLock, abandoned: boolean) {
+    super(lock, abandoned);
+    this.#lock = lock;
+  }
+
+  /** Goes on as a reader, letting other readers in, and no writer in between. This possession ends. */
+  downgrade(): SharedHeld {
+    return this.#lock.downgrade(this);
+  }
+}
+
+/** Possession of a {@link RwLock} for reading. */
+export class SharedHeld extends Held {
+  readonly #lock: RwLock;
+
+  /** @internal */
+  constructor(lock: RwLock, abandoned: boolean) {
+    super(lock, abandoned);
+    this.#lock = lock;
+  }
+
+  /**
+   * Becomes a writer if there is no other reader; this possession then ends. It does not wait: two readers that both
+   * waited to write would wait for each other for ever.
+   */
+  tryUpgrade(): ExclusiveHeld | undefined {
+    return this.#lock.tryUpgrade(this);
+  }
+}
+
+/** One of the two ways to hold a {@link RwLock}, with the three spellings of every lock. */
+export interface Side<Possession extends Held> {
+  /** Takes it if nobody is in the way. */
+  tryAcquire(): Possession | undefined;
+  /** Takes it, waiting on the event loop. Rejects with `signal.reason`. */
+  acquire(options?: WaitOptions): Promise<Possession>;
+  /** Takes it, blocking the thread; undefined when `timeoutMs` has passed. */
+  acquireSync(): Possession;
+  acquireSync(options: BlockOptions): Possession | undefined;
+  /** Acquires, runs `work`, releases. */
+  withLock<Result>(
+    work: (held: Possession) => Result | Promise<Result>,
+    options?: WaitOptions,
+  ): Promise<Awaited<Result>>;
+}
+
+/**
+ * Many readers or one writer, between processes, worker threads and async functions.
+ *
+ * - A writer that waits goes before readers that come after it. One object may read several times at once.
+ * - A reader that dies is gone, as if it had released. After a writer that died, everybody gets the lock with
+ *   `held.abandoned === true` until a writer has had it, and released it.
+ *
+ * Who reads and who writes is written in the participants' own slots and nowhere else, so it is exact whatever step anybody
+ * dies at. Thread: the one that opened it. Layout: docs/wire-formats/lock.md.
+ * @throws {IpcError} ERR_IPC_CLOSED from every call after `close`.
+ */
+export class RwLock extends CompoundLock<Mode, Held> implements Holder {
+  /** For reading. */
+  readonly shared: Side<SharedHeld> = this.#side<SharedHeld>('shared');
+  /** For writing. */
+  readonly exclusive: Side<ExclusiveHeld> = this.#side<ExclusiveHeld>('exclusive');
+
+  private constructor(area: OpenArea, name: string | undefined) {
+    super(area, 'rwlock', name);
+  }
+
+  /** Makes a named lock. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. */
+  static create(name: string, options: LockOptions = {}): RwLock {
+    return new RwLock(openNamed('create', name, content, options), name);
+  }
+
+  /** Opens a named lock. @throws {IpcError} ERR_IPC_NOT_FOUND, ERR_IPC_MISMATCH, ERR_IPC_LIMIT, ERR_IPC_PERMISSION, ERR_IPC_CORRUPT. */
+  static open(name: string, options: LockOptions = {}): RwLock {
+    return new RwLock(openNamed('open', name, content, options), name);
+  }
+
+  /** Opens a named lock, or makes it. */
+  static openOrCreate(name: string, options: LockOptions = {}): RwLock {
+    return new RwLock(openNamed('openOrCreate', name, content, options), name);
+  }
+
+  /** The lock at `offset` of a region's payload; see `Mutex.in`. */
+  static in(region: Region, offset: number, options: LockOptions = {}): RwLock {
+    return new RwLock(openEmbedded(region, offset, content, options), undefined);
+  }
+
+  /** Bytes an embedded lock takes. */
+  static bytes(participants: number = DEFAULT_PARTICIPANTS): number {
+    return areaBytes(participants);
+  }
+
+  /** Removes a name, whoever uses it. False when there is none. */
+  static unlink(name: string): boolean {
+    return Region.unlink(name, content.kind);
+  }
+
+  /** @internal */
+  giveBack(held: Held): void {
+    if (!this.isOpen) return; // closing has dealt with it
+    this.inside(() => {
+      this.ring();
+      if (held instanceof ExclusiveHeld) {
+        this.#abandoned = false;
+        this.#held = 0;
+      } else this.#held -= 1;
+    });
+    this.lookHere();
+  }
+
+  /** @internal */
+  downgrade(held: ExclusiveHeld): SharedHeld {
+    this.checkOpen();
+    if (!held.isHeld) throw new TypeError('a possession that was released cannot be downgraded');
+    held.forget();
+    this.inside(() => {
+      this.ring();
+      this.#abandoned = false;
+      this.#held = 1;
+    });
+    this.lookHere();
+    return new SharedHeld(this, false);
+  }
+
+  /** @internal */
+  tryUpgrade(held: SharedHeld): ExclusiveHeld | undefined {
+    this.checkOpen();
+    if (!held.isHeld) throw new TypeError('a possession that was released cannot be upgraded');
+    const upgraded = this.inside(() => {
+      if (this.#held !== 1 || this.#holders().length !== 1) return false;
+      this.#held = WRITING;
+      return true;
+    });
+    if (!upgraded) return undefined;
+    held.forget();
+    return new ExclusiveHeld(this, held.abandoned);
+  }
+
+  /** @internal A writer that gave up has kept readers waiting. */
+  gaveUp(mode: Mode): void {
+    if (mode === 'shared') return;
+    this.inside(() => {
+      this.ring();
+      this.#wants = 0;
+    });
+  }
+
+  override watched(): readonly number[] {
+    return this.slots(
+      (slot) =>
+        Atomics.load(this.words, slot + SLOT_HELD) !== 0 ||
+        Atomics.load(this.words, slot + SLOT_WANTS) === WANTS_TO_WRITE,
+    );
+  }
+
+  protected override take(mode: Mode): Held | undefined {
+    const others = this.#holders();
+    if (mode === 'exclusive') {
+      this.#wants = others.length === 0 ? 0 : WANTS_TO_WRITE;
+      if (others.length > 0) return undefined;
+      this.#held = WRITING;
+      return new ExclusiveHeld(this, this.#abandoned);
+    }
+    if (others.some((slot) => Atomics.load(this.words, slot + SLOT_HELD) === WRITING)) return undefined;
+    if (this.#held === 0 && this.#writersWait()) return undefined;
+    this.#held += 1;
+    return new SharedHeld(this, this.#abandoned);
+  }
+
+  protected override handBack(): void {
+    if (this.#held !== 0 || this.#wants !== 0) this.ring();
+    if (this.#held === WRITING) this.#abandoned = true;
+    this.#held = 0;
+    this.#wants = 0;
+  }
+
+  protected override isPristine(): boolean {
+    return !this.#abandoned;
+  }
+
+  #holders(): number[] {
+    return this.slots((slot) => Atomics.load(this.words, slot + SLOT_HELD) !== 0);
+  }
+
+  #writersWait(): boolean {
+    return this.slots((slot) => Atomics.load(this.words, slot + SLOT_WANTS) === WANTS_TO_WRITE).length > 0;
+  }
+
+  #side<Possession extends Held>(mode: Mode): Side<Possession> {
+    const acquire = (options?: WaitOptions): Promise<Possession> =>
+      this.takeOrWait(mode, options?.signal) as Promise<Possession>;
+    return {
+      tryAcquire: () => {
+        const held = this.tryTake(mode);
+        if (held === undefined && mode === 'exclusive' && this.waiting.length === 0) this.gaveUp(mode);
+        return held as Possession | undefined;
+      },
+      acquire,
+      acquireSync: (options?: BlockOptions) =>
+        this.waiting.waitSync(mode, checkTimeout(options?.timeoutMs)) as Possession,
+      async withLock<Result>(
+        work: (held: Possession) => Result | Promise<Result>,
+        options?: WaitOptions,
+      ): Promise<Awaited<Result>> {
+        const held = await acquire(options);
+        return withHeld(held, () => work(held));
+      },
+    };
+  }
+
+  get #held(): number {
+    return Atomics.load(this.words, this.participant.slot + SLOT_HELD);
+  }
+
+  set #held(value: number) {
+    Atomics.store(this.words, this.participant.slot + SLOT_HELD, value);
+  }
+
+  get #wants(): number {
+    return Atomics.load(this.words, this.participant.slot + SLOT_WANTS);
+  }
+
+  set #wants(value: number) {
+    Atomics.store(this.words, this.participant.slot + SLOT_WANTS, value);
+  }
+
+  get #abandoned(): boolean {
+    return Atomics.load(this.words, this.participant.base + ABANDONED_AT) !== 0;
+  }
+
+  set #abandoned(value: boolean) {
+    Atomics.store(this.words, this.participant.base + ABANDONED_AT, value ? 1 : 0);
+  }
+}

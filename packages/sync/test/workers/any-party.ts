@@ -1,0 +1,37 @@
+/** A party in a process of its own, for any lock: opens one, and calls its methods by name. */
+import * as sync from '@ipc/sync';
+import { serveCommands } from '@ipc/testkit/peer';
+
+type Callable = Record<string, (...args: unknown[]) => unknown>;
+
+let lock: Callable = {};
+const results: Callable[] = [];
+
+serveCommands({
+  open(
+    kind: 'RwLock' | 'Event' | 'Latch' | 'Barrier' | 'Mutex' | 'Semaphore',
+    name: string,
+    options: object,
+  ) {
+    lock = (sync[kind] as unknown as { openOrCreate(name: string, options: object): Callable }).openOrCreate(
+      name,
+      options,
+    );
+  },
+  /** Calls `method` of the lock, or of one of its parts: `shared.acquire`. True when something came back. */
+  async invoke(method: string, ...args: unknown[]) {
+    const path = method.split('.');
+    let target: unknown = lock;
+    for (const part of path.slice(0, -1)) target = (target as Record<string, unknown>)[part];
+    const result: unknown = await (target as Callable)[path.at(-1) ?? '']?.(...args);
+    if (typeof result === 'object' && result !== null) results.push(result as Callable);
+    return typeof result === 'object' ? { abandoned: (result as { abandoned?: boolean }).abandoned } : result;
+  },
+  /** Starts `method` and answers at once. */
+  start(method: string) {
+    void Promise.resolve(lock[method]?.()).catch(() => undefined);
+  },
+  release() {
+    results.pop()?.release?.();
+  },
+});

@@ -141,7 +141,7 @@ test('the listening side chooses the capacity; each side its own limit', async (
   const [here, there] = await pair({ capacityBytes: 4096 }, { capacityBytes: 1 << 16, maxMessageBytes: 100 });
   const whole = pattern(4096 - 8, 1);
   await here.send(whole);
-  expectBytes((await there.receive()), whole);
+  expectBytes(await there.receive(), whole);
   expect(() => there.trySend(pattern(101, 1))).toThrow(
     expect.objectContaining({ code: 'ERR_IPC_TOO_LARGE' }),
   );
@@ -158,7 +158,7 @@ test('messages of every size pass a small ring both ways, spinning or not', asyn
     for (let length = 0; length <= 1016; length += 8) {
       const message = pattern(length, length);
       await here.send(message);
-      expectBytes((await here.receive()), message);
+      expectBytes(await here.receive(), message);
     }
     await here.close();
     await echo;

@@ -1,6 +1,6 @@
 /** The results as tables of text, whatever they are printed on: one for each question and placement. */
 import type { BenchReport, Result } from '../result.ts';
-import type { Placement, Scenario } from '../scenario.ts';
+import type { Placement } from '../scenario.ts';
 import { scenarioOf } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
 import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from './figures.ts';
@@ -13,6 +13,14 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+interface Column {
+  readonly head: string;
+  readonly cell: (result: Result) => string;
+}
+
+/** What everybody has: the others are compared with it. */
+const baseline = 'peer.process-send-json';
+
 /** Placement by placement, scenario by scenario. */
 export function toTables({ results, environment }: BenchReport): Table[] {
   const placements = Object.entries(environment.run.placements) as [Placement, readonly number[]][];
@@ -20,57 +28,78 @@ export function toTables({ results, environment }: BenchReport): Table[] {
     const where =
       placement === 'cross-core' ? `on cores ${cpus.join(' and ')}` : `both on core ${String(cpus[0])}`;
     const here = results.filter((result) => result.placement === placement);
-    return [...new Set(here.map(({ scenario }) => scenario))].map(scenarioOf).map((scenario) =>
-      toTable(
-        scenario,
-        where,
-        here.filter((result) => result.scenario === scenario.id),
-      ),
-    );
+    return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
+      const scenario = scenarioOf(id);
+      const rows = here.filter((result) => result.scenario === id);
+      const columns = scenario.kind === 'lock' ? lockColumns : messageColumns(rows, here);
+      return {
+        title: `${id}, ${where}`,
+        question: scenario.question,
+        head: columns.map(({ head }) => head),
+        rows: rows.map((result) => columns.map(({ cell }) => cell(result))),
+      };
+    });
   });
 }
 
-function toTable(scenario: Scenario, where: string, results: readonly Result[]): Table {
-  const titled = { title: `${scenario.id}, ${where}`, question: scenario.question };
-  if (scenario.kind === 'lock') {
-    return {
-      ...titled,
-      head: ['subject', 'operations/s', 'ns each', 'C floor', 'of the floor'],
-      rows: results.map(({ subject, operationsPerSecond, floor, floorFraction }) => [
-        subject,
-        formatRate(operationsPerSecond),
-        operationsPerSecond === undefined ? '' : (1e9 / operationsPerSecond).toFixed(0),
-        formatRate(floor?.operationsPerSecond),
-        formatFraction(floorFraction),
-      ]),
-    };
-  }
-  if (results.some(({ latencyNs }) => latencyNs !== undefined)) {
-    return {
-      ...titled,
-      head: ['subject', 'message', 'p50 µs', 'p99 µs', 'C floor p50', 'of the floor'],
-      rows: results.map(({ subject, messageBytes, latencyNs, floor, floorFraction }) => [
-        subject,
-        formatSize(messageBytes),
-        formatMicroseconds(latencyNs?.p50),
-        formatMicroseconds(latencyNs?.p99),
-        formatMicroseconds(floor?.latencyNs?.p50),
-        formatFraction(floorFraction),
-      ]),
-    };
-  }
-  return {
-    ...titled,
-    head: ['subject', 'message', 'messages/s', 'MB/s', 'C floor', 'of the floor'],
-    rows: results.map(
-      ({ subject, messageBytes, messagesPerSecond, bytesPerSecond, floor, floorFraction }) => [
-        subject,
-        formatSize(messageBytes),
-        formatRate(messagesPerSecond),
-        formatMegabytes(bytesPerSecond),
-        formatRate(floor?.messagesPerSecond),
-        formatFraction(floorFraction),
-      ],
-    ),
+const subject: Column = { head: 'subject', cell: (result) => result.subject };
+const message: Column = { head: 'message', cell: ({ messageBytes }) => formatSize(messageBytes) };
+const floorFraction: Column = {
+  head: 'of the floor',
+  cell: (result) => formatFraction(result.floorFraction),
+};
+
+const lockColumns: readonly Column[] = [
+  subject,
+  { head: 'operations/s', cell: ({ operationsPerSecond }) => formatRate(operationsPerSecond) },
+  {
+    head: 'ns each',
+    cell: ({ operationsPerSecond }) =>
+      operationsPerSecond === undefined ? '' : (1e9 / operationsPerSecond).toFixed(0),
+  },
+  { head: 'C floor', cell: ({ floor }) => formatRate(floor?.operationsPerSecond) },
+  floorFraction,
+];
+
+const rateColumns: readonly Column[] = [
+  subject,
+  message,
+  { head: 'messages/s', cell: ({ messagesPerSecond }) => formatRate(messagesPerSecond) },
+  { head: 'MB/s', cell: ({ bytesPerSecond }) => formatMegabytes(bytesPerSecond) },
+  { head: 'C floor', cell: ({ floor }) => formatRate(floor?.messagesPerSecond) },
+  floorFraction,
+];
+
+const latencyColumns: readonly Column[] = [
+  subject,
+  message,
+  { head: 'p50 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p50) },
+  { head: 'p99 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p99) },
+  { head: 'C floor p50', cell: ({ floor }) => formatMicroseconds(floor?.latencyNs?.p50) },
+  floorFraction,
+];
+
+function messageColumns(rows: readonly Result[], all: readonly Result[]): readonly Column[] {
+  const isLatency = rows.some(({ latencyNs }) => latencyNs !== undefined);
+  const columns = isLatency ? latencyColumns : rateColumns;
+  const baselines = all.filter(
+    (result) => result.subject === baseline && (result.latencyNs !== undefined) === isLatency,
+  );
+  if (baselines.length === 0) return columns;
+  const timesBaseline: Column = {
+    head: 'of process.send',
+    cell(result) {
+      const base = baselines.find(({ messageBytes }) => messageBytes === result.messageBytes);
+      return formatFraction(base === undefined ? undefined : speedRatio(result, base));
+    },
   };
+  return [...columns, timesBaseline];
+}
+
+/** How many times faster: more messages, or less time. */
+function speedRatio(result: Result, base: Result): number | undefined {
+  if (result.latencyNs !== undefined && base.latencyNs !== undefined)
+    return base.latencyNs.p50 / result.latencyNs.p50;
+  if (result.messagesPerSecond === undefined || base.messagesPerSecond === undefined) return undefined;
+  return result.messagesPerSecond / base.messagesPerSecond;
 }

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from '../src/render/figures.ts';
+import { renderMarkdown } from '../src/render/markdown.ts';
+import { renderTerminal } from '../src/render/terminal.ts';
+import { observeEnvironment } from '../src/environment.ts';
+import type { BenchReport, RunFacts } from '../src/result.ts';
+
+const facts: RunFacts = {
+  startedAt: '2026-01-01T00:00:00.000Z',
+  durationMs: 1000,
+  complete: true,
+  repeats: 3,
+  placements: { 'cross-core': [0, 1] },
+  pinnedBy: 'sched_setaffinity',
+  skipped: [{ subject: 'mq.posix', reason: 'no queues here' }],
+  failures: [],
+  coreToCoreNs: { before: 50, after: 100 },
+};
+const cell = { messageBytes: 64, placement: 'cross-core', repeats: 3, range: [1, 2] } as const;
+const report: BenchReport = {
+  schema: 'ipc-bench/1',
+  environment: { ...observeEnvironment(), run: facts },
+  results: [
+    {
+      ...cell,
+      subject: 'shm.ring',
+      scenario: 'throughput',
+      messagesPerSecond: 5e6,
+      bytesPerSecond: 3.2e8,
+      floorFraction: 0.4,
+      floor: { messagesPerSecond: 12.5e6 },
+    },
+    {
+      ...cell,
+      subject: 'peer.process-send-json',
+      scenario: 'throughput',
+      messagesPerSecond: 1e5,
+      bytesPerSecond: 6.4e6,
+    },
+    { ...cell, subject: 'shm.ring', scenario: 'round-trip', latencyNs: { p50: 2000, p99: null } },
+    { ...cell, subject: 'sync.mutex', scenario: 'lock-contended', messageBytes: 0, operationsPerSecond: 1e7 },
+  ],
+};
+
+test('figures have three digits that count', () => {
+  expect([0.5, 12.34, 999.4, 1000, 1_234_567, 20_500_000].map(formatRate)).toEqual([
+    '0.50',
+    '12.3',
+    '999',
+    '1.00 k',
+    '1.23 M',
+    '20.5 M',
+  ]);
+  expect(formatMegabytes(123_456_789)).toBe('123');
+  expect(formatMicroseconds(1500)).toBe('1.50');
+  expect(formatFraction(0.421)).toBe('0.42×');
+  expect([formatRate(undefined), formatMicroseconds(null)]).toEqual(['—', '—']);
+});
+
+describe('a report', () => {
+  test('in Markdown: a table per question, the floor and process.send beside', () => {
+    const text = renderMarkdown(report);
+    expect(text).toContain('### throughput, on cores 0 and 1');
+    expect(text).toContain('| shm.ring | 64 B | 5.00 M | 320 | 12.5 M | 0.40× | 50.0× |');
+    expect(text).toContain('| shm.ring | 64 B | 2.00 | — | — | — |');
+    expect(text).toContain('| sync.mutex | 10.0 M | 100 | — | — |');
+  });
+
+  test('says what is missing and what disturbed it', () => {
+    const text = renderTerminal(report);
+    expect(text).toContain('Left out: mq.posix: no queues here');
+    expect(text).toContain('The cores moved apart');
+    expect(text).not.toContain('not complete');
+  });
+
+  test('says what failed', () => {
+    const failure = {
+      subject: 'shm.ring',
+      placement: 'cross-core',
+      scenario: 'throughput',
+      messageBytes: 64,
+      reason: 'lost',
+    } as const;
+    const run = { ...facts, complete: false, failures: [failure] };
+    const text = renderTerminal({ ...report, environment: { ...report.environment, run } });
+    expect(text).toContain('FAILED: shm.ring throughput 64 cross-core: lost');
+    expect(text).toContain('not complete');
+  });
+});

@@ -8,6 +8,7 @@ export type { HalfFacts, HalfPair } from './half-conformance.ts';
 export { noLeaks, resources } from './leaks.ts';
 export { queueConformance } from './queue-conformance.ts';
 export type { QueueEngine, TestedQueue } from './queue-conformance.ts';
+export { python } from './python.ts';
 export { numbered } from './run-peer.ts';
 export { spawnPeer } from './spawn-peer.ts';
 export type { Peer, PeerExit } from './spawn-peer.ts';

@@ -76,12 +76,14 @@ export async function spawnPeer(file: URL, ...args: readonly string[]): Promise<
     kill,
     call(command, ...args) {
       const id = ++ids;
-      return new Promise((resolve, reject) => {
+      const replied = new Promise((resolve, reject) => {
         calls.set(id, { resolve, reject });
         child.send({ id, command, args }, (error) => {
           if (error !== null) reject(error);
         });
       });
+      replied.catch(() => undefined); // a call that nobody awaits may be cut off by a kill
+      return replied;
     },
     stop: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),

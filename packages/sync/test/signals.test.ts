@@ -88,8 +88,8 @@ describe('Barrier', () => {
     for (let round = 0; round < 3; round++) {
       let through = 0;
       const count = (): void => {
-      through++;
-    };
+        through++;
+      };
       const all = [barrier.wait().then(count), barrier.wait().then(count)];
       await new Promise(setImmediate);
       expect([through, barrier.arrived]).toEqual([0, 2]);

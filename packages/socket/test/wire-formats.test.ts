@@ -1,0 +1,81 @@
+/** The bytes of the documents, spoken by peers that know nothing of this package. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { pathOf, type Channel } from '@ipc/core';
+import { dialUnix, seqpacket, unix } from '@ipc/socket';
+import * as native from '@ipc/native';
+import { expectBytes, noLeaks, pattern, uniqueName } from '@ipc/testkit';
+import { expect, test } from 'vitest';
+
+noLeaks();
+
+interface Vector {
+  readonly what: string;
+  readonly bytes: string;
+  readonly packets: readonly string[];
+  readonly messages: readonly string[];
+  readonly end: string;
+}
+
+function vectors(file: string): Record<string, Vector[]> {
+  const path = new URL(`../../../docs/wire-formats/${file}.json`, import.meta.url);
+  return JSON.parse(readFileSync(path, 'utf8')) as Record<string, Vector[]>;
+}
+
+const unhex = (hex: string): Buffer => Buffer.from(hex.replaceAll(' ', ''), 'hex');
+const limits = { maxMessageBytes: 16 };
+
+/** What a receiver makes of it: the messages in hex, and how it ended. */
+async function received(channel: Channel): Promise<Pick<Vector, 'messages' | 'end'>> {
+  const messages: string[] = [];
+  try {
+    for await (const message of channel) messages.push(Buffer.from(message).toString('hex'));
+    return { messages, end: 'clean' };
+  } catch (error) {
+    return { messages, end: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+}
+
+test.each(vectors('frame').streams ?? [])('frame.json: $what', async ({ bytes, messages, end }) => {
+  await using listener = await unix(limits).listen(uniqueName('frame'));
+  const foreign = connect(pathOf(listener.name, 'sock'));
+  await using channel = await listener.accept();
+  foreign.on('error', () => undefined).resume();
+  foreign.end(unhex(bytes));
+  expect(await received(channel)).toEqual({ messages, end });
+  foreign.destroy();
+});
+
+test.each(vectors('packet').packets ?? [])('packet.json: $what', async ({ packets, messages, end }) => {
+  await using listener = await seqpacket(limits).listen(uniqueName('packet'));
+  const fd = await dialUnix(listener.name, { type: 'seqpacket' });
+  await using channel = await listener.accept();
+  for (const packet of packets) native.sendMessage(fd, unhex(packet), 0, unhex(packet).length);
+  native.close(fd);
+  expect(await received(channel)).toEqual({ messages, end });
+});
+
+const python = `
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+f = s.makefile('rwb')
+while True:
+    (length,) = struct.unpack('<I', f.read(4))
+    if length == 0xFFFFFFFF: break
+    f.write(struct.pack('<I', length) + f.read(length)); f.flush()
+`;
+
+test('a Python program written from frame.md echoes, and ends cleanly', async () => {
+  await using listener = await unix().listen(uniqueName('python'));
+  const child = spawn('python3', ['-c', python, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
+  const channel = await listener.accept();
+  for (const length of [0, 1, 65_532, 1 << 20]) {
+    await channel.send(pattern(length));
+    expectBytes(await channel.receive(), pattern(length));
+  }
+  await channel.close();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});

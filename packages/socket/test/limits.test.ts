@@ -41,7 +41,7 @@ test('X2 out of descriptors: who connects waits, and is served once there are so
   child.kill();
   await once(child, 'exit');
   await (await unix().listen(name)).close();
-});
+}, 30_000);
 
 test('L2 connections opened, used and closed leave the number of descriptors as it was', async () => {
   await using listener = await unix().listen(uniqueName('cycles'));
@@ -53,7 +53,7 @@ test('L2 connections opened, used and closed leave the number of descriptors as 
     await Promise.all([near.close(), far.close()]);
   }
   expect(open()).toBe(before);
-});
+}, 30_000);
 
 test('connections that vanish before they are accepted harm nobody', async () => {
   await using listener = await unix({ backlog: 256 }).listen(uniqueName('vanish'));
@@ -91,7 +91,7 @@ test('L4 a flood of malformed packets with descriptors leaks none', async () => 
     await far.close();
   }
   expect(open()).toBe(before);
-});
+}, 30_000);
 
 test('1,000 connections at once, each with its own answer', async () => {
   await using listener = await unix().listen(uniqueName('thousand'));
@@ -117,7 +117,7 @@ test('1,000 connections at once, each with its own answer', async () => {
     );
   }
   await Promise.all(near.map((channel) => channel.close()));
-}, 20_000);
+}, 30_000);
 
 test('a peer that sends noise gets ERR_IPC_CORRUPT or an end, and costs nothing afterwards', async () => {
   await using listener = await unix({ maxMessageBytes: 1024 }).listen(uniqueName('noise'));

@@ -1,5 +1,6 @@
-import { closeSync, constants, existsSync, openSync, writeFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { pathOf } from '@ipc/core';
+import { bytesReadable } from '@ipc/native';
 import { channelConformance, expectBytes, noLeaks, pattern, spawnPeer, uniqueName } from '@ipc/testkit';
 import { fifo, spawnChild } from '@ipc/pipe';
 import { describe, expect, test } from 'vitest';
@@ -31,8 +32,10 @@ describe('the rendezvous of fifo()', () => {
     expect(connected).toHaveLength(1);
     for (const result of connects)
       if (result.status === 'rejected') expect(result.reason).toMatchObject(missing);
-    await (await listener.accept()).close();
-    await connected[0]?.value.close();
+    const accepted = await listener.accept();
+    await connected[0]?.value.send(pattern(9));
+    expectBytes(await accepted.receive(), pattern(9)); // nobody else has written there
+    await Promise.all([accepted.close(), connected[0]?.value.close()]);
   });
 
   test('says that the limits differ, and goes on waiting for one that fits', async () => {
@@ -50,7 +53,10 @@ describe('the rendezvous of fifo()', () => {
   test('survives noise and those who open and leave', async () => {
     await using listener = await fifo().listen(uniqueName('noise'));
     const there = pathOf(listener.name, 'there.fifo');
+    const { ctimeNs } = statSync(there, { bigint: true });
     closeSync(openSync(there, constants.O_WRONLY | constants.O_NONBLOCK));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(statSync(there, { bigint: true }).ctimeNs).toBe(ctimeNs); // who comes and leaves is no reason to start afresh
     writeFileSync(there, 'this is no greeting');
     for (;;) {
       // Those who come between the noise and the new start are told to come again.
@@ -74,6 +80,7 @@ describe('the rendezvous of fifo()', () => {
     greeting.writeUInt32LE(1, 4);
     greeting.writeUInt32LE(16 << 20, 8);
     writeSync(there, greeting); // and it reads no answer
+    while (bytesReadable(there) > 0) await new Promise((resolve) => setImmediate(resolve));
     closeSync(there);
     const [b, a] = await Promise.all([listener.accept(), fifo().connect(listener.name)]);
     await Promise.all([a.close(), b.close()]);

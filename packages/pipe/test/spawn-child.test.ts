@@ -118,11 +118,15 @@ describe('a child of ours', () => {
   });
 
   test('what a channel reports is the child, not a grandchild that lives on', async () => {
-    await using child = await start('parent');
+    await using child = await spawnChild(process.execPath, [worker, 'parent'], {
+      channels: { main: {}, news: { direction: 'from-child', fd: 40 } }, // Node itself looks after the first few only
+    });
     const grandchild = Number(Buffer.from((await child.channel.receive()) ?? []).toString());
-    const waiting = expect(child.channel.receive()).rejects.toMatchObject(gone);
+    const waiting = [child.channel, child.channels.news].map((end) =>
+      expect(end.receive()).rejects.toMatchObject(gone),
+    );
     await child.kill('SIGKILL');
-    await waiting;
+    await Promise.all(waiting);
     process.kill(grandchild, 'SIGKILL');
     await expectEnded(grandchild);
   });

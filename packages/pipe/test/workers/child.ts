@@ -61,10 +61,12 @@ const actions: Record<string, () => Promise<void>> = {
   /** Its own child must not hold its channel open. */
   async parent() {
     const channel = inherited();
+    const news = inheritedSender('news');
     const child = await spawnChild('sleep', ['1000'], { channels: {}, stdio: 'ignore' });
     child.process.unref();
     await channel.send(Buffer.from(String(child.pid)));
     await channel.receive();
+    await news.close();
   },
   /** Counts and checks what comes, and answers with the count: a long stream with a checksum. */
   async checksum() {

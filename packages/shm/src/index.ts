@@ -12,3 +12,5 @@ export { RingReader } from './ring-reader.ts';
 export type { Claim } from './claim.ts';
 export { ring } from './ring.ts';
 export type { RingOptions } from './ring.ts';
+export { layout } from './layout.ts';
+export type { Fields, FieldType, Layout, Struct, StructPlace } from './layout.ts';

@@ -1,0 +1,150 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { layout, Region } from '@ipc/shm';
+import { noLeaks, uniqueName } from '@ipc/testkit';
+import fc from 'fast-check';
+import { expect, onTestFinished, test } from 'vitest';
+
+noLeaks();
+
+const fields = {
+  side: 'u8',
+  price: 'f64',
+  quantity: 'u32',
+  name: 'utf8[5]',
+  at: 'i64',
+  raw: 'bytes[3]',
+} as const;
+const quote = layout(fields);
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'ipc-layout-'));
+  onTestFinished(() => {
+    rmSync(path, { recursive: true });
+  });
+  return path;
+}
+
+test('fields lie as a C compiler puts them', () => {
+  expect(quote.offsets).toEqual({ side: 0, price: 8, quantity: 16, name: 20, at: 32, raw: 40 });
+  expect(quote.bytes).toBe(48);
+  expect(quote.alignment).toBe(8);
+  expect(quote.text.split('\n')[1]).toBe('price: f64 @ 8');
+});
+
+test('accessors read and write little-endian memory, and move along an array', () => {
+  using region = Region.anonymous({ kind: 'quotes', bytes: 2 * quote.bytes });
+  const first = quote.at(region.view);
+  Object.assign(first, {
+    side: 255,
+    price: -1.5,
+    quantity: 4e9,
+    name: 'für',
+    at: -(2n ** 63n),
+    raw: Uint8Array.of(1, 2, 3),
+  });
+  expect(region.view.getFloat64(8, true)).toBe(-1.5);
+  const again = quote.at(region.view);
+  expect([again.side, again.price, again.quantity, again.name, again.at, again.raw]).toEqual([
+    255,
+    -1.5,
+    4_000_000_000,
+    'für',
+    -(2n ** 63n),
+    Uint8Array.of(1, 2, 3),
+  ]);
+  again.$offset = quote.bytes;
+  again.name = 'abcde';
+  expect(again.name).toBe('abcde');
+  again.name = 'a';
+  expect(again.name).toBe('a');
+  expect(first.name).toBe('für');
+  for (const offset of [1, 4, -48, 96, 0.5, NaN]) expect(() => (again.$offset = offset)).toThrow(RangeError);
+  expect(() => (again.name = 'äöü')).toThrow(RangeError);
+  expect(() => (again.raw = new Uint8Array(2))).toThrow(RangeError);
+});
+
+test('bad declarations are refused', () => {
+  expect(() => layout({ 'a b': 'u8' })).toThrow(TypeError);
+  expect(() => layout({ a: 'u9' as 'u8' })).toThrow(TypeError);
+  expect(() => layout({ a: 'toString' as 'u8' })).toThrow(TypeError);
+  expect(() => layout({ a: 'utf8[0]' })).toThrow(RangeError);
+});
+
+test('two programs that disagree about a layout do not share a region', () => {
+  const name = uniqueName('layout');
+  using region = Region.create(name, {
+    kind: 'quotes',
+    bytes: 48,
+    layoutHash: quote.hash,
+    lifetime: 'while-open',
+  });
+  const other = layout({ side: 'u8', price: 'f32' });
+  expect(() => Region.open(name, { kind: 'quotes', layoutHash: other.hash })).toThrow(
+    expect.objectContaining({ code: 'ERR_IPC_MISMATCH' }),
+  );
+  Region.open(name, { kind: 'quotes', layoutHash: layout(fields).hash }).close();
+  expect(region.isOpen).toBe(true);
+});
+
+test('the C header compiles, and C finds every field where it was written', () => {
+  const path = folder();
+  writeFileSync(join(path, 'quote.h'), quote.toC('quote'));
+  writeFileSync(
+    join(path, 'main.c'),
+    '#include <stdio.h>\n#include "quote.h"\nint main(void){struct quote q;fread(&q,sizeof q,1,stdin);' +
+      'printf("%u %g %u %.5s %lld %u",q.side,q.price,q.quantity,q.name,(long long)q.at,q.raw[2]);}',
+  );
+  execFileSync('cc', [
+    '-std=c11',
+    '-Wall',
+    '-Wextra',
+    '-Wno-unused-result',
+    '-o',
+    join(path, 'main'),
+    join(path, 'main.c'),
+  ]);
+  const memory = new DataView(new ArrayBuffer(quote.bytes));
+  Object.assign(quote.at(memory), {
+    side: 7,
+    price: 2.5,
+    quantity: 9,
+    name: 'abcde',
+    at: -3n,
+    raw: Uint8Array.of(1, 2, 77),
+  });
+  const output = execFileSync(join(path, 'main'), { input: new Uint8Array(memory.buffer), encoding: 'utf8' });
+  expect(output).toBe('7 2.5 9 abcde -3 77');
+});
+
+test('the Python class has the same size and offsets, for any fields', () => {
+  const types = [
+    'i8',
+    'u8',
+    'i16',
+    'u16',
+    'i32',
+    'u32',
+    'i64',
+    'u64',
+    'f32',
+    'f64',
+    'utf8[3]',
+    'bytes[5]',
+  ] as const;
+  const layouts = fc.sample(fc.array(fc.constantFrom(...types), { minLength: 1, maxLength: 12 }), {
+    numRuns: 30,
+    seed: 1,
+  });
+  const declared = layouts.map((all) => layout(Object.fromEntries(all.map((type, i) => [`f${i}`, type]))));
+  const script = declared.map(
+    (it, i) =>
+      `${it.toPython(`L${i}`)}\nprint(ctypes.sizeof(L${i}), *[getattr(L${i}, f[0]).offset for f in L${i}._fields_])`,
+  );
+  const output = execFileSync('python3', ['-'], { input: script.join('\n'), encoding: 'utf8' });
+  expect(output.trim().split('\n')).toEqual(
+    declared.map((it) => [it.bytes, ...Object.values(it.offsets)].join(' ')),
+  );
+});

@@ -57,10 +57,10 @@ export function pipePair(options: PipePairOptions = {}): [Channel, Channel] {
 }
 
 /** The descriptors of one end of two pipes. */
-export type ChannelDescriptors = readonly [readFd: number, writeFd: number];
+type ChannelDescriptors = readonly [readFd: number, writeFd: number];
 
 /** Two pipes, crossed. */
-export function createPipePair(
+function createPipePair(
   options: CapacityOptions,
 ): [near: ChannelDescriptors, far: ChannelDescriptors] {
   const there = createPipe(options);

@@ -193,7 +193,7 @@ describe('names', () => {
 describe('FIFOs of other programs', () => {
   test('reads what cat writes, to the last writer', async () => {
     const path = join(folder, 'cat-out');
-    execFileSync('mkfifo', [path]);
+    execFileSync('sh', ['-c', `mkfifo ${path}`]);
     const content = join(folder, 'content');
     writeFileSync(content, pattern(300_000));
     await using child = await spawnChild('sh', ['-c', `cat ${content} > ${path}`], { channels: {} });

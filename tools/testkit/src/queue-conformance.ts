@@ -355,10 +355,11 @@ export function queueConformance(engine: QueueEngine, peerFile: URL): void {
       expectBytes((await made.queue.receive()).bytes, pattern(5));
     });
 
-    test('Q15 an open queue nobody waits on lets its process end', async () => {
+    test.each(['abortedReceive', 'abortedSend'])('Q15 lets its process end after an %s', async (call) => {
       using made = fresh();
+      if (call === 'abortedSend') fill(made.queue, 200);
       await using peer = await peerOn(made.name);
-      await peer.call('abortedReceive');
+      await peer.call(call);
       await peer.call('leave');
       expect(await peer.exited).toMatchObject({ code: 0 });
     });

@@ -47,6 +47,12 @@ export function runQueuePeer(open: (name: string) => TestedQueue): void {
         for (;;) await opened().receive();
       })();
     },
+    /** The queue is full. */
+    async abortedSend() {
+      await opened()
+        .send(floodMessage, { signal: AbortSignal.timeout(10) })
+        .catch(() => undefined);
+    },
     async abortedReceive() {
       await opened()
         .receive({ signal: AbortSignal.timeout(10) })

@@ -123,16 +123,19 @@ function hang(path: string): number | undefined {
   }
 }
 
-/** Removes the bells of the dead: those without a reader. */
+/** Removes the bells of the dead. */
 function sweep(): void {
   for (const name of readdirSync(bellDirectory)) {
-    if (!name.startsWith(bellPrefix)) continue;
-    const path = `${bellDirectory}/${name}`;
-    try {
-      closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENXIO') unlinkQuietly(path);
-    }
+    if (name.startsWith(bellPrefix)) removeIfSilent(`${bellDirectory}/${name}`);
+  }
+}
+
+/** Removes a bell without a reader: its thread is gone. */
+export function removeIfSilent(path: string): void {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') unlinkQuietly(path);
   }
 }
 

@@ -7,10 +7,13 @@
  * @packageDocumentation
  */
 export { Barrier, type BarrierOptions } from './barrier.ts';
+export { Condition } from './condition.ts';
 export { Event, type EventOptions } from './event.ts';
+export { FileLock, FileLockHeld, type ByteRange, type FileLockOptions } from './file-lock.ts';
 export { Held } from './held.ts';
 export { Latch, type LatchOptions } from './latch.ts';
 export { Mutex, type MutexOptions } from './mutex.ts';
+export { Once } from './once.ts';
 export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';
 export { Permit } from './permit.ts';

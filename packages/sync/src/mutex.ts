@@ -44,12 +44,18 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
   readonly #word: OwnerWord;
   readonly #waiting: Waiting<undefined, Held>;
   readonly #repair: (() => void) | undefined;
+  readonly #isPristine: () => boolean;
   readonly #watched: number[] = [];
   /** The possession of this object, if any. */
   #held: Held | undefined;
   #open = true;
 
-  private constructor(area: OpenArea, name: string | undefined, repair: (() => void) | undefined) {
+  private constructor(
+    area: OpenArea,
+    name: string | undefined,
+    repair: (() => void) | undefined,
+    isPristine = (): boolean => true,
+  ) {
     this.name = name;
     this.created = area.created;
     this.#area = area;
@@ -57,6 +63,7 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
     this.#word = new OwnerWord(area.participant);
     this.#waiting = new Waiting(area.participant, this);
     this.#repair = repair;
+    this.#isPristine = isPristine;
   }
 
   /** Makes a named mutex. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. @throws {TypeError} The name. */
@@ -82,6 +89,11 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
    */
   static in(region: Region, offset: number, options: MutexOptions = {}): Mutex {
     return new Mutex(openEmbedded(region, offset, content, options), undefined, options.repair);
+  }
+
+  /** @internal The mutex of a structure that has words of its own behind the owner word. */
+  static over(area: OpenArea, name: string | undefined, isPristine: () => boolean): Mutex {
+    return new Mutex(area, name, undefined, isPristine);
   }
 
   /** Bytes an embedded mutex takes. */
@@ -155,6 +167,10 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
     return this.#held !== undefined;
   }
 
+  get isClosed(): boolean {
+    return !this.#open;
+  }
+
   /** Who holds the lock, as far as one can tell from here: it may have changed before you look. Undefined when it is free. */
   get owner(): (ParticipantInfo & { readonly alive: boolean }) | undefined {
     this.#checkOpen();
@@ -185,7 +201,7 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
       this.#word.giveAs(ABANDONED);
     }
     this.#waiting.close(closedError('mutex'));
-    this.#area.close(() => this.#word.word === 0);
+    this.#area.close(() => this.#word.word === 0 && this.#isPristine());
     this.#word.detach();
   }
 
@@ -208,7 +224,7 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
 
   /** @internal */
   watched(): readonly number[] {
-    const slot = this.#participant.slotOf(this.#word.owner);
+    const slot = this.#participant.slotOf(this.#word.blocker);
     this.#watched.length = 0;
     if (slot !== undefined) this.#watched.push(slot);
     return this.#watched;
@@ -228,7 +244,9 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
   #possess(taken: Taken): Held {
     const abandoned = taken === 'abandoned';
     this.#held = new Held(this, abandoned);
-    if (!abandoned || this.#repair === undefined) return this.#held;
+    if (!abandoned) return this.#held;
+    this.#participant.buryTheDead();
+    if (this.#repair === undefined) return this.#held;
     try {
       this.#repair();
       return this.#held;

@@ -23,6 +23,7 @@ export class OwnerWord {
   #words: Int32Array;
   #at: number;
   readonly #me: number;
+  #blocker = 0;
 
   constructor(participant: Participant) {
     this.participant = participant;
@@ -68,6 +69,7 @@ export class OwnerWord {
       } else if (!this.participant.isAlive(owner)) {
         if (this.#replace(word, (word & WAITERS) | ABANDONED | this.#me)) return 'abandoned';
       } else if (!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)) {
+        this.#blocker = owner;
         return undefined;
       }
     }
@@ -81,6 +83,14 @@ export class OwnerWord {
   /** The identity in the word; 0 when the lock is free. */
   get owner(): number {
     return Atomics.load(this.#words, this.#at) & IDENTITY;
+  }
+
+  /**
+   * Who held the lock when the last attempt failed: whom a sleeper has to watch, even if the lock is free by now. The one
+   * who gave it back may die before it rings.
+   */
+  get blocker(): number {
+    return this.#blocker;
   }
 
   get word(): number {

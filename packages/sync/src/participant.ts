@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
 import { IpcError } from '@ipc/core';
 import { ofdHolder, ofdLock, threadId } from '@ipc/native';
-import { releaseBell, retainBell, type Bell } from './bell.ts';
+import { releaseBell, removeIfSilent, retainBell, type Bell } from './bell.ts';
+import { bellPath } from './bell-path.ts';
 import { lineTo, type BellLine } from './bell-line.ts';
 import {
   CONTROL_HIGH_WATER,
@@ -83,7 +84,10 @@ export class Participant {
     this.slot = base + SLOTS + index * LINE_WORDS;
 
     const before = Atomics.load(words, this.slot + SLOT_LIFE);
-    if ((before & SLOT_MASK) !== 0) area.onDeath?.(words, base, this.slot);
+    if ((before & SLOT_MASK) !== 0) {
+      area.onDeath?.(words, base, this.slot);
+      removeIfSilent(bellPathOf(words, this.slot));
+    }
     const generation = ((before >>> GENERATION_SHIFT) + 1) & GENERATION_MASK || 1;
     this.identity = (generation << GENERATION_SHIFT) | (index + 1);
     for (let word = this.slot + 1; word < this.slot + LINE_WORDS; word++) Atomics.store(words, word, 0);
@@ -187,6 +191,7 @@ export class Participant {
       if (!ofdLock(this.#proof, 'exclusive', offset, 1)) continue; // another one is at it
       if (Atomics.load(this.words, slot + SLOT_LIFE) === identity) {
         this.#onDeath?.(this.words, this.base, slot);
+        removeIfSilent(bellPathOf(this.words, slot));
         Atomics.store(this.words, slot + SLOT_WAITING, 0);
         Atomics.store(this.words, slot + SLOT_HELD, 0);
         Atomics.store(this.words, slot + SLOT_LIFE, identity & ~SLOT_MASK);
@@ -291,6 +296,10 @@ function raise(words: Int32Array, index: number, value: number): void {
     if (found === seen) return;
     seen = found;
   }
+}
+
+function bellPathOf(words: Int32Array, slot: number): string {
+  return bellPath(Atomics.load(words, slot + SLOT_BELL), Atomics.load(words, slot + SLOT_BELL + 1));
 }
 
 let ticks: number | undefined;

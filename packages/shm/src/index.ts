@@ -14,3 +14,5 @@ export { ring } from './ring.ts';
 export type { RingOptions } from './ring.ts';
 export { layout } from './layout.ts';
 export type { Fields, FieldType, Layout, Struct, StructPlace } from './layout.ts';
+export { LatestReader, LatestWriter } from './latest-value.ts';
+export type { LatestOptions } from './latest-value.ts';

@@ -4,8 +4,6 @@
  * Small ones are cut from slabs, as Node's own buffers are: a view of memory that is there costs a tenth of a new
  * ArrayBuffer. Up to 256 bytes, copying word by word beats `TypedArray.set`, which needs a view of the source first.
  */
-import type { RingMemory } from './ring-layout.ts';
-
 const SLAB_BYTES = 64 << 10;
 /** Larger messages get memory of their own, so that one kept for long keeps at most sixteen times its size. */
 const SHARED_MAX_BYTES = 4 << 10;
@@ -18,14 +16,20 @@ let slabBytes = new Uint8Array(slab);
 let slabWords = new Int32Array(slab);
 let used = 0;
 
-/** Copies the payload of a record, `ring.bytes[offset, offset + length)`; the caller has checked it. */
-export function ownedCopy(ring: RingMemory, offset: number, length: number): Uint8Array {
-  if (length > SHARED_MAX_BYTES) return copyToOwnBuffer(ring.bytes, offset, length);
+/** Memory to copy from: the same bytes under both views. */
+export interface CopySource {
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+}
+
+/** Copies the payload of a record, `source.bytes[offset, offset + length)`; the caller has checked it. */
+export function ownedCopy(source: CopySource, offset: number, length: number): Uint8Array {
+  if (length > SHARED_MAX_BYTES) return copyToOwnBuffer(source.bytes, offset, length);
   if (used + length > slab.byteLength) takeSlab();
   const start = used;
   used = (start + length + 7) & ~7;
-  if (length <= WORDS_MAX_BYTES) copyWords(ring.words, offset >> 2, slabWords, start >> 2, length);
-  else slabBytes.set(view(ring.bytes, offset, length), start);
+  if (length <= WORDS_MAX_BYTES) copyWords(source.words, offset >> 2, slabWords, start >> 2, length);
+  else slabBytes.set(view(source.bytes, offset, length), start);
   return new Uint8Array(slab, start, length);
 }
 

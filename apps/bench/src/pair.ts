@@ -17,6 +17,8 @@ const roles: readonly Role[] = ['leader', 'follower'];
 
 /** Both sides have to answer within this, however slow the machine. */
 const patienceMs = 20_000;
+/** Orders have arrived by then, also on a busy machine. */
+const leastLeadNs = 20e6;
 /** What ending in peace may take. */
 const farewellMs = 1000;
 
@@ -102,7 +104,7 @@ export class Pair implements AsyncDisposable {
    * @throws {PairFailure} A message was lost or damaged, a process ended, an operation failed, nobody answered in time.
    */
   async measure(scenario: Scenario, messageBytes: number, times: CellTimes): Promise<Figures> {
-    const startNs = nowNs() + times.warmUpNs;
+    const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
     const request: CellRequest = { messageBytes, ...times, startNs, counterBefore: this.#counter };
     const answered = this.#nextReports();
     for (const control of this.#controls) control.post({ kind: 'run', scenario: scenario.id, request });

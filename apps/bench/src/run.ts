@@ -56,6 +56,11 @@ const compilingNs = 50e6;
 /** The least number of round trips of all repeats together, so that their p99 can be told. */
 const leastRoundTrips = 1000;
 
+/** Enough that what the buffers on the way hold does not decide, and no fewer than eight. */
+function leastOneWay(messageBytes: number): number {
+  return Math.max(8, Math.min(20_000, Math.floor((8 << 20) / messageBytes)));
+}
+
 /** The floor's figures for the cells of a pair, by floor scenario and size. */
 type Floors = Map<string, FloorFigures | undefined>;
 
@@ -140,10 +145,9 @@ class Run {
     const pace = new Pace(workload(pairs, repeats), budgetMs);
     const unusable = new Set<Subject>();
     for (let repeat = 0; repeat < repeats && !isAborted(signal); repeat++) {
-      // A machine far slower than planned: fewer repeats, and the report says so.
-      if (repeat > 0 && pace.isOver()) return;
       for (const [index, pair] of pairs.entries()) {
-        if (isAborted(signal)) return;
+        // A machine far slower than planned: fewer repeats, and the report says so.
+        if (isAborted(signal) || (repeat > 0 && pace.isOver())) return;
         const fraction = (repeat + index / pairs.length) / repeats;
         const progress = (doing: string): void => {
           onProgress({ fraction, doing });
@@ -244,12 +248,13 @@ class Run {
 
   #times({ scenario, messageBytes }: PlannedCell, cellMs: number, isFirst: boolean): CellTimes {
     const cellNs = cellMs * 1e6;
-    const needsPercentile = scenario.id.startsWith('round-trip') && messageBytes <= 65_536;
     return {
       warmUpNs: cellNs / 3 + (isFirst ? compilingNs : 0),
       durationNs: (cellNs * 2) / 3,
-      leastMessages: needsPercentile ? Math.ceil(leastRoundTrips / this.#options.repeats) : 8,
-      mostNs: 4 * cellNs,
+      leastMessages: scenario.id.startsWith('round-trip')
+        ? Math.ceil(leastRoundTrips / this.#options.repeats)
+        : leastOneWay(messageBytes),
+      mostNs: Math.max(4 * cellNs, 150e6),
     };
   }
 

@@ -32,5 +32,5 @@ export function median(values: Iterable<number>): number {
   const upper = ascending[middle];
   if (upper === undefined) throw new RangeError('a median needs at least one value');
   const lower = ascending.length % 2 === 0 ? (ascending[middle - 1] ?? upper) : upper;
-  return (lower + upper) / 2;
+  return lower === upper ? upper : lower / 2 + upper / 2; // halved first: the sum may overflow
 }

@@ -64,3 +64,8 @@ test('a percentile needs ten samples beyond it', () => {
   expect(supportsPercentile(1000, 0.99)).toBe(true);
   expect(supportsPercentile(20, 0.5)).toBe(true);
 });
+
+test('the median of huge values does not overflow', () => {
+  expect(median([Number.MAX_VALUE])).toBe(Number.MAX_VALUE);
+  expect(median([Number.MAX_VALUE, Number.MAX_VALUE])).toBe(Number.MAX_VALUE);
+});

@@ -57,10 +57,10 @@ function compete(lock: GuardedCounter, { startNs, durationNs }: CellRequest): Sa
   }
   const beginNs = timeNs;
   const warmUp = total;
-  while ((timeNs = nowNs()) < startNs + durationNs) {
+  do {
     operate();
     total += stride;
-  }
+  } while ((timeNs = nowNs()) < startNs + durationNs);
   return { count: total - warmUp, elapsedNs: timeNs - beginNs, total, counter: readUnder(lock) };
 }
 
@@ -81,5 +81,5 @@ function combine(leader: Sample, follower: Sample, { counterBefore }: CellReques
 }
 
 function rate({ count = 0, elapsedNs = 0 }: Sample): number {
-  return count === 0 ? 0 : (count * 1e9) / elapsedNs;
+  return elapsedNs === 0 ? 0 : (count * 1e9) / elapsedNs;
 }

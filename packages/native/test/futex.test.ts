@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, readFileSync } from 'node:fs';
 import { expect, test, onTestFinished } from 'vitest';
 import { allocate, futexWait, futexWake, map, memfdCreate, shmOpen, shmUnlink, unmap } from '@ipc/native';
 import { expectNoLeaks, owned, startWorker, uniqueName } from './support.ts';
@@ -24,6 +24,10 @@ function named(): [Int32Array, string] {
   return [words(fd), name];
 }
 
+/** Whether the main thread of a process sleeps: after "waiting", that is in the futex. */
+const isAsleep = (pid: number | undefined): boolean =>
+  / S /.test(readFileSync(`/proc/${pid ?? 0}/stat`, 'utf8'));
+
 test('a word that has changed is not waited for; a wait ends in time', () => {
   const memory = words(owned(memfdCreate('futex')));
   expect(futexWait(memory, 3, 1, -1)).toBe('changed');
@@ -35,10 +39,15 @@ test('a word that has changed is not waited for; a wait ends in time', () => {
   expect(futexWait(memory, 3, -5, 0)).toBe('timed-out');
 });
 
-test('waking nobody wakes nobody', () => {
-  const memory = words(owned(memfdCreate('futex')));
-  expect(futexWake(memory, 0, 1)).toBe(0);
-  expect(futexWake(memory, 0, 0)).toBe(0);
+test('waking none wakes none, though one sleeps', async () => {
+  const [memory, name] = named();
+  expect(futexWake(memory, 1, 1)).toBe(0);
+  const worker = startWorker('futex', [name, '-1']);
+  expect(await worker.line()).toBe('waiting');
+  while (!isAsleep(worker.child.pid)) await new Promise(setImmediate);
+  expect(futexWake(memory, 1, 0)).toBe(0);
+  expect(futexWake(memory, 1, 1)).toBe(1);
+  expect(await worker.line()).toBe('woken');
 });
 
 test('wakes a sleeper in another process, whose words lie at another address', async () => {
@@ -67,8 +76,7 @@ test('a wait goes on after signals, and ends at its time', async () => {
   const [, name] = named();
   const worker = startWorker('futex', [name, '300']);
   expect(await worker.line()).toBe('waiting');
-  for (let i = 0; i < 50; i++) worker.child.kill('SIGUSR2');
-  expect(await worker.line()).toBe('timed-out');
+  expect(await worker.lineUnderSignals()).toBe('timed-out');
 });
 
 test('a sleeper that is killed is no sleeper any more', async () => {

@@ -23,7 +23,15 @@ import {
   write,
   type SocketType,
 } from '@ipc/native';
-import { expectNoLeaks, owned, ownedPair, startWorker, temporaryFolder, thrownBy } from './support.ts';
+import {
+  expectNoLeaks,
+  openFlags,
+  owned,
+  ownedPair,
+  startWorker,
+  temporaryFolder,
+  thrownBy,
+} from './support.ts';
 
 expectNoLeaks();
 
@@ -50,7 +58,9 @@ test.each(['stream', 'seqpacket'] as const)(
     const client = owned(socket(type));
     expect(connect(client, path)).toBe(true);
     const server = owned(accept(listener));
-    expect(server).toBeGreaterThan(2);
+    for (const fd of [listener, client, server]) {
+      expect(openFlags(fd)).toEqual({ closeOnExec: true, nonBlocking: true });
+    }
     expect(sendMessage(client, bytes('xhellox'), 1, 5)).toBe(5);
     expect(receiveMessage(server, target, 0, 100, 0)).toEqual({ bytes: 5, fds: [], truncated: false });
     expect(received(5)).toBe('hello');
@@ -183,6 +193,7 @@ test('descriptors travel, arrive close-on-exec, and are the same objects', () =>
   owned(newReader);
   owned(newWriter);
   expect([fstatSync(newReader).ino, fstatSync(newWriter).ino]).toEqual(inodes);
+  expect(openFlags(newReader).closeOnExec).toBe(true);
   write(newWriter, bytes('through'), 0, 7);
   expect(read(newReader, target, 0, 100)).toBe(7);
 });

@@ -1,7 +1,7 @@
 /** What the tests of this package share: fds that close with the test, children, and a look at what is open. */
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { constants, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,6 +19,15 @@ export function owned(fd: number): number {
 
 export function ownedPair([a, b]: [number, number]): [number, number] {
   return [owned(a), owned(b)];
+}
+
+const O_CLOEXEC = 0o2000000;
+
+/** What an fd is set to. */
+export function openFlags(fd: number): { closeOnExec: boolean; nonBlocking: boolean } {
+  const line = /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '';
+  const flags = Number.parseInt(line, 8);
+  return { closeOnExec: (flags & O_CLOEXEC) !== 0, nonBlocking: (flags & constants.O_NONBLOCK) !== 0 };
 }
 
 /** A folder that is removed when the test ends. */
@@ -65,6 +74,8 @@ export interface Worker {
   readonly child: ChildProcessWithoutNullStreams;
   /** The next line it prints. */
   line(): Promise<string>;
+  /** The next line it prints, while it is sent SIGUSR2 over and over. */
+  lineUnderSignals(): Promise<string>;
   /** How it ended, and what it said. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }>;
 }
@@ -90,13 +101,22 @@ export function startWorker(
     child.kill('SIGKILL');
     await ended;
   });
+  const line = async (): Promise<string> => {
+    const next = await lines.next();
+    if (next.done === true) throw new Error(`worker ${name} ended: ${stderr}`);
+    return next.value;
+  };
   return {
     child,
     ended,
-    async line(): Promise<string> {
-      const next = await lines.next();
-      if (next.done === true) throw new Error(`worker ${name} ended: ${stderr}`);
-      return next.value;
+    line,
+    async lineUnderSignals() {
+      const timer = setInterval(() => child.kill('SIGUSR2'), 5);
+      try {
+        return await line();
+      } finally {
+        clearInterval(timer);
+      }
     },
   };
 }

@@ -6,11 +6,11 @@
  *
  *   word   0        1        2             3        4           5        6          7..15
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
- *   base | magic  | kind   | participants| flags  | high water| ticket | limit    | reserved |   control: written once, but 4 and 5
+ *   base | magic  | kind   | participants| flags  | high water| 0      | limit    | reserved |   control: written once, but 4 and 5
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
  *   +16  | owner word | sleepers | state words of the kind ...                           |   state
  *        +-----------------+-----------------------------------------------------------------+
- *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, -, started, label ... |   participants
+ *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, 0, held, 0, started, label ... |   participants
  *   +48  | slot 1 ...                                                                        |
  *        +-----------------------------------------------------------------------------------+
  *
@@ -33,8 +33,6 @@ export const CONTROL_PARTICIPANTS = 2;
 export const CONTROL_FLAGS = 3;
 /** Slots from here on have never been used: no scan goes further. */
 export const CONTROL_HIGH_WATER = 4;
-/** The last ticket drawn; tickets order those who wait for a fair lock. */
-export const CONTROL_TICKET = 5;
 /** Permits of a semaphore, parties of a barrier, count of a latch. */
 export const CONTROL_LIMIT = 6;
 
@@ -57,7 +55,6 @@ export const SLOT_BELL = 3;
 export const SLOT_WAITING = 5;
 /** What it waits for: see each kind. */
 export const SLOT_WANTS = 6;
-export const SLOT_TICKET = 7;
 /** What it holds: permits, reader entries, parties. */
 export const SLOT_HELD = 8;
 /** When the process started: clock ticks since boot, /proc/PID/stat field 22. */
@@ -66,7 +63,6 @@ export const SLOT_STARTED = 10;
 export const SLOT_LABEL = 11;
 export const LABEL_BYTES = 20;
 
-export const FLAG_FAIR = 1;
 /** Semaphore: the permits of a dead holder stay taken. */
 export const FLAG_STAY = 2;
 /** Event: lets one through, and is reset by it. */

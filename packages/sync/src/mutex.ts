@@ -181,6 +181,12 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
       : { ...this.#participant.info(slot), alive: this.#participant.isAlive(identity) };
   }
 
+  /** Who sleeps until the lock is free, one entry for each object however many callers it has: a look, as `owner`. */
+  get waiters(): readonly ParticipantInfo[] {
+    this.#checkOpen();
+    return this.#participant.sleepers.map((slot) => this.#participant.info(slot));
+  }
+
   /** Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on. */
   markUnrecoverable(held: Held): void {
     if (held !== this.#held) throw new TypeError('only its holder can give a mutex up');

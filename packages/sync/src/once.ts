@@ -45,7 +45,7 @@ export class Once implements Disposable {
 
   /** Whether it has been done. Cost: one atomic load. */
   get isDone(): boolean {
-    return !this.#mutex.isClosed && Atomics.load(this.#words, this.#done) !== 0;
+    return this.#look();
   }
 
   /**
@@ -58,7 +58,7 @@ export class Once implements Disposable {
     if (this.isDone) return false;
     const held = await this.#mutex.acquire(options);
     try {
-      if (this.isDone) return false;
+      if (this.#look()) return false; // by somebody else, meanwhile
       await work();
       Atomics.store(this.#words, this.#done, 1);
       return true;
@@ -72,7 +72,7 @@ export class Once implements Disposable {
     if (this.isDone) return false;
     const held = this.#mutex.acquireSync();
     try {
-      if (this.isDone) return false;
+      if (this.#look()) return false; // by somebody else, meanwhile
       work();
       Atomics.store(this.#words, this.#done, 1);
       return true;
@@ -88,5 +88,9 @@ export class Once implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #look(): boolean {
+    return !this.#mutex.isClosed && Atomics.load(this.#words, this.#done) !== 0;
   }
 }

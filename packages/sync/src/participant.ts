@@ -7,7 +7,6 @@ import { lineTo, type BellLine } from './bell-line.ts';
 import {
   CONTROL_HIGH_WATER,
   CONTROL_PARTICIPANTS,
-  CONTROL_TICKET,
   GENERATION_MASK,
   GENERATION_SHIFT,
   LABEL_BYTES,
@@ -21,9 +20,7 @@ import {
   SLOT_PID,
   SLOT_STARTED,
   SLOT_THREAD,
-  SLOT_TICKET,
   SLOT_WAITING,
-  SLOT_WANTS,
   SLOTS,
 } from './lock-layout.ts';
 
@@ -212,13 +209,6 @@ export class Participant {
     Atomics.store(this.words, this.slot + SLOT_WAITING, 0);
   }
 
-  /** A place in the queue of a fair lock. */
-  drawTicket(): void {
-    // Announced as "choosing" until it is drawn: see docs/wire-formats/lock.md.
-    const ticket = Atomics.add(this.words, this.base + CONTROL_TICKET, 1) + 1;
-    Atomics.store(this.words, this.slot + SLOT_TICKET, ticket);
-  }
-
   /**
    * Wakes everybody else who has announced to sleep.
    *
@@ -232,6 +222,16 @@ export class Participant {
       this.lineTo(slot)?.ring();
       Atomics.compareExchange(this.words, slot + SLOT_WAITING, announcement, 0);
     }
+  }
+
+  /** The slots of those who have announced to sleep, and live. */
+  get sleepers(): number[] {
+    const found: number[] = [];
+    for (let slot = this.slotsStart; slot < this.slotsEnd; slot += LINE_WORDS) {
+      if (Atomics.load(this.words, slot + SLOT_WAITING) === 0) continue;
+      if (this.isAlive(Atomics.load(this.words, slot + SLOT_LIFE))) found.push(slot);
+    }
+    return found;
   }
 
   /** The line to the bell of a slot's thread; undefined when that thread is gone. */
@@ -254,11 +254,6 @@ export class Participant {
       startTicks: Atomics.load(this.words, slot + SLOT_STARTED) >>> 0,
       label: readLabel(this.words, slot + SLOT_LABEL),
     };
-  }
-
-  /** What the slot says it waits for, and how much it holds. */
-  wants(slot: number): number {
-    return Atomics.load(this.words, slot + SLOT_WANTS);
   }
 
   #holdsProof(slot: number): boolean {

@@ -216,8 +216,10 @@ describe('processes', () => {
     expect(mutex.tryAcquire()).toBeUndefined();
     expect(mutex.owner).toMatchObject({ pid: peer.pid, alive: true, label: 'the other' });
     const next = mutex.acquire();
+    expect(mutex.waiters).toEqual([expect.objectContaining({ pid: process.pid })]);
     await peer.call('release');
     expect((await next).abandoned).toBe(false);
+    expect(mutex.waiters).toEqual([]);
   });
 
   test.each(['acquire', 'acquireSync'] as const)(

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Region } from '@ipc/shm';
-import { Mutex } from '@ipc/sync';
+import { Mutex, Semaphore } from '@ipc/sync';
 import { expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
@@ -63,3 +63,38 @@ test.each(['sync', 'async'])(
     Region.unlink(name, 'counter');
   },
 );
+
+/** Puts the name of a participant that is gone into the owner word, as if it had died holding it. */
+function dieHolding(region: Region, open: () => Disposable): void {
+  const dead = open();
+  const identity = Atomics.load(region.words, 32);
+  dead[Symbol.dispose]();
+  Atomics.store(region.words, 16, identity);
+}
+
+test('a party that dies inside the guard of a compound lock keeps nobody out', async () => {
+  using region = Region.anonymous({ kind: 'user', bytes: Semaphore.bytes(4) });
+  const open = (): Semaphore => Semaphore.in(region, 0, { participants: 4, permits: 2 });
+  dieHolding(region, open);
+  using semaphore = open();
+  expect(semaphore.tryAcquire(2)?.permits).toBe(2);
+  using other = open();
+  const waiting = other.acquire();
+  expect(semaphore.available).toBe(0);
+  semaphore.close();
+  (await waiting).release();
+});
+
+test('a dead owner’s word is abandoned, with waiters marked or not, also to the one who gets its slot', () => {
+  for (const marks of [0, 0x40000000]) {
+    using region = Region.anonymous({ kind: 'user', bytes: Mutex.bytes(4) });
+    const open = (): Mutex => Mutex.in(region, 0, { participants: 4 });
+    dieHolding(region, open);
+    Atomics.or(region.words, 16, marks);
+    using mutex = open();
+    const held = mutex.acquireSync();
+    expect(held.abandoned).toBe(true);
+    held.release();
+    expect(mutex.tryAcquire()?.abandoned).toBe(false);
+  }
+});

@@ -26,7 +26,7 @@ function named(): [Int32Array, string] {
 
 /** Whether the main thread of a process sleeps: after "waiting", that is in the futex. */
 const isAsleep = (pid: number | undefined): boolean =>
-  / S /.test(readFileSync(`/proc/${pid ?? 0}/stat`, 'utf8'));
+  readFileSync(`/proc/${pid ?? 0}/stat`, 'utf8').includes(' S ');
 
 test('a word that has changed is not waited for; a wait ends in time', () => {
   const memory = words(owned(memfdCreate('futex')));

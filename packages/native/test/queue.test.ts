@@ -6,7 +6,9 @@ import {
   mqAttributes,
   mqOpen,
   mqReceive,
+  mqReceiveMany,
   mqSend,
+  mqSendMany,
   mqUnlink,
   poll,
 } from '@ipc/native';
@@ -61,6 +63,44 @@ test('refuses messages and buffers of the wrong size', () => {
   });
   expect(() => mqSend(fd, large, 0, 1, MQ_PRIORITY_MAX + 1)).toThrow(RangeError);
   expect(() => mqReceive(fd, large, 0, 64, new Uint32Array(0))).toThrow(RangeError);
+});
+
+test('sends and takes several at a time, each at a multiple of 8', () => {
+  const { fd } = queue(4, 64);
+  const lengths = Uint32Array.of(3, 0, 9, 8, 1);
+  const source = Uint8Array.from({ length: 64 }, (_, i) => i);
+  expect(mqSendMany(fd, source, lengths, 4, 5, 7)).toBe(4); // full
+  expect(mqSendMany(fd, source, lengths, 4, 5, 7)).toBe(0);
+
+  const target = new Uint8Array(8 + 4 * 64);
+  const taken = new Uint32Array(8);
+  const priorities = new Uint32Array(8);
+  expect(mqReceiveMany(fd, target, 8, 64, taken, priorities)).toBe(4);
+  expect([...taken.subarray(0, 4)]).toEqual([3, 0, 9, 8]);
+  expect([...priorities.subarray(0, 4)]).toEqual([7, 7, 7, 7]);
+  expect([...target.subarray(8, 11)]).toEqual([4, 5, 6]);
+  expect([...target.subarray(16, 25)]).toEqual([8, 9, 10, 11, 12, 13, 14, 15, 16]);
+  expect([...target.subarray(32, 40)]).toEqual([24, 25, 26, 27, 28, 29, 30, 31]);
+  expect(mqReceiveMany(fd, target, 8, 64, taken, priorities)).toBe(0);
+});
+
+test('several at a time: as many as there is memory and room for', () => {
+  const { fd } = queue(4, 64);
+  const source = new Uint8Array(40);
+  expect(mqSendMany(fd, source, Uint32Array.of(8, 8, 25), 0, 3, 0)).toBe(2); // the third would reach over the end
+  expect(() => mqSendMany(fd, source, Uint32Array.of(41), 0, 1, 0)).toThrow(RangeError);
+  expect(mqSendMany(fd, source, Uint32Array.of(40, 0), 0, 2, 0)).toBe(2);
+  const taken = new Uint32Array(8);
+  expect(mqReceiveMany(fd, new Uint8Array(63), 0, 64, taken, taken)).toBe(0);
+  expect(mqReceiveMany(fd, new Uint8Array(127), 0, 64, taken, new Uint32Array(8))).toBe(3);
+  expect(mqReceiveMany(fd, new Uint8Array(200), 0, 64, taken, new Uint32Array(1))).toBe(1);
+  const large = new Uint8Array(65);
+  expect(thrownBy(() => mqSendMany(fd, large, Uint32Array.of(65), 0, 1, 0))).toMatchObject({ code: 'EMSGSIZE' });
+  expect(mqSendMany(fd, new Uint8Array(80), Uint32Array.of(1, 65), 0, 2, 0)).toBe(1);
+  expect(thrownBy(() => mqReceiveMany(fd, large, 0, 63, taken, taken))).toMatchObject({
+    code: 'EMSGSIZE',
+    syscall: 'mq_receive',
+  });
 });
 
 test('a queue that exists keeps its attributes; its mode of opening holds', () => {

@@ -69,7 +69,9 @@ export {
   mqAttributes,
   mqOpen,
   mqReceive,
+  mqReceiveMany,
   mqSend,
+  mqSendMany,
   mqUnlink,
   type QueueAttributes,
 } from './queue.ts';

@@ -64,6 +64,42 @@ export const mqReceive: (
   priority: Uint32Array,
 ) => number = native('mqReceive');
 
+/**
+ * Sends messages that lie one behind the other from `source[offset]` on, each beginning at the next multiple of 8 bytes
+ * behind the one before (counted from the start of the array), until the queue is full.
+ *
+ * @param lengths - Of each message; the first `count` are sent.
+ * @returns How many were sent. What stops a later one is told by the next call.
+ * @throws As `mqSend`, when it concerns the first message. @throws {RangeError} The first message reaches over the end.
+ * Cost: one system call for each message, and one for finding the queue full.
+ */
+export const mqSendMany: (
+  fd: number,
+  source: Uint8Array,
+  lengths: Uint32Array,
+  offset: number,
+  count: number,
+  priority: number,
+) => number = native('mqSendMany');
+
+/**
+ * Takes messages, and puts them one behind the other from `target[offset]` on, each at the next multiple of 8 bytes
+ * behind the one before, until the queue is empty, `lengths` or `priorities` is full, or less than `messageBytes` are left.
+ *
+ * @param messageBytes - At least the queue's own, whatever the messages' size.
+ * @returns How many. What stops a later one is told by the next call.
+ * @throws As `mqReceive`, when it concerns the first message.
+ * Cost: one system call for each message, and one for finding the queue empty.
+ */
+export const mqReceiveMany: (
+  fd: number,
+  target: Uint8Array,
+  offset: number,
+  messageBytes: number,
+  lengths: Uint32Array,
+  priorities: Uint32Array,
+) => number = native('mqReceiveMany');
+
 /** The queue's limits, and how many messages are in it. @throws EBADF. Source: mq_getattr(3). */
 export const mqAttributes: (fd: number) => QueueAttributes = native('mqAttributes');
 

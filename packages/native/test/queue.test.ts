@@ -92,10 +92,12 @@ test('several at a time: as many as there is memory and room for', () => {
   expect(mqSendMany(fd, source, Uint32Array.of(40, 0), 0, 2, 0)).toBe(2);
   const taken = new Uint32Array(8);
   expect(mqReceiveMany(fd, new Uint8Array(63), 0, 64, taken, taken)).toBe(0);
-  expect(mqReceiveMany(fd, new Uint8Array(127), 0, 64, taken, new Uint32Array(8))).toBe(3);
+  expect(mqReceiveMany(fd, new Uint8Array(119), 0, 64, taken, new Uint32Array(8))).toBe(3);
   expect(mqReceiveMany(fd, new Uint8Array(200), 0, 64, taken, new Uint32Array(1))).toBe(1);
   const large = new Uint8Array(65);
-  expect(thrownBy(() => mqSendMany(fd, large, Uint32Array.of(65), 0, 1, 0))).toMatchObject({ code: 'EMSGSIZE' });
+  expect(thrownBy(() => mqSendMany(fd, large, Uint32Array.of(65), 0, 1, 0))).toMatchObject({
+    code: 'EMSGSIZE',
+  });
   expect(mqSendMany(fd, new Uint8Array(80), Uint32Array.of(1, 65), 0, 2, 0)).toBe(1);
   expect(thrownBy(() => mqReceiveMany(fd, large, 0, 63, taken, taken))).toMatchObject({
     code: 'EMSGSIZE',

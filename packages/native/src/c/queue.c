@@ -64,6 +64,70 @@ static napi_value queue_receive(napi_env env, napi_callback_info info) {
   return js_int(env, (int32_t)count);
 }
 
+/** Where the next of several messages begins: views of any element type may lie on it. */
+static size_t next_start(size_t end) { return (end + 7) & ~(size_t)7; }
+
+static napi_value queue_send_many(napi_env env, napi_callback_info info) {
+  ARGUMENTS(6);
+  int fd, priority;
+  struct view source, lengths;
+  int64_t from, count;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "source", napi_uint8_array, &source) ||
+      !argument_view(env, argument[2], "lengths", napi_uint32_array, &lengths) ||
+      !argument_integer(env, argument[3], "offset", 0, (int64_t)source.length, &from) ||
+      !argument_integer(env, argument[4], "count", 0, (int64_t)lengths.length, &count) ||
+      !argument_int(env, argument[5], "priority", 0, PRIORITY_MAX, &priority))
+    return NULL;
+  size_t offset = (size_t)from;
+  int64_t sent = 0;
+  while (sent < count) {
+    uint32_t length = ((volatile uint32_t *)lengths.data)[sent];
+    if (offset > source.length || length > source.length - offset) {
+      if (sent == 0) return throw_range_error(env, "lengths: the message reaches over the end of the source");
+      break;
+    }
+    if (mq_send(fd, (const char *)source.data + offset, length, (unsigned)priority) < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || sent > 0) break;
+      return throw_errno(env, "mq_send", NULL);
+    }
+    sent++;
+    offset = next_start(offset + length);
+  }
+  return js_int(env, (int32_t)sent);
+}
+
+static napi_value queue_receive_many(napi_env env, napi_callback_info info) {
+  ARGUMENTS(6);
+  int fd;
+  struct view target, lengths, priorities;
+  int64_t from, message_bytes;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "target", napi_uint8_array, &target) ||
+      !argument_integer(env, argument[2], "offset", 0, (int64_t)target.length, &from) ||
+      !argument_integer(env, argument[3], "messageBytes", 1, INT_MAX, &message_bytes) ||
+      !argument_view(env, argument[4], "lengths", napi_uint32_array, &lengths) ||
+      !argument_view(env, argument[5], "priorities", napi_uint32_array, &priorities))
+    return NULL;
+  size_t offset = (size_t)from, count = 0;
+  while (count < lengths.length && count < priorities.length && offset <= target.length &&
+         (size_t)message_bytes <= target.length - offset) {
+    unsigned priority;
+    ssize_t length = mq_receive(fd, (char *)target.data + offset, (size_t)message_bytes, &priority);
+    if (length < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || count > 0) break;
+      return throw_errno(env, "mq_receive", NULL);
+    }
+    ((uint32_t *)lengths.data)[count] = (uint32_t)length;
+    ((uint32_t *)priorities.data)[count] = priority;
+    count++;
+    offset = next_start(offset + (size_t)length);
+  }
+  return js_int(env, (int32_t)count);
+}
+
 static napi_value queue_attributes(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   int fd;
@@ -91,6 +155,8 @@ bool queue_init(napi_env env, napi_value exports) {
       FUNCTION("mqOpen", queue_open),
       FUNCTION("mqSend", queue_send),
       FUNCTION("mqReceive", queue_receive),
+      FUNCTION("mqSendMany", queue_send_many),
+      FUNCTION("mqReceiveMany", queue_receive_many),
       FUNCTION("mqAttributes", queue_attributes),
       FUNCTION("mqUnlink", queue_unlink),
   };

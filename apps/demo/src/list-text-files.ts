@@ -3,10 +3,10 @@ import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Larger files are left out, and counted: a message carries a whole file. */
-export const MAX_FILE_BYTES: number = 256 << 10;
+const MAX_FILE_BYTES = 256 << 10;
 
 /** Longer paths do not fit a message of the queue. */
-export const MAX_PATH_BYTES: number = 4_096;
+const MAX_PATH_BYTES = 4_096;
 
 const skippedFolders = new Set(['.git', 'node_modules', 'dist', 'dist-test', 'build', '.turbo', 'coverage']);
 const textEndings = /\.(?:c|css|csv|h|html|js|json|md|mjs|py|rs|sh|toml|ts|txt|xml|ya?ml)$/;

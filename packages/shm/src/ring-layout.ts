@@ -45,8 +45,8 @@ export const DATA = 1;
 export const PADDING = 2;
 
 /** Positions are compared by their signed 32-bit difference. */
-export const MAX_CAPACITY_BYTES: number = 2 ** 30;
-export const MIN_CAPACITY_BYTES = 64;
+const MAX_CAPACITY_BYTES: number = 2 ** 30;
+const MIN_CAPACITY_BYTES = 64;
 
 /** Bytes of a record in the ring. */
 export function recordBytes(length: number): number {

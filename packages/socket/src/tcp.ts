@@ -64,7 +64,7 @@ export function tcp(options: TcpOptions = {}): Transport {
 }
 
 /** Nothing is read before the channel reads; and each direction ends on its own. */
-export const serverOptions = { pauseOnConnect: true, allowHalfOpen: true } as const;
+const serverOptions = { pauseOnConnect: true, allowHalfOpen: true } as const;
 
 /** The address a name stands for. */
 export function tcpAddressOf(

@@ -1,11 +1,13 @@
 import { markAsUntransferable } from 'node:worker_threads';
+import { fromErrno } from '@ipc/core';
+import { mqReceiveMany } from '@ipc/native';
 
 /** Up to here V8 keeps a typed array's bytes in its own heap: a copy costs less than a view, and keeps nothing else alive. */
 const inHeapBytes = 64;
 const blockBytes = 32 << 10;
 
 /**
- * Memory that messages are received into and handed out of, without allocating or copying each.
+ * Messages that came out of a queue and are not handed out yet, without allocating or copying each.
  *
  * A queue's descriptor wants room for the longest message at every call. Messages are put one behind the other into
  * blocks of 32 KiB and handed out as views that nobody writes to again; tiny ones, and those of queues whose
@@ -13,48 +15,89 @@ const blockBytes = 32 << 10;
  */
 export class MessageMemory {
   readonly #messageBytes: number;
-  readonly #blockBytes: number;
-  #block: Uint8Array;
-  /** Where the next message is to be received: `messageBytes` from here on are free. */
-  #offset = 0;
+  readonly #isSharedBlock: boolean;
+  readonly #lengths: Uint32Array;
+  readonly #priorities: Uint32Array;
+  #block: Uint8Array | undefined;
+  /** Everything before it belongs to those who were handed a view. */
+  #free = 0;
+  /** Where the next message to be handed out lies. */
+  #at = 0;
+  #next = 0;
+  #count = 0;
+  #length = 0;
+  #priority = 0;
 
-  constructor(messageBytes: number) {
+  /** @param readAhead - Messages taken out at once: more than one is for queues that nobody else receives from. */
+  constructor(messageBytes: number, readAhead: number) {
     this.#messageBytes = messageBytes;
-    this.#blockBytes = messageBytes <= blockBytes / 2 ? blockBytes : messageBytes;
-    this.#block = this.#newBlock();
+    this.#isSharedBlock = messageBytes <= blockBytes / 2;
+    this.#lengths = new Uint32Array(readAhead);
+    this.#priorities = new Uint32Array(readAhead);
   }
 
-  get target(): Uint8Array {
+  /** Goes on to the next message, asking the kernel when none is here; false when the queue is empty. @throws {IpcError} */
+  advance(fd: number): boolean {
+    if (this.#next === this.#count && !this.#refill(fd)) return false;
+    this.#length = this.#lengths[this.#next] ?? 0;
+    this.#priority = this.#priorities[this.#next] ?? 0;
+    this.#next++;
+    return true;
+  }
+
+  /** The priority of the message advanced to. */
+  get priority(): number {
+    return this.#priority;
+  }
+
+  /** The message advanced to, borrowed: overwritten some time after the next `advance`. Either this or `take`, once. */
+  borrow(): Uint8Array {
+    const from = this.#at;
+    this.#at = (from + this.#length + 7) & ~7;
+    return this.#existingBlock().subarray(from, from + this.#length);
+  }
+
+  /** The message advanced to, owned by the caller. */
+  take(): Uint8Array {
+    const length = this.#length;
+    if (length <= inHeapBytes || !this.#isSharedBlock) return this.borrow().slice();
+    const from = this.#at;
+    this.#free = this.#at = (from + length + 7) & ~7;
+    return new Uint8Array(this.#existingBlock().buffer, from, length);
+  }
+
+  #refill(fd: number): boolean {
+    if (this.#block === undefined || this.#free + this.#messageBytes > this.#block.length) {
+      this.#block = newBlock(this.#isSharedBlock ? blockBytes : this.#messageBytes);
+      this.#free = 0;
+    }
+    try {
+      this.#count = mqReceiveMany(
+        fd,
+        this.#block,
+        this.#free,
+        this.#messageBytes,
+        this.#lengths,
+        this.#priorities,
+      );
+    } catch (error) {
+      this.#next = this.#count = 0;
+      throw fromErrno(error, 'receive from queue');
+    }
+    this.#at = this.#free;
+    this.#next = 0;
+    return this.#count > 0;
+  }
+
+  #existingBlock(): Uint8Array {
+    if (this.#block === undefined) throw new RangeError('no message was received yet');
     return this.#block;
   }
+}
 
-  get offset(): number {
-    return this.#offset;
-  }
-
-  /** The message just received, borrowed: overwritten by the next. */
-  borrow(length: number): Uint8Array {
-    return this.#block.subarray(this.#offset, this.#offset + length);
-  }
-
-  /** The message just received, owned by the caller. */
-  take(length: number): Uint8Array {
-    const from = this.#offset;
-    if (length <= inHeapBytes || this.#blockBytes !== blockBytes)
-      return this.#block.slice(from, from + length);
-    const message = new Uint8Array(this.#block.buffer, from, length);
-    this.#offset = (from + length + 7) & ~7;
-    if (this.#offset + this.#messageBytes > blockBytes) {
-      this.#block = this.#newBlock();
-      this.#offset = 0;
-    }
-    return message;
-  }
-
-  /** Transferring one message's buffer to a worker would take all others away: refuse it. */
-  #newBlock(): Uint8Array {
-    const buffer = new ArrayBuffer(this.#blockBytes);
-    markAsUntransferable(buffer);
-    return new Uint8Array(buffer);
-  }
+/** Transferring one message's buffer to a worker would take all others away: refuse it. */
+function newBlock(bytes: number): Uint8Array {
+  const buffer = new ArrayBuffer(bytes);
+  markAsUntransferable(buffer);
+  return new Uint8Array(buffer);
 }

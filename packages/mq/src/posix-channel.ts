@@ -21,6 +21,7 @@ import {
 import { close, DISCONNECT, read, READABLE, sendMessage, watch, type Watch } from '@ipc/native';
 import type { PosixDescriptor } from './posix-descriptor.ts';
 import type { QueuePair } from './posix-handshake.ts';
+import { PosixOutbox } from './posix-outbox.ts';
 
 /** A channel that owns both queues and the connected socket. */
 export function posixChannel(socketFd: number, { outgoing, incoming }: QueuePair): Channel {
@@ -96,17 +97,30 @@ class Link {
 
 class PosixSendPort implements SendPort {
   readonly maxMessageBytes: number;
-  /** A message is in the kernel once it is accepted. */
-  readonly pendingBytes = 0;
   readonly #queue: PosixDescriptor;
+  readonly #outbox: PosixOutbox;
   readonly #link: Link;
+  readonly #onTick: () => void;
   #events!: SendEvents;
+  #roomAwaited = false;
+  #tickScheduled = false;
   #released = false;
 
   constructor(queue: PosixDescriptor, link: Link) {
     this.#queue = queue;
+    this.#outbox = new PosixOutbox(queue.fd, queue.messageBytes);
     this.#link = link;
     this.maxMessageBytes = queue.messageBytes;
+    this.#onTick = () => {
+      this.#tickScheduled = false;
+      this.#flush();
+      this.#want();
+    };
+  }
+
+  /** In messages: an empty one is pending, too. */
+  get pendingBytes(): number {
+    return this.#outbox.length;
   }
 
   attach(events: SendEvents): void {
@@ -114,7 +128,9 @@ class PosixSendPort implements SendPort {
     this.#queue.attach({
       onReadable: () => undefined,
       onWritable: () => {
-        events.room();
+        this.#flush();
+        if (this.#roomAwaited) events.room();
+        else this.#want();
       },
     });
     this.#link.onEnd = ({ error }) => {
@@ -123,20 +139,21 @@ class PosixSendPort implements SendPort {
   }
 
   push(message: Uint8Array): boolean {
-    try {
-      return this.#queue.send(message, 0);
-    } catch (error) {
-      this.#events.fail(fromErrno(error, 'send'));
-      return false;
-    }
+    if (!this.#outbox.push(message) && !(this.#flush() && this.#outbox.push(message))) return false;
+    if (this.#outbox.isFull) this.#flush();
+    return true;
   }
 
+  /** What one turn of the event loop sends leaves together: as soon as there is enough of it, or when the turn's promises have run. */
   publish(): void {
-    // a message is visible as soon as it is pushed
+    if (this.#tickScheduled || this.#outbox.length === 0) return;
+    this.#tickScheduled = true;
+    process.nextTick(this.#onTick);
   }
 
   awaitRoom(on: boolean): void {
-    if (!this.#released) this.#queue.wantRoom(on);
+    this.#roomAwaited = on;
+    this.#want();
   }
 
   finish(): void {
@@ -148,6 +165,21 @@ class PosixSendPort implements SendPort {
     this.#released = true;
     this.#queue.wantRoom(false);
     this.#link.release();
+  }
+
+  #want(): void {
+    if (!this.#released) this.#queue.wantRoom(this.#roomAwaited || this.#outbox.length > 0);
+  }
+
+  /** True when there is more room than before. */
+  #flush(): boolean {
+    if (this.#released) return false;
+    try {
+      return this.#outbox.flush();
+    } catch (error) {
+      this.#events.fail(fromErrno(error, 'send'));
+      return false;
+    }
   }
 }
 
@@ -181,17 +213,14 @@ class PosixReceivePort implements ReceivePort {
   }
 
   pull(): Uint8Array | undefined {
-    const length = this.#released ? -1 : this.#receive();
-    return length < 0 ? undefined : this.#queue.memory.take(length);
+    return !this.#released && this.#receive() ? this.#queue.memory.take() : undefined;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    while (count < limit && !this.#released) {
-      const length = this.#receive();
-      if (length < 0) break;
+    while (count < limit && !this.#released && this.#receive()) {
       count++;
-      handler(this.#queue.memory.borrow(length));
+      handler(this.#queue.memory.borrow());
     }
     return count;
   }
@@ -209,15 +238,15 @@ class PosixReceivePort implements ReceivePort {
   }
 
   #discard(): void {
-    while (this.#receive() >= 0);
+    while (this.#receive());
   }
 
-  #receive(): number {
+  #receive(): boolean {
     try {
       return this.#queue.receive();
     } catch (error) {
       this.#failure ??= { error: fromErrno(error, 'receive') };
-      return -1;
+      return false;
     }
   }
 }

@@ -1,7 +1,10 @@
 import { fromErrno } from '@ipc/core';
-import { close, mqAttributes, mqReceive, mqSend, POLLIN, POLLOUT, poll } from '@ipc/native';
+import { close, mqAttributes, mqSend, POLLIN, POLLOUT, poll } from '@ipc/native';
 import { MessageMemory } from './message-memory.ts';
 import { DescriptorReadiness, type ReadinessEvents } from './descriptor-readiness.ts';
+
+/** Messages a queue that one process alone receives from is asked for at once. */
+export const privateReadAhead = 16;
 
 /**
  * An open POSIX queue: whole messages in and out without waiting, and waiting for either.
@@ -13,18 +16,22 @@ export class PosixDescriptor {
   readonly fd: number;
   /** Bytes one message has at most: `mq_msgsize`. */
   readonly messageBytes: number;
-  /** Where the last message received is. */
+  /** Where messages come out. */
   readonly memory: MessageMemory;
-  readonly #priority = new Uint32Array(1);
   readonly #pollFd: Int32Array;
   #readiness: DescriptorReadiness | undefined;
   #closed = false;
 
-  /** Owns `fd` from now on. @throws {IpcError} It is not an open queue. */
-  constructor(fd: number) {
+  /**
+   * Owns `fd` from now on.
+   *
+   * @param readAhead - Messages taken out at once; what was taken and not handed out is lost when this is closed.
+   * @throws {IpcError} It is not an open queue.
+   */
+  constructor(fd: number, readAhead = 1) {
     this.fd = fd;
     this.messageBytes = this.attributes().messageBytes;
-    this.memory = new MessageMemory(this.messageBytes);
+    this.memory = new MessageMemory(this.messageBytes, readAhead);
     this.#pollFd = Int32Array.of(fd);
   }
 
@@ -42,18 +49,9 @@ export class PosixDescriptor {
     }
   }
 
-  /** Puts the next message into `memory`; returns its length, -1 when the queue is empty. Cost: one system call. */
-  receive(): number {
-    try {
-      return mqReceive(this.fd, this.memory.target, this.memory.offset, this.messageBytes, this.#priority);
-    } catch (error) {
-      throw fromErrno(error, 'receive from queue');
-    }
-  }
-
-  /** The priority of the last message received. */
-  get priority(): number {
-    return this.#priority[0] ?? 0;
+  /** Goes on to the next message in `memory`; false when the queue is empty. Cost: one system call, two after an empty look. */
+  receive(): boolean {
+    return this.memory.advance(this.fd);
   }
 
   wantMessage(on: boolean): void {

@@ -11,7 +11,7 @@
  */
 import { IpcError, peerGoneError } from '@ipc/core';
 import { close, DISCONNECT, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
-import { PosixDescriptor } from './posix-descriptor.ts';
+import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 
 const magic = 0x514d5049; // "IPMQ"
 const version = 1;
@@ -69,7 +69,7 @@ function adopt(fd: number, messageBytes: number): PosixDescriptor {
   let queue: PosixDescriptor;
   try {
     setNonBlocking(fd, true);
-    queue = new PosixDescriptor(fd);
+    queue = new PosixDescriptor(fd, privateReadAhead);
   } catch (error) {
     throw corrupt(`descriptor ${fd} is no queue`, error);
   }

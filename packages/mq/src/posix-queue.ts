@@ -3,7 +3,7 @@ import { constants, fchmodSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
 import { close, MQ_PRIORITY_MAX, mqOpen, mqUnlink } from '@ipc/native';
 import { PortQueue } from './port-queue.ts';
-import { PosixDescriptor } from './posix-descriptor.ts';
+import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 import { chargedBytes, explainOpenFailure, posixQueueLimits, type PosixQueueLimits } from './posix-limits.ts';
 import { listPosixQueues, type PosixQueueInfo } from './posix-queue-list.ts';
 import { posixQueueName } from './posix-queue-name.ts';
@@ -105,7 +105,11 @@ export class PosixQueue extends PortQueue {
  */
 export function createUnlinkedQueue(maxMessages: number, maxMessageBytes: number): PosixDescriptor {
   const name = `/ipc-${randomUUID()}`;
-  const descriptor = createDescriptor(name, { access: 'both', mode: 0o600, maxMessages, maxMessageBytes });
+  const descriptor = createDescriptor(
+    name,
+    { access: 'both', mode: 0o600, maxMessages, maxMessageBytes },
+    privateReadAhead,
+  );
   unlinkQueue(name);
   return descriptor;
 }
@@ -141,7 +145,11 @@ function createQueue(name: string, options: CheckedOptions): PosixQueue {
   );
 }
 
-function createDescriptor(name: string, { access, mode, ...sizes }: CheckedOptions): PosixDescriptor {
+function createDescriptor(
+  name: string,
+  { access, mode, ...sizes }: CheckedOptions,
+  readAhead?: number,
+): PosixDescriptor {
   const queueName = posixQueueName(name);
   const limits = posixQueueLimits();
   const maxMessages = sizes.maxMessages ?? Math.min(limits.defaultMessages, limits.maxMessages);
@@ -160,7 +168,7 @@ function createDescriptor(name: string, { access, mode, ...sizes }: CheckedOptio
   }
   try {
     fchmodSync(fd, mode); // the umask may have taken bits away
-    return new PosixDescriptor(fd);
+    return new PosixDescriptor(fd, readAhead);
   } catch (error) {
     close(fd);
     unlinkQueue(queueName);
@@ -240,8 +248,9 @@ class PosixPort implements QueuePort {
   pull(): QueueMessage | undefined {
     if (this.#access === 'send') throw new TypeError('this queue was opened for sending only');
     const descriptor = this.#descriptor;
-    const length = descriptor.receive();
-    return length < 0 ? undefined : { bytes: descriptor.memory.take(length), priority: descriptor.priority };
+    if (!descriptor.receive()) return undefined;
+    const { memory } = descriptor;
+    return { bytes: memory.take(), priority: memory.priority };
   }
 
   awaitRoom(on: boolean): void {

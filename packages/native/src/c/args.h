@@ -89,6 +89,9 @@ static inline bool argument_view(napi_env env, napi_value value, const char *nam
   if (__builtin_expect(napi_get_typedarray_info(env, value, &actual, &result->length, &result->data, NULL, NULL) !=
                                napi_ok || actual != type, 0))
     return argument_is_no_view(env, name, type), false;
+  // An empty array may have no address at all, which several functions of the C library are declared not to take.
+  static uint64_t nothing;
+  if (__builtin_expect(!result->data, 0)) result->data = &nothing;
   return true;
 }
 
@@ -106,9 +109,7 @@ static inline bool argument_bytes(napi_env env, napi_value array, napi_value off
   if (__builtin_expect(!(offset >= 0 && length >= 0 && offset <= end && length <= end - offset) ||
                                (double)(int64_t)offset != offset || (double)(int64_t)length != length, 0))
     return argument_outside_view(env, offset, length, view.length), false;
-  // An empty array may have no address at all, which several functions of the C library are declared not to take.
-  static uint8_t nothing[1];
-  result->data = view.data ? (uint8_t *)view.data + (size_t)offset : nothing;
+  result->data = (uint8_t *)view.data + (size_t)offset;
   result->length = (size_t)length;
   return true;
 }

@@ -1,0 +1,198 @@
+/**
+ * A party: a program that runs until its next step, again and again.
+ *
+ * JavaScript cannot stop in the middle of a function and go on in two ways. So a party is run from its start each
+ * time, fed with what its earlier steps came to, until it reaches a step it has not made; there it is thrown out. A step
+ * is an atomic operation or a system call. Plain accesses and entries in the scenario's record happen together with
+ * the step before them: the check for data races (shared-memory.ts) is what makes that enough.
+ */
+import { textOfState } from './local-state.ts';
+import type { World } from './world.ts';
+
+/** What a step is, before it is made. */
+export interface Step {
+  readonly name: string;
+  /** The ways it can go now: none while it has to wait. Absent: it always can, in one way. */
+  readonly ways?: (world: World) => readonly string[];
+  readonly make: (world: World, way: string) => unknown;
+  /** Whether it can change what others see. @default true */
+  readonly reads?: boolean;
+  /** The word of shared memory it works on, if any. */
+  readonly word?: number;
+  /** It only goes on when nothing else can, once it has gone on often enough: one look in a loop of many. */
+  readonly isPatient?: (world: World) => boolean;
+  /** It never comes: the party has nothing to do any more, but can still die. */
+  readonly idle?: true;
+}
+
+/** Stays alive and does nothing. */
+export function idle(): void {
+  party().step({ name: 'idle', idle: true, ways: () => [], make: () => undefined });
+}
+
+/** One finished step as the program saw it. */
+type Entry = { readonly value: unknown } | { readonly error: unknown };
+
+/** Thrown through the program to stop it. Not an Error: nobody but the party may recognise it. */
+const suspension: unknown = Object.freeze({ suspended: true });
+
+/** What became of a run. */
+export type Outcome = { readonly next: Step } | { readonly next: undefined };
+
+/** More steps than any terminating run takes. */
+const endless = 3000;
+
+/** Which words anybody writes after the set-up. Learnt on the way; exploration starts again when it has grown. */
+export class Variables {
+  readonly words: Set<number> = new Set<number>();
+  #known = 0;
+
+  /** Whether one was found since {@link Variables.restart}. */
+  haveGrown(): boolean {
+    return this.words.size > this.#known;
+  }
+
+  restart(): void {
+    this.#known = this.words.size;
+  }
+}
+
+let current: Party | undefined;
+
+/** The party whose program runs now. */
+export function party(): Party {
+  if (current === undefined) throw new Error('no party is running');
+  return current;
+}
+
+export class Party {
+  readonly index: number;
+  readonly world: World;
+  readonly variables: Variables;
+  readonly log: Entry[];
+  /** Plain accesses since the last step: key of the word, and whether it was written. */
+  readonly accesses: Map<number, boolean> = new Map<number, boolean>();
+  /** The local state where it was last written down, and how many steps had been made by then. */
+  settled: { readonly text: string; readonly steps: number } | undefined;
+  #cursor = 0;
+  #way: string | undefined;
+  #next: Step | undefined;
+  #free: boolean;
+  /** Entries of the log that are from earlier runs. */
+  readonly #known: number;
+
+  private constructor(
+    index: number,
+    world: World,
+    variables: Variables,
+    log: Entry[],
+    way: string | undefined,
+    free: boolean,
+  ) {
+    this.index = index;
+    this.world = world;
+    this.variables = variables;
+    this.log = log;
+    this.#way = way;
+    this.#free = free;
+    this.#known = log.length;
+  }
+
+  /**
+   * Runs `program` over the finished steps in `log`, then one step more in the way `way`, up to the step after that.
+   *
+   * @param way - undefined: everything up to the first step after `begin` is done in one go.
+   * @throws What the program throws, and anything that is wrong with it.
+   */
+  static run(
+    index: number,
+    program: () => void,
+    world: World,
+    variables: Variables,
+    log: readonly Entry[],
+    way: string | undefined,
+  ): { readonly party: Party; readonly next: Step | undefined } {
+    const running = new Party(
+      index,
+      world,
+      variables,
+      log.slice(),
+      way,
+      log.length === 0 && way === undefined,
+    );
+    const outer = current;
+    current = running;
+    try {
+      program();
+    } catch (error) {
+      if (error !== suspension && running.#next === undefined) throw error;
+    } finally {
+      current = outer;
+    }
+    return { party: running, next: running.#next };
+  }
+
+  /** From here on every step is one of its own: call it when the parties are set up. */
+  begin(): void {
+    this.#free = false;
+  }
+
+  /**
+   * Says that what the program does from here on depends on nothing but these objects, so that histories that led
+   * to the same are not told apart any more. Without it they are, which is always right but takes longer.
+   */
+  settle(...locals: readonly unknown[]): void {
+    if (this.#next !== undefined || this.#cursor < this.#known) return;
+    this.settled = { text: textOfState(locals), steps: this.log.length };
+  }
+
+  /** Whether the set-up is over: from then on what is written counts as variable. */
+  get hasBegun(): boolean {
+    return !this.#free;
+  }
+
+  /** Makes a step, or stops the program before it. */
+  step(step: Step): unknown {
+    if (this.#next !== undefined) throw suspension;
+    if (this.#cursor < this.log.length) return this.#recall();
+    if (!this.#free) {
+      if (this.#way === undefined) {
+        this.#next = step;
+        throw suspension;
+      }
+      if (this.log.length > endless) throw new Error(`${step.name}: a run without an end`);
+    }
+    const way = this.#way ?? step.ways?.(this.world)[0] ?? '';
+    this.#way = undefined;
+    this.accesses.clear();
+    return this.#record(() => step.make(this.world, way));
+  }
+
+  /** Something that happens together with the last step, and is remembered like one. */
+  along(make: (world: World) => unknown): unknown {
+    if (this.#next !== undefined) throw suspension;
+    if (this.#cursor < this.log.length) return this.#recall();
+    return this.#record(() => make(this.world));
+  }
+
+  #recall(): unknown {
+    const entry = this.log[this.#cursor++] as Entry;
+    if ('error' in entry) throw entry.error;
+    return entry.value;
+  }
+
+  #record(make: () => unknown): unknown {
+    try {
+      const value = make();
+      this.log.push({ value });
+      this.#cursor++;
+      return value;
+    } catch (error) {
+      this.log.push({ error });
+      this.#cursor++;
+      throw error;
+    }
+  }
+}
+
+export type { Entry };

@@ -1,0 +1,52 @@
+/** `@ipc/sync` over the modelled kernel. */
+import * as core from '@ipc/core';
+import type * as sync from '@ipc/sync';
+import { sharedGlobals } from '../globals.ts';
+import { Source, type Edit } from '../source.ts';
+import { crypto, fs, loopGlobals, LoopPromise, ModelRegion, native, startThread } from '../thread.ts';
+
+const globals = { ...sharedGlobals, ...loopGlobals, Promise: LoopPromise };
+
+/** Constants made small: more of the same looks would be more of the same states. */
+const smaller: readonly Edit[] = [
+  { file: 'packages/sync/src/guard.ts', from: 'const looks = 200;', to: 'const looks = 1;' },
+  {
+    file: 'packages/sync/src/guard.ts',
+    from: 'const impatientRounds = 5;',
+    to: 'const impatientRounds = 1;',
+  },
+];
+
+export type Sync = typeof sync;
+
+export interface LockSource {
+  /** One file's exports, made anew, on a thread with nothing on its event loop. */
+  fresh(file: string): Sync;
+  /** A region as large as one embedded lock. */
+  region(participants: number): never;
+}
+
+export function lockSource(edits: readonly Edit[]): LockSource {
+  const { WaitQueue } = new Source(globals, {}, []).load('packages/core/src/wait-queue.ts');
+  const imports = {
+    '@ipc/core': { ...core, WaitQueue },
+    '@ipc/shm': { Region: ModelRegion },
+    '@ipc/native': native,
+    'node:fs': fs,
+    'node:crypto': crypto,
+  };
+  const source = new Source(globals, imports, [...smaller, ...edits]);
+  return {
+    fresh(file) {
+      startThread();
+      return source.load(`packages/sync/src/${file}`) as unknown as Sync;
+    },
+    region: (participants) =>
+      new ModelRegion(areaBytes(participants), sharedGlobals.Int32Array as typeof Int32Array) as never,
+  };
+}
+
+/** As `areaBytes` of lock-layout.ts. */
+export function areaBytes(participants: number): number {
+  return (32 + participants * 16) * 4;
+}

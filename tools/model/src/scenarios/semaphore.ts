@@ -1,0 +1,123 @@
+/** The semaphore whose permits return when their holder dies: never too many out, nobody sleeps beside enough free ones. */
+import type { Permit, Semaphore } from '@ipc/sync';
+import type { Scenario } from '../explore.ts';
+import { idle, party } from '../party.ts';
+import type { Edit } from '../source.ts';
+import { loopState, runLoop } from '../thread.ts';
+import { Violation } from '../violation.ts';
+import type { World } from '../world.ts';
+import { areaBytes, lockSource } from './lock-source.ts';
+import type { Spelling } from './mutex.ts';
+
+/** A party that takes and returns permits, or one that only holds some from the start, until it dies if it may. */
+export type SemaphoreParty =
+  | { readonly spelling: Spelling; readonly wants: number; readonly rounds: number }
+  | { readonly holds: number };
+
+export interface SemaphoreShape {
+  readonly permits: number;
+  readonly parties: readonly SemaphoreParty[];
+  readonly deaths: number;
+  readonly mortals?: readonly number[];
+}
+
+interface SemaphoreRecord extends Record<string, unknown> {
+  /** Permits each party has. */
+  readonly held: readonly number[];
+}
+
+/** @param edits - Changes of the source: none checks what is shipped. */
+export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): Scenario {
+  const { permits, parties, deaths } = shape;
+  const source = lockSource(edits);
+  const describe = (each: SemaphoreParty): string =>
+    'holds' in each
+      ? `holder of ${each.holds}`
+      : `${each.spelling} ${each.wants}${each.rounds > 1 ? `×${each.rounds}` : ''}`;
+  return {
+    name: `semaphore of ${permits}, ${parties.map(describe).join(' + ')}`,
+    parties: parties.length,
+    memoryBytes: areaBytes(parties.length),
+    deaths,
+    ...(shape.mortals === undefined ? {} : { mortals: shape.mortals }),
+    record: { held: parties.map(() => 0) } satisfies SemaphoreRecord,
+    program(index) {
+      const { Semaphore } = source.fresh('semaphore.ts');
+      const lock = Semaphore.in(source.region(parties.length), 0, { permits, participants: parties.length });
+      const each = parties[index] as SemaphoreParty;
+      if ('holds' in each) {
+        lock.tryAcquire(each.holds);
+        changeHeld(each.holds, permits);
+        party().begin();
+        idle();
+        return;
+      }
+      party().begin();
+      if (each.spelling === 'sync') takeSync(lock, permits, each.wants, each.rounds);
+      else takeAsync(lock, permits, each.wants, each.rounds);
+    },
+    died(world, index) {
+      const { held } = world.record as SemaphoreRecord;
+      world.record = { held: held.map((count, other) => (other === index ? 0 : count)) };
+    },
+    ended(world) {
+      const { held } = world.record as SemaphoreRecord;
+      for (const [index, count] of held.entries()) {
+        const inSlot = world.memory[32 + index * 16 + 8];
+        if (world.dead[index] !== true && inSlot !== count) {
+          throw new Violation(`party ${index} has ${count} permits, its slot says ${String(inSlot)}`);
+        }
+      }
+    },
+  };
+}
+
+function takeSync(lock: Semaphore, limit: number, wants: number, rounds: number): void {
+  for (let round = 0; round < rounds; round++) {
+    party().settle(lock, round);
+    stay(lock.acquireSync({ permits: wants }), limit);
+  }
+}
+
+function takeAsync(lock: Semaphore, limit: number, wants: number, rounds: number): void {
+  let round = 0;
+  const next = (): void => {
+    if (round === rounds) return;
+    lock.acquire({ permits: wants }).then(
+      (permit) => {
+        stay(permit, limit);
+        round++;
+        next();
+      },
+      (error: unknown) => {
+        throw error;
+      },
+    );
+  };
+  next();
+  runLoop(
+    () => round === rounds,
+    () => {
+      party().settle(lock, round, loopState());
+    },
+  );
+}
+
+function stay(permit: Permit, limit: number): void {
+  changeHeld(permit.permits, limit);
+  party().step({ name: 'holds', reads: true, make: () => undefined });
+  changeHeld(-permit.permits, limit);
+  permit.release();
+}
+
+function changeHeld(by: number, limit: number): void {
+  const { index } = party();
+  party().along((world: World) => {
+    const held = (world.record as SemaphoreRecord).held.map(
+      (count, other) => count + (other === index ? by : 0),
+    );
+    if (held.reduce((sum, count) => sum + count) > limit)
+      throw new Violation(`more than ${limit} permits are out`);
+    world.record = { held };
+  });
+}

@@ -1,0 +1,180 @@
+/**
+ * Memory that parties share, seen through the typed arrays and `Atomics` that the code under test uses.
+ *
+ * Atomic operations are steps. Plain loads and stores are not: they belong to the step before them. That loses nothing
+ * as long as there is no data race, because JavaScript promises sequential consistency to programs without one
+ * (ECMA-262, "Data Race Freedom"; Watt et al., "Repairing and Mechanising the JavaScript Relaxed Memory Model", 2020).
+ * And a data race is found: two accesses race if and only if, in some interleaving, they stand side by side with no step
+ * of either party between, and {@link checkRaces} looks at exactly that, in every interleaving.
+ */
+import { party, type Party, type Step } from './party.ts';
+
+/** Stands for the mapping: what `new Int32Array(buffer, ...)` gets in the code under test. */
+export class SharedMemory {
+  readonly byteLength: number;
+
+  constructor(byteLength: number) {
+    this.byteLength = byteLength;
+  }
+}
+
+type IntegerArray = Int32Array | Uint8Array | Uint32Array;
+type IntegerArrayConstructor = typeof Int32Array | typeof Uint8Array | typeof Uint32Array;
+
+/** A view of shared memory; behind its Proxy. */
+interface View {
+  readonly constructor: IntegerArrayConstructor;
+  readonly offset: number;
+  readonly length: number;
+}
+
+const views = new WeakMap<object, View>();
+const prefixed = /^(0|[1-9]\d*)$/;
+
+/** Whether it stands for shared memory. */
+export function isView(value: object): boolean {
+  return value instanceof SharedMemory || views.has(value);
+}
+
+/** A typed array constructor that makes views of {@link SharedMemory}, and of everything else what it always makes. */
+export function viewing<Constructor extends IntegerArrayConstructor>(constructor: Constructor): Constructor {
+  return new Proxy(constructor, {
+    construct(target, [source, offset = 0, length]: [unknown, number?, number?]) {
+      if (!(source instanceof SharedMemory)) {
+        return Reflect.construct(
+          target,
+          [source, offset, length].slice(0, source instanceof ArrayBuffer ? 3 : 1),
+        ) as object;
+      }
+      const count = length ?? (source.byteLength - offset) / target.BYTES_PER_ELEMENT;
+      if (
+        offset % target.BYTES_PER_ELEMENT !== 0 ||
+        offset + count * target.BYTES_PER_ELEMENT > source.byteLength
+      ) {
+        throw new RangeError('a view outside of the shared memory');
+      }
+      return createView(source, { constructor: target, offset, length: count });
+    },
+  });
+}
+
+function createView(memory: SharedMemory, view: View): object {
+  const { constructor, offset, length } = view;
+  const size = constructor.BYTES_PER_ELEMENT;
+  const read = (from: number, count: number): IntegerArray =>
+    party().along((world) => {
+      touch(party(), offset + from * size, count * size, false);
+      return new constructor(world.memory.buffer.slice(offset + from * size, offset + (from + count) * size));
+    }) as IntegerArray;
+  const write = (at: number, values: ArrayLike<number>): void => {
+    if (at + values.length > length) throw new RangeError('offset is out of bounds');
+    party().along((world) => {
+      touch(party(), offset + at * size, values.length * size, true);
+      new constructor(world.writable().buffer, offset, length).set(values, at);
+    });
+  };
+  const clamp = (index: number): number => Math.min(Math.max(index < 0 ? length + index : index, 0), length);
+  const members: Readonly<Record<string, unknown>> = {
+    length,
+    byteLength: length * size,
+    byteOffset: offset,
+    buffer: memory,
+    BYTES_PER_ELEMENT: size,
+    set: (values: ArrayLike<number>, at = 0) => {
+      write(at, values);
+    },
+    fill: (value: number, from = 0, to: number = length) => {
+      write(
+        from,
+        Array.from({ length: Math.max(0, to - from) }, () => value),
+      );
+    },
+    slice: (from = 0, to: number = length) => read(clamp(from), Math.max(0, clamp(to) - clamp(from))).slice(),
+    subarray: (from = 0, to: number = length) =>
+      createView(memory, {
+        constructor,
+        offset: offset + clamp(from) * size,
+        length: Math.max(0, clamp(to) - clamp(from)),
+      }),
+    [Symbol.iterator as unknown as string]: () => read(0, length)[Symbol.iterator](),
+  };
+  const proxy = new Proxy(members, {
+    get(_, key) {
+      if (typeof key === 'string' && prefixed.test(key)) {
+        const index = Number(key);
+        return index < length ? read(index, 1)[0] : undefined;
+      }
+      const member = members[key as string];
+      if (member === undefined) throw new Error(`${constructor.name}.${String(key)} is not modelled`);
+      return member;
+    },
+    set(_, key, value: number) {
+      if (typeof key !== 'string' || !prefixed.test(key)) return false;
+      if (Number(key) < length) write(Number(key), [value]);
+      return true;
+    },
+  });
+  views.set(proxy, view);
+  return proxy;
+}
+
+/** Remembers plain accesses, by 32-bit words. */
+function touch({ accesses }: Party, byteOffset: number, bytes: number, writes: boolean): void {
+  for (let word = byteOffset >> 2; word << 2 < byteOffset + bytes; word++) {
+    accesses.set(word, writes || accesses.get(word) === true);
+  }
+}
+
+/** @throws {Error} One party accesses plainly what another one is just writing, or the other way round. */
+export function checkRaces(one: ReadonlyMap<number, boolean>, other: ReadonlyMap<number, boolean>): void {
+  for (const [word, writes] of one) {
+    const theirs = other.get(word);
+    if (theirs !== undefined && (writes || theirs)) throw new Error(`data race at word ${word}`);
+  }
+}
+
+/** @throws {Error} An atomic operation on a word that another party just accesses plainly. */
+export function checkMixing(accesses: ReadonlyMap<number, boolean>, { word, reads }: Step): void {
+  if (word === undefined) return;
+  const theirs = accesses.get(word);
+  if (theirs === true || (theirs === false && reads !== true)) {
+    throw new Error(`data race at word ${word}: plain beside atomic`);
+  }
+}
+
+type Operation = (words: Int32Array, index: number, ...operands: number[]) => number;
+
+/** `Atomics`, of which each operation on shared memory is a step. On private memory it is what it always is. */
+export const modelAtomics: Readonly<Record<string, Operation>> = Object.fromEntries(
+  (['load', 'store', 'exchange', 'compareExchange', 'add', 'sub', 'and', 'or', 'xor'] as const).map(
+    (name) => {
+      const operate: Operation = (words, index, ...operands) =>
+        (Atomics[name] as Operation)(words, index, ...operands);
+      const atomic: Operation = (words, index, ...operands) => {
+        const view = views.get(words);
+        if (view === undefined) return operate(words, index, ...operands);
+        const word = (view.offset >> 2) + index;
+        if (view.constructor.BYTES_PER_ELEMENT !== 4 || !(index >= 0 && index < view.length)) {
+          throw new RangeError('an atomic access outside of the view');
+        }
+        // What nobody writes is the same at any time: reading it is no step.
+        if (name === 'load' && !party().variables.words.has(word)) {
+          return party().along(({ memory }) => memory[word]) as number;
+        }
+        return party().step({
+          name: `${name} ${word}${operands.length > 0 ? ` ${operands.join(' ')}` : ''}`,
+          reads: name === 'load',
+          word,
+          make: (world) => {
+            if (name === 'load') return world.memory[word];
+            const before = world.memory[word];
+            const result = operate(world.writable(), word, ...operands);
+            if (world.memory[word] !== before && party().hasBegun) party().variables.words.add(word);
+            return result;
+          },
+        }) as number;
+      };
+      return [name, atomic];
+    },
+  ),
+);

@@ -98,9 +98,8 @@ export class FrameWriter implements SendPort {
       return this.#pushCopy(message, frameBytes);
     }
     writeFrameHeader(this.#header, 0, message.length);
-    const taken = this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
-    if (this.#released) return false;
-    const written = Math.max(taken, 0);
+    const written = this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
+    if (written === -1) return false; // whoever waits keeps the message: copying it would cost more than the wait
     if (written === frameBytes) return true;
     const rest = uninitialized(frameBytes - written);
     if (written < FRAME_HEADER_BYTES) {

@@ -21,11 +21,17 @@ export interface UnixOptions extends BindOptions {
   readonly backlog?: number | undefined;
   /** Asked before a peer gets a channel. @default everyone who may open the file */
   readonly authorize?: PeerRule | undefined;
-  /** SO_SNDBUF of each socket, which the kernel doubles and cuts to net.core.wmem_max. @default the system's */
+  /** SO_SNDBUF of each socket, which the kernel doubles after cutting it to net.core.wmem_max. @default 512 KiB */
   readonly sendBufferBytes?: number | undefined;
   /** Both ends must agree. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
 }
+
+/**
+ * A sender is woken when three quarters of its buffer are free. The system's default, 208 KiB, holds three messages of
+ * 64 KiB, and then the receiver has none left when the sender goes on: they would take turns.
+ */
+const defaultSendBufferBytes = 512 << 10;
 
 /**
  * Channels over unix stream sockets: frames, coalesced, at one write and one read per turn of the event loop.
@@ -35,10 +41,10 @@ export interface UnixOptions extends BindOptions {
  */
 export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
-  const { namespace, sendBufferBytes } = options;
+  const { namespace, sendBufferBytes = defaultSendBufferBytes } = options;
   const channelOn = (fd: number): Channel => {
     const stream = streamOn(fd);
-    if (sendBufferBytes !== undefined) native.setSocketBuffer(fd, 'send', sendBufferBytes);
+    native.setSocketBuffer(fd, 'send', sendBufferBytes);
     return rememberPeer(frameChannel(stream, { maxMessageBytes }), fd);
   };
   return {

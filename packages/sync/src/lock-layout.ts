@@ -10,7 +10,7 @@
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
  *   +16  | owner word | sleepers | state words of the kind ...                           |   state
  *        +-----------------+-----------------------------------------------------------------+
- *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, 0, held, 0, started, label ... |   participants
+ *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, 0, started, label |   participants
  *   +48  | slot 1 ...                                                                        |
  *        +-----------------------------------------------------------------------------------+
  *
@@ -55,6 +55,8 @@ export const SLOT_BELL = 3;
 export const SLOT_WAITING = 5;
 /** What it waits for: see each kind. */
 export const SLOT_WANTS = 6;
+/** Fair locks: its place in line, 0 when it is not in it. */
+export const SLOT_TICKET = 7;
 /** What it holds: permits, reader entries, parties. */
 export const SLOT_HELD = 8;
 /** When the process started: clock ticks since boot, /proc/PID/stat field 22. */
@@ -67,6 +69,8 @@ export const LABEL_BYTES = 20;
 export const FLAG_STAY = 2;
 /** Event: lets one through, and is reset by it. */
 export const FLAG_AUTO_RESET = 4;
+/** First come, first served. */
+export const FLAG_FAIR = 8;
 
 export const DEFAULT_PARTICIPANTS = 128;
 /** The identity has 8 bits for the slot; 0 means nobody, 255 is reserved. */

@@ -1,12 +1,13 @@
 import { closedError, type WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { Held, type Holder } from './held.ts';
-import { ABANDONED, areaBytes, DEFAULT_PARTICIPANTS, UNRECOVERABLE } from './lock-layout.ts';
+import { ABANDONED, areaBytes, DEFAULT_PARTICIPANTS, FLAG_FAIR, UNRECOVERABLE } from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { OwnerWord, type Taken } from './owner-word.ts';
 import type { Participant, ParticipantInfo } from './participant.ts';
 import { spin } from './spin.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
+import { NO_TICKET, Turns } from './turns.ts';
 import { Waiting, type Attempts } from './waiting.ts';
 import { withHeld } from './with-held.ts';
 
@@ -17,9 +18,23 @@ export interface MutexOptions extends LockOptions {
    * error and the next one is asked to repair: nobody gets in unrepaired. It must not wait.
    */
   readonly repair?: (() => void) | undefined;
+  /**
+   * First come, first served, across processes, in the order of the calls. It costs a change of process for each acquisition
+   * while somebody waits, and a stopped process whose turn it is holds up those behind it. Everybody who opens or makes the mutex
+   * must agree; `open` takes it as it is. A caller that blocks its thread goes before those of the same object that wait on its event loop.
+   * @default false: whoever is quickest
+   */
+  readonly fair?: boolean | undefined;
+  /**
+   * Lets this object acquire again what it holds; free after as many releases. The object is the owner: async functions
+   * that share it do not exclude each other. @default false: it waits for itself
+   */
+  readonly recursive?: boolean | undefined;
 }
 
-const content: AreaContent = { kind: 'mutex', flags: 0, limit: 0 };
+function contentOf({ fair }: MutexOptions): AreaContent {
+  return { kind: 'mutex', flags: fair === true ? FLAG_FAIR : 0, limit: 0 };
+}
 
 /**
  * Mutual exclusion between processes, worker threads, and the async functions of one thread.
@@ -28,57 +43,64 @@ const content: AreaContent = { kind: 'mutex', flags: 0, limit: 0 };
  * - An owner that dies, or closes, while it holds the lock hands it on at once: the next taker gets it with
  *   `held.abandoned === true`. The kernel proves the death; no clock and no process id is consulted.
  * - `acquire` waits on the event loop, `acquireSync` blocks the thread, `tryAcquire` does not wait. All three may be mixed.
- * - Not recursive: an object that holds the lock waits for itself like any other.
- * - Not fair: a lock that was just released goes to whoever is quickest. Callers of one object are served in order.
+ * - Not recursive, unless asked: an object that holds the lock waits for itself like any other.
+ * - Not fair, unless made so: a lock that was just released goes to whoever is quickest. Callers of one object are served in order.
  *
  * Thread: the one that opened it; a worker opens the name again and is a party of its own.
  * Source: the futex mutex with three states of Drepper, "Futexes Are Tricky", made robust as in
  * Documentation/locking/robust-futexes.rst; the layout is docs/wire-formats/lock.md.
  */
-export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
+export class Mutex implements Disposable, Holder, Attempts<number, Held> {
   readonly name: string | undefined;
   /** Whether this call made the lock, or found it. */
   readonly created: boolean;
   readonly #area: OpenArea;
   readonly #participant: Participant;
   readonly #word: OwnerWord;
-  readonly #waiting: Waiting<undefined, Held>;
+  readonly #turns: Turns | undefined;
+  /** Each caller waits with its ticket. */
+  readonly #waiting: Waiting<number, Held>;
   readonly #repair: (() => void) | undefined;
-  readonly #isPristine: () => boolean;
+  readonly #recursive: boolean;
+  readonly #isPristine: (word: number) => boolean;
   readonly #watched: number[] = [];
   /** The possession of this object, if any. */
   #held: Held | undefined;
+  /** Possessions beyond the first one. */
+  #depth = 0;
   #open = true;
 
   private constructor(
     area: OpenArea,
     name: string | undefined,
-    repair: (() => void) | undefined,
-    isPristine = (): boolean => true,
+    { repair, recursive = false }: MutexOptions,
+    isPristine = (word: number): boolean => word === 0,
   ) {
     this.name = name;
     this.created = area.created;
     this.#area = area;
     this.#participant = area.participant;
-    this.#word = new OwnerWord(area.participant);
+    this.#turns = area.flags === FLAG_FAIR ? new Turns(area.participant) : undefined;
+    this.#word = new OwnerWord(area.participant, this.#turns);
     this.#waiting = new Waiting(area.participant, this);
     this.#repair = repair;
+    this.#recursive = recursive;
     this.#isPristine = isPristine;
   }
 
   /** Makes a named mutex. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. @throws {TypeError} The name. */
   static create(name: string, options: MutexOptions = {}): Mutex {
-    return new Mutex(openNamed('create', name, content, options), name, options.repair);
+    return new Mutex(openNamed('create', name, contentOf(options), options), name, options);
   }
 
   /** Opens a named mutex. @throws {IpcError} ERR_IPC_NOT_FOUND, ERR_IPC_MISMATCH, ERR_IPC_LIMIT, ERR_IPC_PERMISSION, ERR_IPC_CORRUPT. */
   static open(name: string, options: MutexOptions = {}): Mutex {
-    return new Mutex(openNamed('open', name, content, options), name, options.repair);
+    return new Mutex(openNamed('open', name, contentOf(options), options), name, options);
   }
 
   /** Opens a named mutex, or makes it. Throws as `create` and `open`. Cost: about 15 system calls. */
   static openOrCreate(name: string, options: MutexOptions = {}): Mutex {
-    return new Mutex(openNamed('openOrCreate', name, content, options), name, options.repair);
+    return new Mutex(openNamed('openOrCreate', name, contentOf(options), options), name, options);
   }
 
   /**
@@ -88,12 +110,12 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
    * @throws {RangeError} `offset`. @throws {IpcError} as `open`.
    */
   static in(region: Region, offset: number, options: MutexOptions = {}): Mutex {
-    return new Mutex(openEmbedded(region, offset, content, options), undefined, options.repair);
+    return new Mutex(openEmbedded(region, offset, contentOf(options), options), undefined, options);
   }
 
   /** @internal The mutex of a structure that has words of its own behind the owner word. */
-  static over(area: OpenArea, name: string | undefined, isPristine: () => boolean): Mutex {
-    return new Mutex(area, name, undefined, isPristine);
+  static over(area: OpenArea, name: string | undefined, isPristine: (word: number) => boolean): Mutex {
+    return new Mutex(area, name, {}, isPristine);
   }
 
   /** Bytes an embedded mutex takes. */
@@ -103,7 +125,7 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
 
   /** Removes a name, whoever uses it: those keep their lock, and new ones get another. False when there is none. */
   static unlink(name: string): boolean {
-    return Region.unlink(name, content.kind);
+    return Region.unlink(name, 'mutex');
   }
 
   /**
@@ -114,7 +136,7 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
    * Cost: one atomic instruction and one small object; when somebody has it, one system call.
    */
   tryAcquire(): Held | undefined {
-    return this.#take() ?? this.#attemptHere(false);
+    return this.#take() ?? this.#takeAgain() ?? this.#attemptHere(false, NO_TICKET);
   }
 
   /**
@@ -128,14 +150,14 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
     const signal = options?.signal;
     try {
       signal?.throwIfAborted();
-      const held = this.#waiting.length === 0 ? this.tryAcquire() : undefined;
+      const held = this.#waiting.length === 0 ? this.tryAcquire() : this.#takeAgain();
       if (held !== undefined) return Promise.resolve(held);
       this.#checkOpen();
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
       return Promise.reject(error);
     }
-    return this.#waiting.wait(undefined, signal, this.#held === undefined);
+    return this.#waiting.wait(this.#draw(), signal, this.#held === undefined);
   }
 
   /**
@@ -189,7 +211,8 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
 
   /** Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on. */
   markUnrecoverable(held: Held): void {
-    if (held !== this.#held) throw new TypeError('only its holder can give a mutex up');
+    if (held !== this.#held && (this.#depth === 0 || !held.isHeld))
+      throw new TypeError('only its holder can give a mutex up');
     this.#held = undefined;
     this.#word.giveAs(UNRECOVERABLE);
     this.#waiting.look();
@@ -202,12 +225,14 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
+    const first = this.#waiting.first;
+    this.#waiting.close(closedError('mutex'));
+    if (first !== undefined) this.#turns?.forgo(first);
     if (this.#held !== undefined) {
       this.#held = undefined;
       this.#word.giveAs(ABANDONED);
     }
-    this.#waiting.close(closedError('mutex'));
-    this.#area.close(() => this.#word.word === 0 && this.#isPristine());
+    this.#area.close(() => this.#isPristine(this.#word.word));
     this.#word.detach();
   }
 
@@ -216,16 +241,26 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
   }
 
   /** @internal */
-  giveBack(held: Held): void {
-    if (held !== this.#held) return; // closed, or given up
+  giveBack(): void {
+    if (this.#held === undefined) return; // closed, or given up
+    if (this.#depth > 0) {
+      this.#depth--;
+      return;
+    }
     this.#held = undefined;
+    if (this.#waiting.length > 0) this.#turns?.stand(this.#waiting.first ?? NO_TICKET);
     this.#word.give();
     if (this.#waiting.length > 0) this.#waiting.look();
   }
 
   /** @internal */
-  attempt(_item: undefined, announced: boolean): Held | undefined {
-    return this.#attemptHere(announced);
+  attempt(ticket: number, announced: boolean): Held | undefined {
+    return this.#attemptHere(announced, ticket);
+  }
+
+  /** @internal */
+  gaveUp(ticket: number): void {
+    this.#turns?.forgo(ticket);
   }
 
   /** @internal */
@@ -240,10 +275,20 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
     return this.#word.take() ? (this.#held = new Held(this, false)) : undefined;
   }
 
-  #attemptHere(announced: boolean): Held | undefined {
+  #takeAgain(): Held | undefined {
+    if (!this.#recursive || this.#held === undefined) return undefined;
+    this.#depth++;
+    return new Held(this, this.#held.abandoned);
+  }
+
+  #draw(): number {
+    return this.#turns?.draw() ?? NO_TICKET;
+  }
+
+  #attemptHere(announced: boolean, ticket: number): Held | undefined {
     this.#checkOpen();
     if (this.#held !== undefined) return undefined;
-    const taken = this.#word.attempt(announced);
+    const taken = this.#word.attempt(announced, ticket);
     return taken === undefined ? undefined : this.#possess(taken);
   }
 
@@ -265,6 +310,8 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
 
   #acquireSlowly(timeoutMs: number): Held | undefined {
     this.#checkOpen();
+    const again = this.#takeAgain();
+    if (again !== undefined) return again;
     if (this.#held === undefined && spin(() => this.#word.looksFree)) {
       const held = this.tryAcquire();
       if (held !== undefined) return held;
@@ -273,7 +320,9 @@ export class Mutex implements Disposable, Holder, Attempts<undefined, Held> {
     if (timeoutMs < 0 && slot !== undefined && this.#participant.isOwnThread(slot)) {
       throw new TypeError('the mutex is held in this thread: blocking the thread would block for ever');
     }
-    return this.#waiting.waitSync(undefined, timeoutMs);
+    const held = this.#waiting.waitSync(this.#draw(), timeoutMs);
+    if (held === undefined && this.#waiting.length > 0) this.#waiting.look(); // its slot showed another's ticket
+    return held;
   }
 
   #checkOpen(): void {

@@ -20,7 +20,7 @@ export class Once implements Disposable {
     const { words, base } = area.participant;
     this.#words = words;
     this.#done = base + STATE;
-    this.#mutex = Mutex.over(area, name, () => Atomics.load(words, base + STATE) === 0);
+    this.#mutex = Mutex.over(area, name, (word) => word === 0 && Atomics.load(words, base + STATE) === 0);
   }
 
   /** Opens a named one, or makes it. @throws {IpcError} ERR_IPC_MISMATCH, ERR_IPC_LIMIT, ERR_IPC_PERMISSION, ERR_IPC_CORRUPT. */

@@ -9,10 +9,14 @@
  * kernel; after the exchange and before the ring, those who sleep hear of its death by its bell, which they watch.
  * A sleeper first announces itself in its slot, then sets WAITERS in the word, and only if the word still names the
  * owner it saw: a `give` that misses the bit has changed the word, and the sleeper's compare-exchange fails.
+ *
+ * A fair lock keeps WAITERS in the word while somebody stands in line (turns.ts), so that `take` fails, and `attempt` lets
+ * nobody in before its turn.
  */
 import { IpcError } from '@ipc/core';
 import { ABANDONED, IDENTITY, STATE_OWNER, UNRECOVERABLE, WAITERS } from './lock-layout.ts';
 import type { Participant } from './participant.ts';
+import { NO_TICKET, type Turns } from './turns.ts';
 
 /** What an attempt came to. */
 export type Taken = 'taken' | 'abandoned' | undefined;
@@ -23,13 +27,16 @@ export class OwnerWord {
   #words: Int32Array;
   #at: number;
   readonly #me: number;
+  readonly #turns: Turns | undefined;
   #blocker = 0;
 
-  constructor(participant: Participant) {
+  /** @param turns - Of a fair lock. */
+  constructor(participant: Participant, turns?: Turns) {
     this.participant = participant;
     this.#words = participant.words;
     this.#at = participant.base + STATE_OWNER;
     this.#me = participant.identity;
+    this.#turns = turns;
     this.#settle();
   }
 
@@ -40,37 +47,47 @@ export class OwnerWord {
 
   /** Gives the lock back. The caller holds it. Cost: one atomic instruction; a system call per sleeper when there are any. */
   give(): void {
-    if ((Atomics.exchange(this.#words, this.#at, 0) & WAITERS) !== 0) this.participant.ringAll();
+    if (Atomics.compareExchange(this.#words, this.#at, this.#me, 0) !== this.#me) this.giveAs(0);
   }
 
   /** Gives the lock back with a mark in the word: ABANDONED, UNRECOVERABLE, or another participant's identity. */
   giveAs(mark: number): void {
-    if ((Atomics.exchange(this.#words, this.#at, mark) & WAITERS) !== 0) this.participant.ringAll();
+    const line = this.#turns?.hasOthers === true ? WAITERS : 0;
+    if ((Atomics.exchange(this.#words, this.#at, mark | line) & WAITERS) === 0) return;
+    this.participant.ringAll();
+    // Somebody who joined the line since: nobody else may pass it from here on.
+    if (line === 0 && this.#turns?.hasOthers === true) Atomics.or(this.#words, this.#at, WAITERS);
   }
 
   /**
    * Takes the lock if it is free, abandoned, or its owner is dead.
    *
    * @param announced - The caller is about to sleep: leaves WAITERS in the word when the answer is no.
+   * @param ticket - Of a fair lock: the caller's place in line.
    * @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up as unrecoverable.
    * Cost: one system call, which asks whether the owner lives.
    */
-  attempt(announced: boolean): Taken {
+  attempt(announced: boolean, ticket: number = NO_TICKET): Taken {
+    if (announced) this.#turns?.stand(ticket);
     for (;;) {
       const word = Atomics.load(this.#words, this.#at);
       const owner = word & IDENTITY;
-      if (owner === 0) {
-        if (this.#replace(word, word | this.#me)) return word < 0 ? 'abandoned' : 'taken';
-      } else if (owner === UNRECOVERABLE) {
+      if (owner === UNRECOVERABLE) {
         throw new IpcError(
           'ERR_IPC_CORRUPT',
           'the lock was given up as unrecoverable: what it protects needs repair; unlink it to start anew',
         );
-      } else if (!this.participant.isAlive(owner)) {
-        if (this.#replace(word, (word & WAITERS) | ABANDONED | this.#me)) return 'abandoned';
-      } else if (!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)) {
-        this.#blocker = owner;
-        return undefined;
+      }
+      const isFree = owner === 0 || !this.participant.isAlive(owner);
+      const blocker = isFree ? (this.#turns?.before(ticket) ?? 0) : owner;
+      if (blocker !== 0) {
+        if (!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)) {
+          this.#blocker = blocker;
+          return undefined;
+        }
+      } else if (this.#replace(word, (owner === 0 ? word : (word & WAITERS) | ABANDONED) | this.#me)) {
+        this.#turns?.served(ticket);
+        return owner === 0 && word >= 0 ? 'taken' : 'abandoned';
       }
     }
   }
@@ -86,8 +103,8 @@ export class OwnerWord {
   }
 
   /**
-   * Who held the lock when the last attempt failed: whom a sleeper has to watch, even if the lock is free by now. The one
-   * who gave it back may die before it rings.
+   * Who held the lock, or goes first, when the last attempt failed: whom a sleeper has to watch, even if the lock is free by
+   * now. The one who gave it back may die before it rings.
    */
   get blocker(): number {
     return this.#blocker;

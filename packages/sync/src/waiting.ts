@@ -48,6 +48,11 @@ export class Waiting<Item, Result> implements Sleeper {
     return this.#queue.length;
   }
 
+  /** What the first of them waits for. */
+  get first(): Item | undefined {
+    return this.#queue.peek();
+  }
+
   /**
    * Waits on the event loop, behind those who already do.
    *

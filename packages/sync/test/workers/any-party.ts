@@ -31,6 +31,9 @@ serveCommands({
   start(method: string) {
     void Promise.resolve(lock[method]?.()).catch(() => undefined);
   },
+  close() {
+    (lock as unknown as Disposable)[Symbol.dispose]();
+  },
   release() {
     results.pop()?.release?.();
   },

@@ -1,0 +1,76 @@
+import { LINE_WORDS, SLOT_LIFE, SLOT_MASK, SLOT_TICKET, STATE } from './lock-layout.ts';
+import type { Participant } from './participant.ts';
+
+/** Of a caller that does not wait: everybody who waits goes before it. */
+export const NO_TICKET = 0;
+
+/**
+ * First come, first served: who waits for a fair lock has drawn a ticket, and stands in line by having its number in its
+ * own slot (lock-layout.ts). Who may go next follows from the slots of the living and nothing else, so a party that dies in
+ * line, or with its turn just come, is skipped.
+ *
+ * A slot shows the ticket of the first of its callers. Tickets are compared by their difference, so they may wrap.
+ */
+export class Turns {
+  readonly #participant: Participant;
+  readonly #words: Int32Array;
+  readonly #counter: number;
+  readonly #mine: number;
+
+  constructor(participant: Participant) {
+    this.#participant = participant;
+    this.#words = participant.words;
+    this.#counter = participant.base + STATE;
+    this.#mine = participant.slot + SLOT_TICKET;
+  }
+
+  draw(): number {
+    for (;;) {
+      const ticket = (Atomics.add(this.#words, this.#counter, 1) + 1) | 0;
+      if (ticket !== NO_TICKET) return ticket;
+    }
+  }
+
+  /** Shows `ticket` to the others. */
+  stand(ticket: number): void {
+    Atomics.store(this.#words, this.#mine, ticket);
+  }
+
+  /** The turn of `ticket` has come: the lock is held. */
+  served(ticket: number): void {
+    Atomics.compareExchange(this.#words, this.#mine, ticket, NO_TICKET);
+  }
+
+  /** Leaves the line, and tells those behind. */
+  forgo(ticket: number): void {
+    if (ticket === NO_TICKET) return;
+    if (Atomics.compareExchange(this.#words, this.#mine, ticket, NO_TICKET) === ticket)
+      this.#participant.ringAll();
+  }
+
+  /** The identity of another party, alive, that goes before `ticket`; 0 when there is none. Cost: one system call for each that might. */
+  before(ticket: number): number {
+    const { slotsStart, slotsEnd } = this.#participant;
+    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
+      const other = Atomics.load(this.#words, slot + SLOT_TICKET);
+      if (slot === this.#participant.slot || other === NO_TICKET) continue;
+      if (ticket !== NO_TICKET && ((other - ticket) | 0) >= 0) continue;
+      const identity = Atomics.load(this.#words, slot + SLOT_LIFE);
+      if ((identity & SLOT_MASK) === 0) continue;
+      if (this.#participant.isAlive(identity)) return identity;
+      this.#participant.buryTheDead();
+    }
+    return 0;
+  }
+
+  /** Whether another party stands in line, dead or alive. */
+  get hasOthers(): boolean {
+    const { slotsStart, slotsEnd } = this.#participant;
+    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
+      if (slot === this.#participant.slot || Atomics.load(this.#words, slot + SLOT_TICKET) === NO_TICKET)
+        continue;
+      if ((Atomics.load(this.#words, slot + SLOT_LIFE) & SLOT_MASK) !== 0) return true;
+    }
+    return false;
+  }
+}

@@ -1,6 +1,9 @@
 /** An fd on the event loop. */
 import { native } from './binding.ts';
 
+/** Bun and Deno export the names of libuv, but calling some of them ends the process. */
+const hasLibuv = process.versions.bun === undefined && process.versions.deno === undefined;
+
 /** There is something to read, or the end of it. */
 export const READABLE = 1;
 /** A write would not block. */
@@ -42,4 +45,10 @@ export interface Watch {
  * @throws ERR_IPC_UNSUPPORTED in a runtime without libuv.
  * Cost: three system calls. Source: `uv_poll_t` of libuv, epoll(7).
  */
-export const watch: (fd: number, onReady: (readiness: number) => void) => Watch = native('watch');
+export const watch: (fd: number, onReady: (readiness: number) => void) => Watch = hasLibuv
+  ? native('watch')
+  : () => {
+      throw Object.assign(new Error('watch: this runtime has no libuv event loop; it needs Node'), {
+        code: 'ERR_IPC_UNSUPPORTED',
+      });
+    };

@@ -7,7 +7,7 @@
  * asynchronous cleanup hook closes what is open and lets the loop run until libuv has let go of every handle.
  *
  * libuv's header is not part of node-api-headers; the few functions used here have been stable since libuv 1.0 and are
- * found at run time, because Bun and Deno do not have them.
+ * found at run time. (Bun and Deno have the names, but not all that is behind them: watch.ts does not call this there.)
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -39,7 +39,7 @@ static struct {
 struct watches {
   struct watch *first;
   struct uv_loop_s *loop;
-  napi_async_cleanup_hook_handle hook;
+  napi_async_cleanup_hook_handle hook;  // since the first watch
   napi_ref class;
   bool ending;
 };
@@ -147,7 +147,6 @@ static void finalize(napi_env env, void *data, void *hint) {
 static void end(napi_async_cleanup_hook_handle hook, void *data) {
   struct watches *watches = data;
   watches->ending = true;
-  watches->hook = hook;
   if (!watches->first) {
     napi_remove_async_cleanup_hook(hook);
     return;
@@ -169,6 +168,9 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   if (napi_typeof(env, argument[1], &type) != napi_ok || type != napi_function)
     return throw_type_error(env, "onReady: expected a function");
   if (!owner->loop) return throw_unsupported(env, "watch: this runtime has no libuv event loop");
+
+  if (!owner->hook && napi_add_async_cleanup_hook(env, end, owner, &owner->hook) != napi_ok)
+    return throw_runtime_error(env, "watch");
 
   struct watch *watch = calloc(1, sizeof *watch + uv.handle_size(UV_POLL));
   if (!watch) return throw_error_number(env, ENOMEM, "watch", NULL);
@@ -289,8 +291,7 @@ bool watch_init(napi_env env, napi_value exports) {
   if (!find_libuv() || napi_get_uv_event_loop(env, &watches->loop) != napi_ok) watches->loop = NULL;
   const napi_property_descriptor functions[] = {FUNCTION("watch", create_watch)};
   napi_value class;
-  return napi_add_async_cleanup_hook(env, end, watches, NULL) == napi_ok &&
-         napi_define_class(env, "Watch", NAPI_AUTO_LENGTH, construct, watches, sizeof methods / sizeof methods[0],
+  return napi_define_class(env, "Watch", NAPI_AUTO_LENGTH, construct, watches, sizeof methods / sizeof methods[0],
                            methods, &class) == napi_ok &&
          napi_create_reference(env, class, 1, &watches->class) == napi_ok && DEFINE_FUNCTIONS(env, exports, functions);
 }

@@ -12,6 +12,7 @@ export { Event, type EventOptions } from './event.ts';
 export { FileLock, FileLockHeld, type ByteRange, type FileLockOptions } from './file-lock.ts';
 export { Held } from './held.ts';
 export { Latch, type LatchOptions } from './latch.ts';
+export { Lease } from './lease.ts';
 export { Mutex, type MutexOptions } from './mutex.ts';
 export { Once } from './once.ts';
 export type { LockOptions } from './open-area.ts';
@@ -20,3 +21,6 @@ export { Permit } from './permit.ts';
 export { RwLock, type ExclusiveHeld, type SharedHeld, type Side } from './rw-lock.ts';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
 export type { BlockOptions } from './timeout.ts';
+
+// For those who build a structure of their own in a region.
+export { Monitor } from './monitor.ts';

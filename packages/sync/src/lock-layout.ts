@@ -86,6 +86,8 @@ export const kinds = {
   barrier: 6,
   latch: 7,
   once: 8,
+  lease: 9,
+  monitor: 9,
 } as const;
 export type LockKind = keyof typeof kinds;
 

@@ -170,7 +170,7 @@ export class Waiting<Item, Result> implements Sleeper {
 }
 
 /** Blocks until the bell is rung, which is true, or one of the lines is dead, which hangs it up. */
-function blockOn(bell: number, lines: readonly BellLine[], timeoutMs: number): boolean {
+export function blockOn(bell: number, lines: readonly BellLine[], timeoutMs: number): boolean {
   const descriptors = Int32Array.of(bell, ...lines.map((line) => line.descriptor));
   const events = Int16Array.of(POLLIN, ...lines.map(() => 0));
   const readiness = new Int16Array(descriptors.length);

@@ -49,6 +49,12 @@ export interface Closable extends AsyncDisposable {
 
 /** Sends whole messages, one way. */
 export interface Sender<T = Uint8Array> extends Closable {
+  /**
+   * Bytes that are in this process still: of sends that wait, and of what was accepted and has not left. What the mechanism
+   * adds (headers) counts where it is there already. A producer that does not await its sends pauses over a high
+   * watermark of its own, and goes on below a low one or after `flush`.
+   */
+  readonly bufferedBytes: number;
   /** Waits for room, then sends one whole message (C1–C4). Resolved means accepted, not yet received. */
   send(message: T, options?: WaitOptions): Promise<void>;
   /** Sends now, or returns false where `send` would wait. Throws where `send` would reject. */

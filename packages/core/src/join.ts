@@ -37,6 +37,10 @@ class JoinedChannel<T> implements Channel<T> {
     this.closed = Promise.race([failed, locally]);
   }
 
+  get bufferedBytes(): number {
+    return this.#sender.bufferedBytes;
+  }
+
   send(message: T, options?: WaitOptions): Promise<void> {
     return this.#sender.send(message, options);
   }

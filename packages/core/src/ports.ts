@@ -17,7 +17,7 @@ export interface SendEvents {
 
 export interface SendPort {
   readonly maxMessageBytes: number;
-  /** Bytes accepted that have not left this process yet. */
+  /** Bytes accepted that have not left this process yet; 0 only when there is nothing, an empty message included. */
   readonly pendingBytes: number;
   /** Called once, before anything else. */
   attach(events: SendEvents): void;

@@ -18,7 +18,9 @@ export class ReceiveHalf implements Receiver {
   readonly closed: Promise<Error | undefined>;
   readonly #port: ReceivePort;
   readonly #onEnd: ((end: End) => void) | undefined;
-  readonly #waiting = new WaitQueue<undefined, Uint8Array | undefined>();
+  readonly #waiting = new WaitQueue<undefined, Uint8Array | undefined>(() => {
+    if (this.#waiting.length === 0) this.#port.awaitMessage(false);
+  });
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
   #endSeen = false;

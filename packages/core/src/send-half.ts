@@ -9,6 +9,13 @@ interface Batch {
   pushed: number;
 }
 
+/** What is left of a batch. */
+function bytesOf({ messages, pushed }: Batch): number {
+  let bytes = 0;
+  for (let i = pushed; i < messages.length; i++) bytes += messages[i]?.length ?? 0;
+  return bytes;
+}
+
 const accepted = Promise.resolve();
 
 /** After this many sends that never had to wait, one waits for the event loop, so that nothing else starves. */
@@ -22,8 +29,14 @@ const sendsPerTurn = 1024;
 export class SendHalf implements Sender {
   readonly closed: Promise<Error | undefined>;
   readonly #port: SendPort;
-  readonly #waiting = new WaitQueue<Batch, undefined>();
-  readonly #flushing = new WaitQueue<undefined, undefined>();
+  readonly #waiting = new WaitQueue<Batch, undefined>((batch) => {
+    this.#waitingBytes -= bytesOf(batch);
+    this.#relax();
+  });
+  readonly #flushing = new WaitQueue<undefined, undefined>(() => {
+    this.#relax();
+  });
+  #waitingBytes = 0;
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
   #failure: IpcError | undefined;
@@ -43,6 +56,10 @@ export class SendHalf implements Sender {
         this.fail(error);
       },
     });
+  }
+
+  get bufferedBytes(): number {
+    return this.#waitingBytes + this.#port.pendingBytes;
   }
 
   send(message: Uint8Array, options?: WaitOptions): Promise<void> {
@@ -122,7 +139,7 @@ export class SendHalf implements Sender {
   fail(error: IpcError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
-    this.#waiting.rejectAll(error);
+    this.#rejectWaiting(error);
     this.#flushing.rejectAll(error);
     this.#port.release();
     this.#settleClosed(error);
@@ -138,7 +155,7 @@ export class SendHalf implements Sender {
     } catch (error) {
       if (error !== this.#failure && error !== this.#gaveUp) throw error;
     } finally {
-      this.#waiting.rejectAll(closedError());
+      this.#rejectWaiting(closedError());
       this.#port.release();
       this.#settleClosed(this.#failure);
     }
@@ -170,9 +187,20 @@ export class SendHalf implements Sender {
   }
 
   #wait(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
+    this.#waitingBytes += bytesOf(batch);
     const sent = this.#waiting.wait(batch, signal);
     this.#port.awaitRoom(true);
     return sent;
+  }
+
+  #rejectWaiting(error: IpcError): void {
+    this.#waiting.rejectAll(error);
+    this.#waitingBytes = 0;
+  }
+
+  /** The last who waited has given up: the port need not watch for room any longer. */
+  #relax(): void {
+    if (this.#waiting.length + this.#flushing.length === 0) this.#port.awaitRoom(false);
   }
 
   /** Whether a new send may be pushed at once; arranges for a turn of the event loop when it may not. */
@@ -203,6 +231,7 @@ export class SendHalf implements Sender {
       ) {
         if (!this.#port.push(message)) break;
         batch.pushed++;
+        this.#waitingBytes -= message.length;
         published = false;
       }
       if (batch.pushed < batch.messages.length) break;

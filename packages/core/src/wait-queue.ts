@@ -15,7 +15,13 @@ interface Waiter<Item, Result> {
  */
 export class WaitQueue<Item, Result> {
   readonly #waiters = new Deque<Waiter<Item, Result>>();
+  readonly #onAbort: ((item: Item) => void) | undefined;
   #live = 0;
+
+  /** @param onAbort - Told after a waiter was taken out by its signal; `length` may be 0 by then. */
+  constructor(onAbort?: (item: Item) => void) {
+    this.#onAbort = onAbort;
+  }
 
   /** Waiters neither served nor aborted. */
   get length(): number {
@@ -50,6 +56,7 @@ export class WaitQueue<Item, Result> {
       };
       const onAbort = (): void => {
         waiter.reject(signal?.reason);
+        this.#onAbort?.(item);
       };
       this.#waiters.push(waiter);
       this.#live++;

@@ -16,6 +16,9 @@ export function encodingSender<T>(sender: Sender, codec: Codec<T>): Sender<T> {
     values.slice(from).map((value) => codec.encode(value));
   return {
     closed: sender.closed,
+    get bufferedBytes() {
+      return sender.bufferedBytes;
+    },
     send: async (value, options) => sender.send(codec.encode(value), options),
     trySend: (value) => sender.trySend(codec.encode(value)),
     sendMany: async (values, options) => sender.sendMany(encodeAll(values), options),

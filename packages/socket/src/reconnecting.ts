@@ -80,6 +80,7 @@ class Link {
   /** Where to receive: a lost connection is drained before the next one is sought. */
   #source: Channel | undefined;
   readonly #held = new Deque<Uint8Array>();
+  #heldBytes = 0;
   #ahead: Uint8Array | undefined;
   #receiving = false;
   #receiveWanted = false;
@@ -95,14 +96,14 @@ class Link {
   ) {
     this.#dial = dial;
     this.#policy = policy;
-    const held = this.#held;
+    const heldBytes = (): number => this.#heldBytes + this.#held.length;
     const release = (): void => {
       this.#release();
     };
     this.sendPort = {
       maxMessageBytes,
       get pendingBytes() {
-        return held.length;
+        return heldBytes();
       },
       attach: (events) => (this.#send = events),
       push: (message) => this.#push(message),
@@ -158,6 +159,7 @@ class Link {
     if (whileAway === 'drop' && this.#sink === undefined) return true;
     if (this.#held.length >= holdMessages) return false;
     this.#held.push(message.slice());
+    this.#heldBytes += message.length;
     return true;
   }
 
@@ -166,6 +168,7 @@ class Link {
       for (let message = this.#held.peek(); message !== undefined; message = this.#held.peek()) {
         if (this.#sink?.trySend(message) !== true) break;
         this.#held.shift();
+        this.#heldBytes -= message.length;
       }
     } catch {
       this.#lose();

@@ -20,14 +20,19 @@ import type { WakeLine } from './wake-line.ts';
 /** After this many spins in a row that found something, one lets the event loop run, so that nothing else starves. */
 const spinsPerTurn = 256;
 
+/**
+ * So many bytes are published at once; fewer, when this turn's callbacks have run. A store to the head costs a transfer
+ * of its cache line from the reader's core, as much as several small messages.
+ */
+const publishBytes = 4 << 10;
+
 export class RingSendPort implements SendPort {
   readonly maxMessageBytes: number;
-  /** What is pushed is in shared memory, which outlives this process. */
-  readonly pendingBytes = 0;
   readonly #writer: RingWriter;
   readonly #line: WakeLine;
   #events: SendEvents | undefined;
   #waiting = false;
+  #publishScheduled = false;
   #failed = false;
   #released = false;
 
@@ -56,9 +61,29 @@ export class RingSendPort implements SendPort {
     }
   }
 
-  publish(): void {
-    this.#writer.publish();
+  /** What is published is in shared memory, which outlives this process. */
+  get pendingBytes(): number {
+    return this.#released ? 0 : this.#writer.unpublishedBytes;
   }
+
+  publish(): void {
+    if (this.#writer.unpublishedBytes >= publishBytes) {
+      this.#writer.publish();
+    } else if (!this.#publishScheduled) {
+      this.#publishScheduled = true;
+      process.nextTick(this.#onTick);
+    }
+  }
+
+  /** What waits for the end of the turn leaves now: this thread is about to wait or poll for the answer. */
+  publishNow(): void {
+    if (this.#writer.unpublishedBytes !== 0 && !this.#released) this.#writer.publish();
+  }
+
+  readonly #onTick = (): void => {
+    this.#publishScheduled = false;
+    this.publishNow();
+  };
 
   awaitRoom(on: boolean): void {
     if (this.#released || on === this.#waiting) return;
@@ -118,6 +143,7 @@ export class RingReceivePort implements ReceivePort {
   readonly #line: WakeLine;
   readonly #spin: Spin;
   readonly #look: () => boolean;
+  readonly #beforeIdle: () => void;
   #lent: LentCopy | undefined;
   #damage: IpcError | undefined;
   #end: End | undefined;
@@ -127,12 +153,14 @@ export class RingReceivePort implements ReceivePort {
   #spinsThisTurn = 0;
   #released = false;
 
-  constructor(reader: RingReader, memory: RingMemory, line: WakeLine, spin: Spin) {
+  /** @param beforeIdle - Called whenever nothing was found, and before waiting. */
+  constructor(reader: RingReader, memory: RingMemory, line: WakeLine, spin: Spin, beforeIdle: () => void) {
     this.#reader = reader;
     this.#lent = new LentCopy(memory);
     this.#line = line;
     this.#spin = spin;
     this.#look = () => reader.hasMessage();
+    this.#beforeIdle = beforeIdle;
   }
 
   get end(): End | undefined {
@@ -154,7 +182,9 @@ export class RingReceivePort implements ReceivePort {
   pull(): Uint8Array | undefined {
     if (this.#damage !== undefined) return undefined;
     try {
-      return this.#reader.tryReceive();
+      const message = this.#reader.tryReceive();
+      if (message === undefined) this.#beforeIdle();
+      return message;
     } catch (error) {
       this.#damaged(error);
       return undefined;
@@ -179,6 +209,7 @@ export class RingReceivePort implements ReceivePort {
     } finally {
       this.#lent = lent;
     }
+    if (count === 0) this.#beforeIdle();
     return count;
   }
 
@@ -203,6 +234,7 @@ export class RingReceivePort implements ReceivePort {
   /** Spins; then sleeps until the line rings, unless a message came meanwhile. */
   #sleep(): void {
     if (!this.#awaited || this.#asleep || this.#released) return;
+    this.#beforeIdle();
     try {
       if (this.#line.ended) {
         this.#reportSoon();

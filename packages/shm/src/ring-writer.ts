@@ -116,6 +116,11 @@ export class RingWriter {
     return this.#claim.open((this.#head & this.#mask) + RECORD_HEADER_BYTES, length);
   }
 
+  /** Bytes of the ring that hold what was pushed and not published. */
+  get unpublishedBytes(): number {
+    return (this.#head - this.#published) | 0;
+  }
+
   /** Makes everything pushed visible, and wakes a sleeping reader. */
   publish(): void {
     if (this.#head === this.#published) return;

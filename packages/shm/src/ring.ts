@@ -82,10 +82,11 @@ export function ring(options: RingOptions = {}): Transport {
     const writer = new RingWriter(listening ? first : second, wake);
     const inbound = listening ? second : first;
     const reader = new RingReader(inbound, wake);
-    return channelOf(
-      new RingSendPort(writer, line, maxMessageBytes),
-      new RingReceivePort(reader, inbound, line, new Spin(spinUs)),
-    );
+    const sender = new RingSendPort(writer, line, maxMessageBytes);
+    const receiver = new RingReceivePort(reader, inbound, line, new Spin(spinUs), () => {
+      sender.publishNow();
+    });
+    return channelOf(sender, receiver);
   };
 
   const serve = (name: string, fd: number): Channel | undefined => {

@@ -168,6 +168,7 @@ test('messages of every size pass a small ring both ways, spinning or not', asyn
 test('a drain whose handler fails to decode fails that call, not the channel', async () => {
   const [here, there] = await pair();
   await here.sendMany([Uint8Array.of(1), Uint8Array.of(2)]);
+  await here.flush();
   const fault = Object.assign(new Error('decoding'), { code: 'ERR_IPC_CORRUPT' });
   expect(() =>
     there.drain(() => {
@@ -175,6 +176,22 @@ test('a drain whose handler fails to decode fails that call, not the channel', a
     }),
   ).toThrow(fault);
   expect(await there.receive()).toEqual(Uint8Array.of(2));
+});
+
+test('what is sent is there when the turn is over, after a flush, and before its sender looks for an answer', async () => {
+  const [here, there] = await pair();
+  here.trySend(Uint8Array.of(1));
+  expect(there.tryReceive()).toBeUndefined();
+  await new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+  expect(there.tryReceive()).toEqual(Uint8Array.of(1));
+  here.trySend(Uint8Array.of(2));
+  await here.flush();
+  expect(there.tryReceive()).toEqual(Uint8Array.of(2));
+  here.trySend(Uint8Array.of(3));
+  expect(here.tryReceive()).toBeUndefined();
+  expect(there.tryReceive()).toEqual(Uint8Array.of(3));
 });
 
 test('bad options are the caller’s bug', () => {

@@ -87,7 +87,7 @@ export const kinds = {
   latch: 7,
   once: 8,
   lease: 9,
-  monitor: 9,
+  monitor: 10,
 } as const;
 export type LockKind = keyof typeof kinds;
 

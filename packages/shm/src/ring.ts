@@ -38,7 +38,8 @@ const suffix = 'ring';
  * Channels through shared memory: two rings of records in a sealed memfd, which the listener hands to whoever connects
  * to its unix socket. The socket then wakes whoever sleeps, and its end tells of the peer's death at once.
  *
- * A message costs a copy in and a copy out, and no system call while the other side is awake.
+ * A message costs a copy in and a copy out, and no system call while the other side is awake. Messages sent in one turn
+ * of the event loop become visible together when its callbacks have run, sooner at 4 KiB or when the sender looks for an answer.
  *
  * @throws {RangeError} An option out of range.
  * `listen` and `connect` throw as `serveUnix` and `dialUnix` of `@ipc/socket`; `connect` also rejects with what the listener

@@ -16,3 +16,6 @@ export { layout } from './layout.ts';
 export type { Fields, FieldType, Layout, Struct, StructPlace } from './layout.ts';
 export { LatestReader, LatestWriter } from './latest-value.ts';
 export type { LatestOptions } from './latest-value.ts';
+export { Counters, CountersReader } from './counters.ts';
+export type { CounterInfo, CountersOptions } from './counters.ts';
+export type { Counter, Gauge } from './counter.ts';

@@ -92,6 +92,20 @@ export class OwnerWord {
     }
   }
 
+  /**
+   * The identity in the word if it is of a living participant, else 0.
+   *
+   * @param announced - The caller will sleep until that changes: leaves WAITERS in the word.
+   */
+  livingOwner(announced: boolean): number {
+    for (;;) {
+      const word = Atomics.load(this.#words, this.#at);
+      if (announced && (word & WAITERS) === 0 && !this.#replace(word, word | WAITERS)) continue;
+      const owner = word & IDENTITY;
+      return owner !== 0 && this.participant.isAlive(owner) ? owner : 0;
+    }
+  }
+
   /** Whether the lock looks free: for spinning. Cost: one atomic load. */
   get looksFree(): boolean {
     return (Atomics.load(this.#words, this.#at) & IDENTITY) === 0;

@@ -134,9 +134,8 @@ describe('recursive', () => {
     expect([other.isHeld, mutex.isHeld]).toEqual([false, true]);
     third.release();
     (await next).release();
-    await mutex.withLock(() =>
-      mutex.withLock(() => mutex.withLock(() => expect(other.tryAcquire()).toBeUndefined())),
-    );
+    const inner = await mutex.withLock(() => mutex.withLock(() => mutex.withLock(() => other.tryAcquire())));
+    expect(inner).toBeUndefined();
     expect(other.tryAcquire()?.isHeld).toBe(true);
   });
 

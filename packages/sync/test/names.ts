@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, readdirSync } from 'node:fs';
-import { Barrier, Condition, Event, Latch, Mutex, Once, RwLock, Semaphore } from '@ipc/sync';
+import { Barrier, Condition, Event, Latch, Lease, Mutex, Once, RwLock, Semaphore } from '@ipc/sync';
 import { noLeaks, uniqueName } from '@ipc/testkit';
 import { afterAll, afterEach, expect } from 'vitest';
 
@@ -17,7 +17,7 @@ export function noLockLeaks(): void {
   noLeaks();
   afterEach(() => {
     for (const name of names) {
-      for (const kind of [Mutex, Semaphore, RwLock, Event, Latch, Barrier, Once, Condition])
+      for (const kind of [Mutex, Semaphore, RwLock, Event, Latch, Barrier, Once, Condition, Lease])
         kind.unlink(name);
     }
     names = [];

@@ -9,7 +9,7 @@ const results: Callable[] = [];
 
 serveCommands({
   open(
-    kind: 'RwLock' | 'Event' | 'Latch' | 'Barrier' | 'Mutex' | 'Semaphore',
+    kind: 'RwLock' | 'Event' | 'Latch' | 'Barrier' | 'Mutex' | 'Semaphore' | 'Lease',
     name: string,
     options: object,
   ) {

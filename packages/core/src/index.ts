@@ -42,6 +42,7 @@ export type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './po
 export { SendHalf } from './send-half.ts';
 export { ReceiveHalf } from './receive-half.ts';
 export { channelOf, joinHalves } from './join.ts';
+export { localTransport } from './local-transport.ts';
 export { QueueListener } from './queue-listener.ts';
 export { WaitQueue } from './wait-queue.ts';
 export { Deque } from './deque.ts';

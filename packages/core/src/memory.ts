@@ -1,12 +1,11 @@
 /** The reference transport: both ends in one process, no kernel. Readable in one sitting. */
-import type { Channel, Listener, Traits, Transport, WaitOptions } from './channel.ts';
+import type { Transport } from './channel.ts';
 import { Deque } from './deque.ts';
-import { IpcError, peerGoneError } from './errors.ts';
+import { peerGoneError } from './errors.ts';
 import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES } from './frame.ts';
 import { channelOf } from './join.ts';
-import { checkName } from './name.ts';
+import { localTransport } from './local-transport.ts';
 import type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
-import { QueueListener } from './queue-listener.ts';
 
 export interface MemoryOptions {
   /** Messages held per direction before `send` waits. @default 64 */
@@ -22,37 +21,15 @@ export function memory({
 }: MemoryOptions = {}): Transport {
   if (!Number.isInteger(capacity) || capacity < 1)
     throw new RangeError(`capacity must be a positive integer, got ${capacity}`);
-  const traits: Traits = {
-    maxMessageBytes: checkMaxMessageBytes(maxMessageBytes),
-    peers: 'many',
-    peerDeath: 'never',
-    scope: 'process',
-  };
-  const listeners = new Map<string, QueueListener>();
-
-  const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {
-    signal?.throwIfAborted();
-    if (listeners.has(checkName(name)))
-      throw new IpcError('ERR_IPC_EXISTS', `listen "${name}": the name is in use`, { name });
-    const listener = new QueueListener(name, () => {
-      listeners.delete(name);
-    });
-    listeners.set(name, listener);
-    return Promise.resolve(listener);
-  };
-
-  const connect = async (name: string, { signal }: WaitOptions = {}): Promise<Channel> => {
-    signal?.throwIfAborted();
-    const listener = listeners.get(checkName(name));
-    if (listener === undefined)
-      throw new IpcError('ERR_IPC_NOT_FOUND', `connect "${name}": nobody listens`, { name });
+  checkMaxMessageBytes(maxMessageBytes);
+  return localTransport('memory', { maxMessageBytes, peerDeath: 'never' }, () => {
     const there = new MemoryQueue(capacity, maxMessageBytes);
     const back = new MemoryQueue(capacity, maxMessageBytes);
-    listener.push(channelOf(new MemorySendPort(back), new MemoryReceivePort(there)));
-    return Promise.resolve(channelOf(new MemorySendPort(there), new MemoryReceivePort(back)));
-  };
-
-  return { id: 'memory', traits, listen, connect };
+    return [
+      channelOf(new MemorySendPort(there), new MemoryReceivePort(back)),
+      channelOf(new MemorySendPort(back), new MemoryReceivePort(there)),
+    ];
+  });
 }
 
 /** One direction: what is in flight, and what the two ends know of each other. */

@@ -46,6 +46,11 @@ export class BellLine {
     return this.#sleepers.size > 0;
   }
 
+  /** False once hung up: its descriptor is somebody else's by now. */
+  get isOpen(): boolean {
+    return lines.get(this.#path) === this;
+  }
+
   /** Wakes the thread, if it still is there. */
   ring(): void {
     try {
@@ -70,7 +75,7 @@ export class BellLine {
 
   /** Closes the line; those who watched it look, each in a microtask of its own. */
   hangUp(): void {
-    if (lines.get(this.#path) !== this) return;
+    if (!this.isOpen) return;
     lines.delete(this.#path);
     for (const sleeper of this.#sleepers) {
       queueMicrotask(() => {

@@ -187,6 +187,8 @@ export class Participant {
       const offset = this.#fileOffsetOf(slot);
       if (!ofdLock(this.#proof, 'exclusive', offset, 1)) continue; // another one is at it
       if (Atomics.load(this.words, slot + SLOT_LIFE) === identity) {
+        // Before the change: who has failed because of the dead and not yet looked whom to watch will find nobody.
+        this.ringAll();
         this.#onDeath?.(this.words, this.base, slot);
         removeIfSilent(bellPathOf(this.words, slot));
         Atomics.store(this.words, slot + SLOT_WAITING, 0);

@@ -165,7 +165,9 @@ export class Waiting<Item, Result> implements Sleeper {
       if (line === undefined) complete = false;
       else found.push(line);
     }
-    return { found, complete };
+    // Opening one line hangs up others whose thread has just died.
+    const open = found.filter((line) => line.isOpen);
+    return { found: open, complete: complete && open.length === found.length };
   }
 }
 

@@ -63,7 +63,7 @@ export {
   type MapOptions,
   type MemoryAdvice,
 } from './memory.ts';
-export { claimPath, type PathClaim } from './path-claim.ts';
+export { claimAbandonedPath, claimPath, type PathClaim } from './path-claim.ts';
 export {
   MQ_PRIORITY_MAX,
   mqAttributes,
@@ -75,6 +75,7 @@ export {
   mqUnlink,
   type QueueAttributes,
 } from './queue.ts';
+export { semOpen, semUnlink, type NamedSemaphore } from './semaphore.ts';
 export {
   accept,
   bind,

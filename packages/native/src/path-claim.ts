@@ -4,17 +4,24 @@
  * The claim is an OFD lock on a lock file. Whoever unlinks that file may race with one who has opened it and waits to
  * lock: the latter would then hold a lock on a file that has no name. So after locking, the file under the path must be
  * the locked one; else the claim starts again.
+ *
+ * A holder locks the whole file. Who only removes what the dead have left locks byte 1 alone, for an instant: whoever wants
+ * the name meanwhile finds byte 0 free, and waits instead of being told that the name is taken.
  */
 import { constants, fstatSync, statSync, unlinkSync } from 'node:fs';
 import { close, open } from './descriptor.ts';
-import { ofdLock } from './lock.ts';
+import { ofdHolder, ofdLock } from './lock.ts';
 
 /** A path that no other process can claim. */
 export interface PathClaim extends Disposable {
   readonly path: string;
-  /** Removes the lock file while it is held, then lets go of it. Twice is harmless. */
-  release(): void;
+  /** Removes the lock file while it is held, unless it shall be kept, then lets go of it. Twice is harmless. */
+  release(options?: { readonly keepFile?: boolean | undefined }): void;
 }
+
+/** Looks, one millisecond apart, at a claim that is being swept away; a sweeper takes far less, unless it is stopped. */
+const sweepLooks = 100;
+const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Claims a path by locking the file of that name, which is created (mode 0600) when absent and removed on release.
@@ -22,19 +29,47 @@ export interface PathClaim extends Disposable {
  * @param path - Of a lock file that holds nothing else. A symbolic link there is refused.
  * @returns `undefined` when a live holder has it, in this process or another.
  * @throws EACCES, ENOENT (no such folder), ELOOP (a symbolic link), EISDIR.
- * Cost: four system calls. Source: F_OFD_SETLK in fcntl(2).
+ * Cost: four system calls; up to 100 ms when whoever sweeps the name is stopped in the middle of it.
+ * Source: F_OFD_SETLK in fcntl(2).
  */
 export function claimPath(path: string): PathClaim | undefined {
-  for (;;) {
+  for (let looks = 0; ;) {
     const fd = open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     let kept = false;
     try {
-      if (!ofdLock(fd, 'exclusive', 0, 0)) return undefined;
-      kept = isFileAt(path, fd);
-      if (kept) return claim(path, fd);
+      if (ofdLock(fd, 'exclusive', 0, 0)) {
+        kept = isFileAt(path, fd);
+        if (kept) return claim(path, fd);
+      } else {
+        if (ofdHolder(fd, 'exclusive', 0, 1) || ++looks > sweepLooks) return undefined;
+        Atomics.wait(pause, 0, 0, 1);
+      }
     } finally {
       if (!kept) close(fd);
     }
+  }
+}
+
+/**
+ * Claims a path that a dead process has left claimed, to remove what it has left, and at once release it.
+ *
+ * @returns `undefined` when there is no lock file, a live process holds it, or another sweeps it.
+ * @throws As {@link claimPath}.
+ */
+export function claimAbandonedPath(path: string): PathClaim | undefined {
+  let fd: number;
+  try {
+    fd = open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  let kept = false;
+  try {
+    kept = ofdLock(fd, 'exclusive', 1, 1) && isFileAt(path, fd);
+    return kept ? claim(path, fd) : undefined;
+  } finally {
+    if (!kept) close(fd);
   }
 }
 
@@ -46,14 +81,20 @@ function isFileAt(path: string, fd: number): boolean {
 
 function claim(path: string, fd: number): PathClaim {
   let held = true;
-  const release = (): void => {
+  const release: PathClaim['release'] = ({ keepFile = false } = {}) => {
     if (!held) return;
     held = false;
     try {
-      if (isFileAt(path, fd)) unlinkSync(path);
+      if (!keepFile && isFileAt(path, fd)) unlinkSync(path);
     } finally {
       close(fd);
     }
   };
-  return { path, release, [Symbol.dispose]: release };
+  return {
+    path,
+    release,
+    [Symbol.dispose]: () => {
+      release();
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { claimPath } from '@ipc/native';
+import { claimAbandonedPath, claimPath } from '@ipc/native';
 import { expectNoLeaks, startWorker, temporaryFolder, thrownBy } from './support.ts';
 
 expectNoLeaks();
@@ -71,4 +71,32 @@ test('a symbolic link, a folder and a missing folder are refused', () => {
   mkdirSync(`${path}.d`);
   expect(thrownBy(() => claimPath(`${path}.d`))).toMatchObject({ code: 'EISDIR' });
   expect(thrownBy(() => claimPath(join(path, 'x', 'y')))).toBeInstanceOf(Error);
+});
+
+test('only what nobody holds can be claimed to be swept', () => {
+  const path = lockPath();
+  expect(claimAbandonedPath(path)).toBeUndefined();
+  expect(existsSync(path)).toBe(false);
+  const holder = claimPath(path);
+  expect(claimAbandonedPath(path)).toBeUndefined();
+  holder?.release({ keepFile: true });
+  const sweeper = claimAbandonedPath(path);
+  expect(sweeper?.path).toBe(path);
+  expect(claimAbandonedPath(path)).toBeUndefined();
+  sweeper?.release();
+  expect(existsSync(path)).toBe(false);
+});
+
+test('who claims a name while it is swept gets it afterwards', async () => {
+  const path = lockPath();
+  writeFileSync(path, '');
+  const worker = startWorker('sweep-loop', [path, '50000']);
+  expect(await worker.line()).toBe('sweeping');
+  for (let n = 0; n < 2000; n++) {
+    const claim = claimPath(path);
+    expect(claim).toBeDefined();
+    claim?.release({ keepFile: true });
+  }
+  expect(await worker.line()).toBe('swept');
+  expect(await worker.ended).toEqual({ code: 0, signal: null, stderr: '' });
 });

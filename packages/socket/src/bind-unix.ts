@@ -10,8 +10,9 @@
  * A process that dies between two steps leaves at most PATH~ and PATH.lock, which the next `bindUnix` takes over.
  */
 import { chmodSync, chownSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import { fromErrno, IpcError, isIpcError } from '@ipc/core';
+import { fromErrno, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { isDeadSocket, sweepNowAndThen } from './sweep.ts';
 import { checkPathLength, type UnixAddress } from './unix-address.ts';
 
 export interface BindOptions {
@@ -55,6 +56,7 @@ function bindPath(
 ): () => void {
   const temporary = `${path}~`;
   checkPathLength(temporary, address.name);
+  sweepNowAndThen();
   const claim = native.claimPath(`${path}.lock`);
   if (claim === undefined) throw existsError(address, 'a live process listens on it');
   try {
@@ -86,22 +88,12 @@ function bindPath(
   };
 }
 
-/** Whether the path is free, or a socket whose process is dead. A socket that was bound and does not listen yet looks dead too. */
+/** Whether the path is free, or a socket whose process is dead. */
 function checkFree(address: UnixAddress, path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw existsError(address, 'the path is no socket');
-  const probe = native.socket('stream');
-  try {
-    native.connect(probe, path);
-  } catch (error) {
-    const failure = fromErrno(error, 'listen', address.name);
-    if (isIpcError(failure, 'ERR_IPC_NOT_FOUND')) return;
-    // Of another type, or not ours to connect to: in any case alive.
-  } finally {
-    native.close(probe);
-  }
-  throw existsError(address, 'a live process listens on it');
+  if (!isDeadSocket(path)) throw existsError(address, 'a live process listens on it');
 }
 
 function existsError({ name, path }: UnixAddress, why: string): IpcError {

@@ -24,6 +24,7 @@ export { oneOf, openPeerPidfd, peerOf, sameUser } from './peer.ts';
 export type { PeerCredentials, PeerRule } from './peer.ts';
 export type { UnixNamespace } from './unix-address.ts';
 export type { BindOptions } from './bind-unix.ts';
+export { sweepRuntimeDirectory } from './sweep.ts';
 
 // For those who rendezvous over a unix socket.
 export { serveUnix } from './serve-unix.ts';

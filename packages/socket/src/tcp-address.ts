@@ -8,6 +8,7 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fromErrno, IpcError, isIpcError, pathOf } from '@ipc/core';
 import * as native from '@ipc/native';
+import { sweepNowAndThen } from './sweep.ts';
 
 export interface TcpAddress {
   readonly host: string;
@@ -30,6 +31,7 @@ export function claimTcpName(name: string): TcpName {
   let claim: native.PathClaim | undefined;
   try {
     if (native.unavailable() === undefined) {
+      sweepNowAndThen();
       claim = native.claimPath(`${path}.lock`);
       if (claim === undefined) {
         throw new IpcError('ERR_IPC_EXISTS', `listen "${name}": a live process listens on it (${path})`, {
@@ -80,7 +82,7 @@ export function resolveTcpName(name: string): TcpAddress {
 function isHeld(lockPath: string): boolean {
   const fd = openSync(lockPath, 'r');
   try {
-    return native.ofdHolder(fd, 'shared', 0, 0);
+    return native.ofdHolder(fd, 'shared', 0, 1); // byte 1 alone is a sweeper's
   } finally {
     closeSync(fd);
   }

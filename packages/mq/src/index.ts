@@ -1,12 +1,14 @@
 /**
- * Message queues between processes: one contract, and the queues of the kernel behind it.
+ * Message queues between processes: one contract, behind it the queues of the kernel and one in shared memory.
  *
  * @packageDocumentation
  */
 export type {
+  LeasedMessage,
   Queue,
   QueueAttributes,
   QueueBlockOptions,
+  QueueLeaseOptions,
   QueueMessage,
   QueueSendOptions,
   QueueTraits,
@@ -21,7 +23,9 @@ export type { PosixQueueTransportOptions } from './posix-transport.ts';
 export { SysvQueue } from './sysv-queue.ts';
 export type { SysvQueueCreateOptions, SysvQueueOptions } from './sysv-queue.ts';
 export type { SysvQueueLimits } from './sysv-limits.ts';
+export { SharedQueue } from './shared-queue.ts';
+export type { DeadLetter, SharedQueueAttributes, SharedQueueOptions } from './shared-queue.ts';
 
 // For those who build an engine.
 export { PortQueue } from './port-queue.ts';
-export type { QueueEvents, QueuePort } from './queue-port.ts';
+export type { QueueEvents, QueuePort, QueueTiming } from './queue-port.ts';

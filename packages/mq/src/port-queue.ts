@@ -1,19 +1,22 @@
 import { closedError, IpcError, iterate, WaitQueue } from '@ipc/core';
 import type {
+  LeasedMessage,
   Queue,
   QueueAttributes,
   QueueBlockOptions,
+  QueueLeaseOptions,
   QueueMessage,
   QueueSendOptions,
   QueueTraits,
   QueueWaitOptions,
 } from './queue.ts';
-import type { QueuePort } from './queue-port.ts';
+import type { QueuePort, QueueTiming } from './queue-port.ts';
 
 /** Messages of one call that wait for room, and how many of them are in the queue. */
 interface Batch {
   readonly messages: readonly Uint8Array[];
   readonly priority: number;
+  readonly timing: QueueTiming | undefined;
   pushed: number;
 }
 
@@ -28,7 +31,7 @@ export class PortQueue implements Queue {
   readonly traits: QueueTraits;
   readonly #port: QueuePort;
   readonly #sending = new WaitQueue<Batch, undefined>();
-  readonly #receiving = new WaitQueue<undefined, QueueMessage>();
+  readonly #receiving = new WaitQueue<number | undefined, QueueMessage>();
   /** Whoever gave up waiting must not keep the process alive (Q15), nor hold up those behind. */
   readonly #stopAwaiting = (): void => {
     this.#serveSenders();
@@ -55,8 +58,9 @@ export class PortQueue implements Queue {
     try {
       options?.signal?.throwIfAborted();
       const priority = this.#check(message, options);
-      if (this.#goesNow(this.#sending.length) && this.#port.push(message, priority)) return stored;
-      return this.#waitForRoom({ messages: [message], priority, pushed: 0 }, options?.signal);
+      const timing = this.#timing(options);
+      if (this.#goesNow(this.#sending.length) && this.#port.push(message, priority, timing)) return stored;
+      return this.#waitForRoom({ messages: [message], priority, timing, pushed: 0 }, options?.signal);
     } catch (error) {
       return rejected(error);
     }
@@ -64,15 +68,17 @@ export class PortQueue implements Queue {
 
   trySend(message: Uint8Array, options?: QueueSendOptions): boolean {
     const priority = this.#check(message, options);
-    return this.#sending.length === 0 && this.#port.push(message, priority);
+    const timing = this.#timing(options);
+    return this.#sending.length === 0 && this.#port.push(message, priority, timing);
   }
 
   sendSync(message: Uint8Array, options?: QueueSendOptions & QueueBlockOptions): boolean {
     const priority = this.#check(message, options);
+    const timing = this.#timing(options);
     const remaining = deadline(options);
     for (;;) {
       this.#serveSenders(); // those who came first, also while this thread is blocked
-      if (this.#sending.length === 0 && this.#port.push(message, priority)) return true;
+      if (this.#sending.length === 0 && this.#port.push(message, priority, timing)) return true;
       const timeoutMs = remaining();
       if (timeoutMs === 0) return false;
       this.#port.blockForRoom(timeoutMs);
@@ -83,9 +89,10 @@ export class PortQueue implements Queue {
     try {
       options?.signal?.throwIfAborted();
       const priority = this.#checkAll(messages, options);
-      const pushed = this.#goesNow(this.#sending.length) ? this.#pushMany(messages, priority) : 0;
+      const timing = this.#timing(options);
+      const pushed = this.#goesNow(this.#sending.length) ? this.#pushMany(messages, priority, timing) : 0;
       if (pushed === messages.length) return stored;
-      return this.#waitForRoom({ messages, priority, pushed }, options?.signal);
+      return this.#waitForRoom({ messages, priority, timing, pushed }, options?.signal);
     } catch (error) {
       return rejected(error);
     }
@@ -93,32 +100,39 @@ export class PortQueue implements Queue {
 
   trySendMany(messages: readonly Uint8Array[], options?: QueueSendOptions): number {
     const priority = this.#checkAll(messages, options);
-    return this.#sending.length === 0 ? this.#pushMany(messages, priority) : 0;
+    const timing = this.#timing(options);
+    return this.#sending.length === 0 ? this.#pushMany(messages, priority, timing) : 0;
   }
 
-  receive(options?: QueueWaitOptions): Promise<QueueMessage> {
+  receive(options: QueueLeaseOptions & QueueWaitOptions): Promise<LeasedMessage>;
+  receive(options?: QueueWaitOptions): Promise<QueueMessage>;
+  receive(options?: Partial<QueueLeaseOptions> & QueueWaitOptions): Promise<QueueMessage> {
     try {
       options?.signal?.throwIfAborted();
-      this.#checkOpen();
-      const message = this.#goesNow(this.#receiving.length) ? this.#port.pull() : undefined;
+      const leaseMs = this.#checkLease(options);
+      const message = this.#goesNow(this.#receiving.length) ? this.#port.pull(leaseMs) : undefined;
       if (message !== undefined) return Promise.resolve(message);
-      return this.#waitForMessage(options?.signal);
+      return this.#waitForMessage(leaseMs, options?.signal);
     } catch (error) {
       return rejected(error);
     }
   }
 
-  tryReceive(): QueueMessage | undefined {
-    this.#checkOpen();
-    return this.#receiving.length === 0 ? this.#port.pull() : undefined;
+  tryReceive(options: QueueLeaseOptions): LeasedMessage | undefined;
+  tryReceive(): QueueMessage | undefined;
+  tryReceive(options?: QueueLeaseOptions): QueueMessage | undefined {
+    const leaseMs = this.#checkLease(options);
+    return this.#receiving.length === 0 ? this.#port.pull(leaseMs) : undefined;
   }
 
-  receiveSync(options?: QueueBlockOptions): QueueMessage | undefined {
-    this.#checkOpen();
+  receiveSync(options: QueueLeaseOptions & QueueBlockOptions): LeasedMessage | undefined;
+  receiveSync(options?: QueueBlockOptions): QueueMessage | undefined;
+  receiveSync(options?: Partial<QueueLeaseOptions> & QueueBlockOptions): QueueMessage | undefined {
+    const leaseMs = this.#checkLease(options);
     const remaining = deadline(options);
     for (;;) {
       this.#serveReceivers(); // those who came first, also while this thread is blocked
-      const message = this.#receiving.length === 0 ? this.#port.pull() : undefined;
+      const message = this.#receiving.length === 0 ? this.#port.pull(leaseMs) : undefined;
       if (message !== undefined) return message;
       const timeoutMs = remaining();
       if (timeoutMs === 0) return undefined;
@@ -173,17 +187,17 @@ export class PortQueue implements Queue {
     return sent;
   }
 
-  #waitForMessage(signal: AbortSignal | undefined): Promise<QueueMessage> {
-    const received = this.#receiving.wait(undefined, signal);
+  #waitForMessage(leaseMs: number | undefined, signal: AbortSignal | undefined): Promise<QueueMessage> {
+    const received = this.#receiving.wait(leaseMs, signal);
     if (signal !== undefined) received.catch(this.#stopAwaiting);
     this.#port.awaitMessage(true);
     return received;
   }
 
-  #pushMany(messages: readonly Uint8Array[], priority: number): number {
+  #pushMany(messages: readonly Uint8Array[], priority: number, timing: QueueTiming | undefined): number {
     let pushed = 0;
     for (const message of messages) {
-      if (!this.#port.push(message, priority)) break;
+      if (!this.#port.push(message, priority, timing)) break;
       pushed++;
     }
     return pushed;
@@ -210,7 +224,7 @@ export class PortQueue implements Queue {
           next !== undefined;
           next = batch.messages[batch.pushed]
         ) {
-          if (!this.#port.push(next, batch.priority)) break;
+          if (!this.#port.push(next, batch.priority, batch.timing)) break;
           batch.pushed++;
         }
       } catch (error) {
@@ -227,7 +241,7 @@ export class PortQueue implements Queue {
   #serveReceivers(): void {
     while (this.#open && this.#receiving.length > 0) {
       try {
-        const message = this.#port.pull();
+        const message = this.#port.pull(this.#receiving.peek());
         if (message === undefined) break;
         this.#receiving.resolveNext(message);
       } catch (error) {
@@ -271,9 +285,47 @@ export class PortQueue implements Queue {
     return priority;
   }
 
+  /** `undefined` where the message may be received at once and for ever, which costs nothing. */
+  #timing(options: QueueSendOptions | undefined): QueueTiming | undefined {
+    if (options?.delayMs === undefined && options?.ttlMs === undefined) return undefined;
+    this.#checkLeases();
+    const { delayMs = 0, ttlMs } = options;
+    checkTime('delayMs', delayMs, 0);
+    if (ttlMs !== undefined && ttlMs !== Infinity) checkTime('ttlMs', ttlMs, Number.MIN_VALUE);
+    return { delayMs, ttlMs: ttlMs === undefined || ttlMs === Infinity ? 0 : ttlMs };
+  }
+
+  #checkLease(options: Partial<QueueLeaseOptions> | undefined): number | undefined {
+    this.#checkOpen();
+    const leaseMs = options?.leaseMs;
+    if (leaseMs === undefined) return undefined;
+    this.#checkLeases();
+    checkTime('leaseMs', leaseMs, Number.MIN_VALUE);
+    return leaseMs;
+  }
+
+  #checkLeases(): void {
+    if (!this.traits.leases)
+      throw new IpcError(
+        'ERR_IPC_UNSUPPORTED',
+        'this queue has no leases, delays and times to live; SharedQueue has',
+        {
+          name: this.name,
+        },
+      );
+  }
+
   #checkOpen(): void {
     if (!this.#open) throw closedError('queue');
   }
+}
+
+/** @throws {RangeError} */
+export function checkTime(option: string, ms: number, least: number): void {
+  if (typeof ms !== 'number' || !(ms >= least && ms <= 2 ** 48))
+    throw new RangeError(
+      `${option} must be a number of milliseconds ${least === 0 ? 'from' : 'above'} 0, got ${ms}`,
+    );
 }
 
 function rejected(error: unknown): Promise<never> {

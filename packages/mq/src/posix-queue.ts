@@ -26,7 +26,12 @@ export interface PosixQueueCreateOptions extends PosixQueueOpenOptions {
   readonly mode?: number | undefined;
 }
 
-const traits: QueueTraits = { maxPriority: MQ_PRIORITY_MAX, survives: 'processes', unlink: 'keeps-open' };
+const traits: QueueTraits = {
+  maxPriority: MQ_PRIORITY_MAX,
+  survives: 'processes',
+  unlink: 'keeps-open',
+  leases: false,
+};
 const accessFlags = { both: constants.O_RDWR, send: constants.O_WRONLY, receive: constants.O_RDONLY };
 /** A name that comes and goes between two looks at it this often is not going to settle. */
 const openAttempts = 100;

@@ -13,6 +13,12 @@ export interface QueueEvents {
   ready(): void;
 }
 
+/** When a message may be received, in milliseconds from now; 0 = no limit. */
+export interface QueueTiming {
+  readonly delayMs: number;
+  readonly ttlMs: number;
+}
+
 /** Errors of the kernel are thrown as IpcError. Between `attach` and `release` everything may be called. */
 export interface QueuePort {
   readonly traits: QueueTraits;
@@ -20,10 +26,10 @@ export interface QueuePort {
   readonly maxMessageBytes: number;
   /** Called once, before anything else. */
   attach(events: QueueEvents): void;
-  /** Puts one message in whole, copying it, or returns false while there is no room. */
-  push(message: Uint8Array, priority: number): boolean;
-  /** Takes the first message out, in memory of its own; `undefined` when there is none. */
-  pull(): QueueMessage | undefined;
+  /** Puts one message in whole, copying it, or returns false while there is no room. @param timing - Only where `traits.leases`. */
+  push(message: Uint8Array, priority: number, timing?: QueueTiming): boolean;
+  /** Takes the first message out, in memory of its own; `undefined` when there is none. @param leaseMs - Only where `traits.leases`: a LeasedMessage. */
+  pull(leaseMs?: number): QueueMessage | undefined;
   /** Whether anybody waits for `room`. May call it at once. */
   awaitRoom(on: boolean): void;
   /** Whether anybody waits for `ready`. May call it at once. */

@@ -29,12 +29,19 @@
  * - Q14 Death: a process killed at any instant leaves the queue usable by all others, each message in it whole
  *   or not at all.
  * - Q15 No residue: a queue keeps the process alive only while something waits on it.
+ * - Q16 Leases, where `traits.leases`: a message received with `leaseMs` is received again when its receiver dies (at once), closes,
+ *   releases it, or does not acknowledge it in time; and becomes a dead letter after `maxAttempts` of that. Nothing is
+ *   lost; what was handled but not acknowledged is handled twice, and `attempt` says so.
  */
 
 /** Options of the calls that send. */
 export interface QueueSendOptions {
   /** 0..traits.maxPriority; higher comes out first. @default 0 */
   readonly priority?: number | undefined;
+  /** Nobody receives it before so many milliseconds have passed. Where `traits.leases`. @default 0 */
+  readonly delayMs?: number | undefined;
+  /** It is dropped, and counted, when nobody has received it after so many milliseconds. Where `traits.leases`. @default for ever */
+  readonly ttlMs?: number | undefined;
 }
 
 /** Options of the calls that wait on the event loop. A time limit is `AbortSignal.timeout(ms)`. */
@@ -48,10 +55,31 @@ export interface QueueBlockOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** Asks for a lease. Where `traits.leases`. */
+export interface QueueLeaseOptions {
+  /** How long the receiver may take, in milliseconds; after that the message is received again. */
+  readonly leaseMs: number;
+}
+
 /** What a queue hands out. */
 export interface QueueMessage {
   readonly bytes: Uint8Array;
   readonly priority: number;
+}
+
+/**
+ * A message that stays in the queue, hidden, until its receiver says what became of it (Q16). All calls return
+ * false, and do nothing, when the lease is over.
+ */
+export interface LeasedMessage extends QueueMessage {
+  /** How often it was leased, this time included: above 1 it may have been handled before. */
+  readonly attempt: number;
+  /** It was handled: removes it for good. */
+  acknowledge(): boolean;
+  /** It was not: somebody may receive it again, after `delayMs`. */
+  release(options?: { readonly delayMs?: number | undefined }): boolean;
+  /** Lets the lease end `leaseMs` from now. */
+  extend(leaseMs: number): boolean;
 }
 
 /** What a queue is right now, read from the queue itself (Q10). */
@@ -71,6 +99,8 @@ export interface QueueTraits {
   readonly survives: 'processes' | 'nothing';
   /** Whether those who have an unlinked queue open go on using it, or fail with ERR_IPC_NOT_FOUND. */
   readonly unlink: 'keeps-open' | 'ends-all';
+  /** Whether it knows leases, delays and times to live; asking another one for them is ERR_IPC_UNSUPPORTED. */
+  readonly leases: boolean;
 }
 
 /** Many senders, many receivers, each message to exactly one. */
@@ -89,10 +119,13 @@ export interface Queue extends Disposable {
   /** Sends from the first on what there is room for now; returns how many. */
   trySendMany(messages: readonly Uint8Array[], options?: QueueSendOptions): number;
   /** The first message; waits while there is none. */
+  receive(options: QueueLeaseOptions & QueueWaitOptions): Promise<LeasedMessage>;
   receive(options?: QueueWaitOptions): Promise<QueueMessage>;
   /** The first message if there is one. */
+  tryReceive(options: QueueLeaseOptions): LeasedMessage | undefined;
   tryReceive(): QueueMessage | undefined;
   /** As `receive`, BLOCKING the thread; `undefined` once `timeoutMs` is over. */
+  receiveSync(options: QueueLeaseOptions & QueueBlockOptions): LeasedMessage | undefined;
   receiveSync(options?: QueueBlockOptions): QueueMessage | undefined;
   /** Calls `handler` for each message that is here, at most `limit`; returns how many. */
   drain(handler: (message: QueueMessage) => void, limit?: number): number;

@@ -7,7 +7,7 @@ import { SysvWaiter } from './sysv-waiter.ts';
 
 const maxPriority = 32_767;
 const lowestTypeFirst = -Number.MAX_SAFE_INTEGER;
-const traits: QueueTraits = { maxPriority, survives: 'processes', unlink: 'ends-all' };
+const traits: QueueTraits = { maxPriority, survives: 'processes', unlink: 'ends-all', leases: false };
 /** First and longest pause between two looks at a full queue: the kernel has no event for "there is room". */
 const [firstPauseMs, longestPauseMs] = [1, 8];
 

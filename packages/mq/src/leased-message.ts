@@ -1,0 +1,36 @@
+import { checkTime } from './port-queue.ts';
+import type { LeasedMessage } from './queue.ts';
+import type { SharedStore, StoredMessage } from './shared-store.ts';
+
+/** A message of a {@link SharedStore} under a lease of this process. */
+export class SharedLease implements LeasedMessage {
+  readonly bytes: Uint8Array;
+  readonly priority: number;
+  readonly attempt: number;
+  readonly #store: SharedStore;
+  readonly #cell: number;
+  readonly #serial: number;
+
+  constructor(store: SharedStore, { bytes, priority, attempt, cell, serial }: StoredMessage) {
+    this.bytes = bytes;
+    this.priority = priority;
+    this.attempt = attempt;
+    this.#store = store;
+    this.#cell = cell;
+    this.#serial = serial;
+  }
+
+  acknowledge(): boolean {
+    return this.#store.acknowledge(this.#cell, this.#serial);
+  }
+
+  release({ delayMs = 0 }: { readonly delayMs?: number | undefined } = {}): boolean {
+    checkTime('delayMs', delayMs, 0);
+    return this.#store.giveBack(this.#cell, this.#serial, delayMs);
+  }
+
+  extend(leaseMs: number): boolean {
+    checkTime('leaseMs', leaseMs, Number.MIN_VALUE);
+    return this.#store.extend(this.#cell, this.#serial, leaseMs);
+  }
+}

@@ -8,6 +8,7 @@
 import { FILE } from './kernel.ts';
 import { Party, Variables, type Entry, type Step } from './party.ts';
 import { checkMixing, checkRaces } from './shared-memory.ts';
+import { StaleEdit } from './source.ts';
 import { World } from './world.ts';
 
 /** What is explored: programs, what they share, and what must hold. */
@@ -24,6 +25,8 @@ export interface Scenario {
   program(index: number): void;
   /** What the death of a party means for the record. Called with the world as it leaves it. */
   died?(world: World, index: number): void;
+  /** Whether a party may rightly wait for ever, as things stand. @default never */
+  mayWait?(world: World, index: number): boolean;
   /** Called when nothing can happen any more and every living party has ended. @throws what is wrong. */
   ended?(world: World): void;
 }
@@ -111,6 +114,7 @@ function exploreOnce(
       }
     }
   } catch (error) {
+    if (error instanceof StaleEdit) throw error;
     if (variables.haveGrown()) return undefined;
     violation = { message: messageOf(error), trace: traceOf(last, move) };
   }
@@ -258,7 +262,12 @@ function stir({ restless }: World, by: number): void {
 
 function checkEnd(scenario: Scenario, { world, seats }: State): void {
   for (const [index, { next }] of seats.entries()) {
-    if (world.dead[index] !== true && next !== undefined && next.idle !== true) {
+    if (
+      world.dead[index] !== true &&
+      next !== undefined &&
+      next.idle !== true &&
+      scenario.mayWait?.(world, index) !== true
+    ) {
       throw new Error(`party ${index} waits for ever: ${next.name}`);
     }
   }

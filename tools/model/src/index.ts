@@ -8,3 +8,7 @@ export { mutex } from './scenarios/mutex.ts';
 export type { MutexShape, Spelling } from './scenarios/mutex.ts';
 export { semaphore } from './scenarios/semaphore.ts';
 export type { SemaphoreParty, SemaphoreShape } from './scenarios/semaphore.ts';
+export { mutants } from './mutants.ts';
+export type { Mutant } from './mutants.ts';
+export { plan } from './plan.ts';
+export type { Planned } from './plan.ts';

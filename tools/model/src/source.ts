@@ -22,6 +22,9 @@ export interface Edit {
   readonly to: string;
 }
 
+/** An edit that does not fit the source any more. */
+export class StaleEdit extends Error {}
+
 type Exports = Record<string, unknown>;
 type Factory = (
   exports: Exports,
@@ -85,7 +88,7 @@ export class Source {
       if (resolve(root, edit.file) !== path) continue;
       const parts = text.split(edit.from);
       if (parts.length !== 2) {
-        throw new Error(
+        throw new StaleEdit(
           `${edit.file} has ${parts.length - 1} places that read "${edit.from}", expected one: adapt the edit`,
         );
       }

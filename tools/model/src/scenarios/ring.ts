@@ -13,7 +13,7 @@ const memoryBytes = 384 + capacityBytes;
 const WRITER = 0;
 
 /** Lengths that fill the ring, wrap around, and leave padding of more than one size. */
-const lengths = [24, 40, 8];
+const lengths = [24, 24, 16, 40];
 
 /** How messages are sent and received. */
 export type RingStyle = 'one by one' | 'batches' | 'claims';

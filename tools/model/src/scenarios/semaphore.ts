@@ -9,10 +9,10 @@ import type { World } from '../world.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
 import type { Spelling } from './mutex.ts';
 
-/** A party that takes and returns permits, or one that only holds some from the start, until it dies if it may. */
+/** A party that takes and returns permits, or one that holds some from the start, tries once for more than there can be, and stays. */
 export type SemaphoreParty =
   | { readonly spelling: Spelling; readonly wants: number; readonly rounds: number }
-  | { readonly holds: number };
+  | { readonly holds: number; readonly tries?: number };
 
 export interface SemaphoreShape {
   readonly permits: number;
@@ -49,6 +49,9 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
         lock.tryAcquire(each.holds);
         changeHeld(each.holds, permits);
         party().begin();
+        if (each.tries !== undefined && lock.tryAcquire(each.tries) !== undefined) {
+          throw new Violation('more permits were taken than are free');
+        }
         idle();
         return;
       }
@@ -59,6 +62,11 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
     died(world, index) {
       const { held } = world.record as SemaphoreRecord;
       world.record = { held: held.map((count, other) => (other === index ? 0 : count)) };
+    },
+    mayWait(world, index) {
+      const { held } = world.record as SemaphoreRecord;
+      const each = parties[index] as SemaphoreParty;
+      return !('holds' in each) && permits - held.reduce((sum, count) => sum + count) < each.wants;
     },
     ended(world) {
       const { held } = world.record as SemaphoreRecord;

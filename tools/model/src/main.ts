@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import Table from 'cli-table3';
+import { Command, InvalidArgumentError } from 'commander';
+import { explore, type Exploration } from './explore.ts';
+import { mutants } from './mutants.ts';
+import { plan } from './plan.ts';
+
+interface Options {
+  readonly states: number;
+  readonly quick: boolean;
+  readonly mutants: boolean;
+  readonly only: string;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a number from 1');
+  return value;
+}
+
+const options = new Command('model')
+  .description('Runs the shipped algorithms through every interleaving of their steps.')
+  .option('--states <count>', 'states of one scenario at most', count, 3_000_000)
+  .option('--quick', 'what the tests run', false)
+  .option('--mutants', 'broken sources instead, each of which must be caught', false)
+  .option('--only <text>', 'scenarios whose name contains this', '')
+  .parse()
+  .opts<Options>();
+
+/** What came of one scenario; tells at once, for each may take minutes. */
+function run(exploration: Exploration, name: string): string {
+  const { complete, violation } = exploration;
+  const result =
+    violation === undefined
+      ? complete
+        ? 'holds'
+        : 'holds as far as seen'
+      : `violated: ${violation.message}`;
+  process.stderr.write(`${name}: ${result}\n`);
+  return result;
+}
+
+const table = new Table({
+  head: ['algorithm', 'parties', 'deaths', 'states', 'longest', 'seconds', 'result'],
+});
+const wanted = options.mutants
+  ? mutants()
+  : plan()
+      .filter(({ quick }) => quick || !options.quick)
+      .map(({ scenario }) => ({ name: scenario.name, scenario }));
+for (const { name, scenario } of wanted) {
+  if (!name.includes(options.only)) continue;
+  const exploration = explore(scenario, { states: options.states });
+  const { states, deepest, milliseconds, complete, violation } = exploration;
+  const isBad = options.mutants ? violation === undefined : violation !== undefined;
+  if (isBad) process.exitCode = 1;
+  const result = run(exploration, name);
+  if (violation !== undefined && !options.mutants) process.stdout.write(`${violation.trace.join('\n')}\n`);
+  table.push([
+    name,
+    scenario.parties,
+    scenario.deaths ?? 0,
+    states.toLocaleString('en') + (complete || violation !== undefined ? '' : ' …'),
+    deepest,
+    (milliseconds / 1000).toFixed(1),
+    isBad && options.mutants ? 'NOT CAUGHT' : result,
+  ]);
+}
+process.stdout.write(`${table.toString()}\n`);

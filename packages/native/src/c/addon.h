@@ -17,6 +17,7 @@ bool futex_init(napi_env env, napi_value exports);
 bool lock_init(napi_env env, napi_value exports);
 bool memory_init(napi_env env, napi_value exports);
 bool queue_init(napi_env env, napi_value exports);
+bool semaphore_init(napi_env env, napi_value exports);
 bool socket_init(napi_env env, napi_value exports);
 bool sysv_init(napi_env env, napi_value exports);
 bool watch_init(napi_env env, napi_value exports);

@@ -18,6 +18,7 @@ export { Once } from './once.ts';
 export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';
 export { Permit } from './permit.ts';
+export { PosixSemaphore, type PosixSemaphoreOptions } from './posix-semaphore.ts';
 export { RwLock, type ExclusiveHeld, type SharedHeld, type Side } from './rw-lock.ts';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
 export type { BlockOptions } from './timeout.ts';

@@ -1,0 +1,68 @@
+/** Programs in other languages, as peers: test/peers. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { python } from '@ipc/testkit';
+import { afterAll } from 'vitest';
+
+const peers = fileURLToPath(new URL('peers/', import.meta.url));
+
+export interface Foreign extends AsyncDisposable {
+  readonly pid: number;
+  /** The next line it prints. */
+  line(): Promise<string>;
+  /** Says something to it. */
+  say(line: string): void;
+  kill(): Promise<void>;
+  readonly exited: Promise<number | null>;
+}
+
+/** The command that runs test/peers/PEER.c (compiled here) or PEER.py; undefined where there is no Python. */
+export function foreign(
+  peer: string,
+  language: 'c' | 'python',
+): ((...args: string[]) => Foreign) | undefined {
+  if (language === 'python') {
+    return python === undefined
+      ? undefined
+      : (...args) => start(python as string, [join(peers, `${peer}.py`), ...args]);
+  }
+  let program: string | undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'ipc-peer-'));
+  afterAll(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return (...args) => {
+    if (program === undefined) {
+      program = join(folder, peer);
+      const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread'];
+      execFileSync('cc', [...flags, '-o', program, join(peers, `${peer}.c`)], { stdio: 'inherit' });
+    }
+    return start(program, args);
+  };
+}
+
+function start(command: string, args: string[]): Foreign {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+  };
+  return {
+    pid: child.pid ?? 0,
+    exited,
+    kill,
+    async line() {
+      const { value } = (await lines.next()) as { value?: string };
+      return value ?? '(ended)';
+    },
+    say: (line) => child.stdin.write(`${line}\n`),
+    [Symbol.asyncDispose]: kill,
+  };
+}

@@ -27,6 +27,7 @@ export { toReadableStream, toWritableStream } from './web-streams.ts';
 
 // For those who build a mechanism.
 export type { ByteStream } from './byte-stream.ts';
+export { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
 export {
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,

@@ -101,6 +101,43 @@ export function receiveMessage(
   return { bytes, fds: count === 0 ? [] : [...extra.subarray(2, 2 + count)], truncated: extra[0] === 1 };
 }
 
+/**
+ * Sends several messages, or datagrams, with one system call; never raises SIGPIPE, never blocks.
+ *
+ * @param source - The messages side by side. Message i is `source[ends[i - 1], ends[i])`; the first one starts at 0.
+ * @param from - The first to send. @param to - Behind the last to send. Of more than 64 the first 64 are sent.
+ * @returns Messages sent, in order; -1 when there is no room for the first.
+ * @throws {TypeError} `source`, `ends`. @throws {RangeError} `from`, `to`, offsets that do not ascend inside `source`.
+ * @throws As `sendMessage`, for the first message; an error of a later one comes with the next call.
+ * Cost: one system call, and the kernel's work for each. Source: sendmmsg(2).
+ */
+export const sendMessages: (
+  fd: number,
+  source: Uint8Array,
+  ends: Int32Array,
+  from: number,
+  to: number,
+) => number = native('sendMessages');
+
+/**
+ * Receives the messages, or datagrams, that are there, at most 64, with one system call; never blocks. Descriptors that come
+ * with one are closed by the kernel.
+ *
+ * @param target - Slots of `slotBytes` each; message i fills slot i from its start.
+ * @param lengths - Filled with the bytes of each message, -1 for one that was cut off: too long, or with descriptors. At the
+ *   end of a seqpacket socket every message has length 0.
+ * @returns Messages received, as many as there are slots and `lengths` at most; -1 when none is there.
+ * @throws {TypeError} `target`, `lengths`. @throws {RangeError} `slotBytes`, no room for a single slot.
+ * @throws As `receiveMessage`; an error behind a message comes with the next call.
+ * Cost: one system call, and the kernel's work for each. Source: recvmmsg(2).
+ */
+export const receiveMessages: (
+  fd: number,
+  target: Uint8Array,
+  slotBytes: number,
+  lengths: Int32Array,
+) => number = native('receiveMessages');
+
 /** The process at the other end, as the kernel knows it. @throws ENOTSOCK, EBADF. Source: SO_PEERCRED in unix(7). */
 export const peerCredentials: (fd: number) => PeerCredentials = native('peerCredentials');
 

@@ -14,7 +14,9 @@ import {
   poll,
   read,
   receiveMessage,
+  receiveMessages,
   sendMessage,
+  sendMessages,
   setSocketBuffer,
   shutdown,
   socket,
@@ -154,6 +156,42 @@ test('a pair of each type keeps its bounds', () => {
   expect(read('stream')).toEqual([8, -1]);
   expect(read('seqpacket')).toEqual([3, 5]);
   expect(read('datagram')).toEqual([3, 5]);
+});
+
+test.each(['seqpacket', 'datagram'] as const)('several messages go with one call: %s', (type) => {
+  const [a, b] = ownedPair(socketPair(type));
+  const source = bytes('onetwothree');
+  const ends = Int32Array.of(3, 6, 6, 11);
+  const lengths = new Int32Array(8);
+  expect(sendMessages(a, source, ends, 0, 4)).toBe(4);
+  expect(sendMessages(a, source, ends, 3, 4)).toBe(1);
+  expect(sendMessages(a, source, ends, 2, 2)).toBe(0);
+  const slots = new Uint8Array(4 * 8);
+  expect(receiveMessages(b, slots, 4, lengths)).toBe(5);
+  expect([...lengths.subarray(0, 5)]).toEqual([3, 3, 0, -1, -1]); // five bytes do not fit four
+  expect(Buffer.from(slots.subarray(0, 16)).toString()).toBe('one\0two\0\0\0\0\0thre');
+  expect(receiveMessages(b, slots, 4, lengths)).toBe(-1);
+  expect(thrownBy(() => sendMessages(a, source, Int32Array.of(6, 3), 0, 2))).toBeInstanceOf(RangeError);
+  expect(thrownBy(() => sendMessages(a, source, Int32Array.of(12), 0, 1))).toBeInstanceOf(RangeError);
+  expect(thrownBy(() => sendMessages(a, source, Int32Array.of(-1, 3), 1, 2))).toBeInstanceOf(RangeError);
+  expect(thrownBy(() => receiveMessages(b, slots, 33, lengths))).toBeInstanceOf(RangeError);
+});
+
+test('of several messages those that fit are sent; descriptors that nobody wants are closed', () => {
+  const [a, b] = ownedPair(socketPair('seqpacket'));
+  const ends = Int32Array.from({ length: 64 }, (_, i) => (i + 1) * 16_384);
+  const source = new Uint8Array(1 << 20);
+  const sent = sendMessages(a, source, ends, 0, 64);
+  expect(sent).toBeGreaterThan(0);
+  expect(sent).toBeLessThan(64);
+  expect(sendMessages(a, source, ends, sent, 64)).toBe(-1);
+  const lengths = new Int32Array(64);
+  expect(receiveMessages(b, source, 16_384, lengths)).toBe(sent);
+  sendMessage(a, bytes('x'), 0, 1, [0]);
+  expect(receiveMessages(b, source, 16_384, lengths)).toBe(1);
+  expect(lengths[0]).toBe(-1);
+  shutdown(b, 'both');
+  expect(thrownBy(() => sendMessages(a, source, ends, 0, 64))).toMatchObject({ code: 'EPIPE' });
 });
 
 test('no room is -1; a message that never fits is EMSGSIZE; one that is cut says so', () => {

@@ -4,21 +4,19 @@ import {
   fromErrno,
   IpcError,
   isIpcError,
-  peerGoneError,
   ReceiveHalf,
   SendHalf,
   type End,
-  type IpcErrorCode,
   type ReceiveEvents,
   type ReceivePort,
   type Receiver,
-  type SendEvents,
   type Sender,
-  type SendPort,
 } from '@ipc/core';
 import * as native from '@ipc/native';
 import { bindUnix, type BindOptions } from './bind-unix.ts';
+import { PacketInbox } from './packet-inbox.ts';
 import { PacketSocket } from './packet-socket.ts';
+import { PacketWriter } from './packet-writer.ts';
 import { openSocket } from './serve-unix.ts';
 import { unixAddress, type UnixNamespace } from './unix-address.ts';
 
@@ -68,7 +66,18 @@ export function openDatagramSender(name: string, options: DatagramOptions = {}):
   const fd = openSocket('datagram', name);
   try {
     native.connect(fd, address.native);
-    return new SendHalf(new DatagramWriter(new PacketSocket(fd), maxMessageBytes));
+    const socket = new PacketSocket(fd);
+    const writer = new PacketWriter(socket, {
+      maxMessageBytes,
+      isGone: (code) => goneCodes.has(code),
+      onRelease: () => {
+        socket.close();
+      },
+    });
+    socket.onReady = () => {
+      writer.onWritable();
+    };
+    return new SendHalf(writer);
   } catch (error) {
     native.close(fd);
     throw fromErrno(error, 'connect', name);
@@ -76,64 +85,20 @@ export function openDatagramSender(name: string, options: DatagramOptions = {}):
 }
 
 /** What a send to a receiver that is no more says. */
-const goneCodes: ReadonlySet<IpcErrorCode> = new Set(['ERR_IPC_PEER_GONE', 'ERR_IPC_NOT_FOUND']);
-
-class DatagramWriter implements SendPort {
-  readonly maxMessageBytes: number;
-  readonly pendingBytes = 0;
-  readonly #socket: PacketSocket;
-  #events!: SendEvents;
-
-  constructor(socket: PacketSocket, maxMessageBytes: number) {
-    this.#socket = socket;
-    this.maxMessageBytes = maxMessageBytes;
-  }
-
-  attach(events: SendEvents): void {
-    this.#events = events;
-    this.#socket.onReady = () => {
-      this.#socket.writable = false;
-      events.room();
-    };
-  }
-
-  push(message: Uint8Array): boolean {
-    try {
-      return native.sendMessage(this.#socket.fd, message, 0, message.length) !== -1;
-    } catch (error) {
-      const failure = fromErrno(error, 'send');
-      this.#events.fail(goneCodes.has(failure.code) ? peerGoneError('the receiver is gone', error) : failure);
-      return false;
-    }
-  }
-
-  publish(): void {
-    // every push has been a system call
-  }
-
-  awaitRoom(on: boolean): void {
-    this.#socket.writable = on;
-  }
-
-  finish(): void {
-    // the receiver does not know its senders
-  }
-
-  release(): void {
-    this.#socket.close();
-  }
-}
+const goneCodes: ReadonlySet<string> = new Set(['ERR_IPC_PEER_GONE', 'ERR_IPC_NOT_FOUND']);
 
 class DatagramReader implements ReceivePort {
   end: End | undefined;
   readonly #socket: PacketSocket;
-  readonly #buffer: Uint8Array;
+  readonly #inbox: PacketInbox;
+  readonly #maxMessageBytes: number;
   readonly #unbind: () => void;
   #released = false;
 
   constructor(socket: PacketSocket, maxMessageBytes: number, unbind: () => void) {
     this.#socket = socket;
-    this.#buffer = new Uint8Array(maxMessageBytes);
+    this.#inbox = new PacketInbox(socket.fd, maxMessageBytes);
+    this.#maxMessageBytes = maxMessageBytes;
     this.#unbind = unbind;
   }
 
@@ -145,30 +110,12 @@ class DatagramReader implements ReceivePort {
   }
 
   pull(): Uint8Array | undefined {
-    if (this.end !== undefined) return undefined;
-    try {
-      const { length } = this.#buffer;
-      const { bytes, truncated } = native.receiveMessage(this.#socket.fd, this.#buffer, 0, length, 0);
-      if (truncated) {
-        throw new IpcError(
-          'ERR_IPC_CORRUPT',
-          `a message is longer than maxMessageBytes, which is ${length}, or carries descriptors`,
-        );
-      }
-      return bytes === -1 ? undefined : this.#buffer.slice(0, bytes);
-    } catch (error) {
-      this.end = { error: isIpcError(error) ? error : fromErrno(error, 'receive') };
-      return undefined;
-    }
+    return this.#next() ? this.#inbox.take(0).slice() : undefined;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    for (; count < limit; count++) {
-      const message = this.pull();
-      if (message === undefined) break;
-      handler(message);
-    }
+    for (; count < limit && this.#next(); count++) handler(this.#inbox.take(0));
     return count;
   }
 
@@ -179,7 +126,22 @@ class DatagramReader implements ReceivePort {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#inbox.clear();
     this.#unbind();
     this.#socket.close();
+  }
+
+  /** Whether a message is at the front of the inbox; fetches what waits in the kernel when the inbox is empty. */
+  #next(): boolean {
+    if (this.end !== undefined || this.#released) return false;
+    try {
+      if (this.#inbox.length === 0 && this.#inbox.fill() === -1) return false;
+      if (this.#inbox.nextLength !== -1) return true;
+      const message = `a message is longer than maxMessageBytes, which is ${this.#maxMessageBytes}, or carries descriptors`;
+      throw new IpcError('ERR_IPC_CORRUPT', message);
+    } catch (error) {
+      this.end = { error: isIpcError(error) ? error : fromErrno(error, 'receive') };
+      return false;
+    }
   }
 }

@@ -1,28 +1,48 @@
-import { fromErrno, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
+import { fromErrno, peerGoneError, POOLED_BYTES, type SendEvents, type SendPort } from '@ipc/core';
 import * as native from '@ipc/native';
 import { attachedTo, releaseSent } from './descriptors.ts';
+import { PacketOutbox } from './packet-outbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
-import { KIND_GOODBYE, KIND_MESSAGE, PACKET_HEADER_BYTES } from './packet.ts';
 
-/** Messages as packets, one system call each: what the kernel has taken is all there is in flight. */
+const nothing = new Uint8Array(0);
+
+export interface PacketWriterOptions {
+  readonly maxMessageBytes: number;
+  /** In front of every message. @default nothing */
+  readonly head?: Uint8Array;
+  /** The packet that says that this is the clean end. @default there is none */
+  readonly goodbye?: Uint8Array;
+  /** Whether a failed send means that nobody receives any more. */
+  isGone(code: string): boolean;
+  onRelease(): void;
+}
+
+/**
+ * Messages as packets. What is sent in one turn of the event loop leaves with one system call; a message with descriptors,
+ * and one that is larger than the buffer, with a call of its own.
+ */
 export class PacketWriter implements SendPort {
   readonly maxMessageBytes: number;
   readonly #socket: PacketSocket;
-  readonly #onRelease: () => void;
-  /** Kind and payload side by side, as the kernel takes them; grows to the largest message sent. */
-  #packet = new Uint8Array(256);
+  readonly #options: PacketWriterOptions;
+  readonly #head: Uint8Array;
+  readonly #outbox: PacketOutbox;
   #events!: SendEvents;
-  #goodbyePending = false;
+  #roomAwaited = false;
+  #tickScheduled = false;
+  #blocked = false;
   #released = false;
 
-  constructor(socket: PacketSocket, maxMessageBytes: number, onRelease: () => void) {
+  constructor(socket: PacketSocket, options: PacketWriterOptions) {
     this.#socket = socket;
-    this.maxMessageBytes = maxMessageBytes;
-    this.#onRelease = onRelease;
+    this.#options = options;
+    this.#head = options.head ?? nothing;
+    this.#outbox = new PacketOutbox(socket.fd);
+    this.maxMessageBytes = options.maxMessageBytes;
   }
 
   get pendingBytes(): number {
-    return this.#goodbyePending ? PACKET_HEADER_BYTES : 0;
+    return this.#outbox.pendingBytes;
   }
 
   attach(events: SendEvents): void {
@@ -31,54 +51,99 @@ export class PacketWriter implements SendPort {
 
   push(message: Uint8Array): boolean {
     if (this.#released) return false;
-    const packetBytes = PACKET_HEADER_BYTES + message.length;
-    if (packetBytes > this.#packet.length) {
-      this.#packet = new Uint8Array(Math.min(2 * packetBytes, PACKET_HEADER_BYTES + this.maxMessageBytes));
-    }
-    this.#packet[0] = KIND_MESSAGE;
-    this.#packet.set(message, PACKET_HEADER_BYTES);
     const descriptors = attachedTo(message);
-    if (!this.#send(packetBytes, descriptors)) return false;
-    if (descriptors.length > 0) releaseSent(message);
-    return true;
+    if (descriptors.length > 0 || this.#head.length + message.length > POOLED_BYTES) {
+      return this.#pushDirect(message, descriptors);
+    }
+    if (this.#outbox.push(this.#head, message)) return true;
+    return !this.#blocked && this.#flush() && this.#outbox.push(this.#head, message);
   }
 
   publish(): void {
-    // every push has been a system call
+    if (this.#tickScheduled || this.#blocked || this.#outbox.isEmpty) return;
+    this.#tickScheduled = true;
+    process.nextTick(this.#onTick);
   }
 
   awaitRoom(on: boolean): void {
-    if (!this.#released) this.#socket.writable = on;
+    this.#roomAwaited = on;
   }
 
   finish(): void {
-    this.#packet[0] = KIND_GOODBYE;
-    this.#goodbyePending = !this.#send(PACKET_HEADER_BYTES, []);
+    const { goodbye } = this.#options;
+    if (goodbye !== undefined) this.#outbox.push(goodbye, nothing); // it fits: everything before it is out
   }
 
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#outbox.clear();
     this.#socket.writable = false;
-    this.#onRelease();
+    this.#options.onRelease();
   }
 
   onWritable(): void {
     if (this.#released) return;
-    if (this.#goodbyePending) this.finish();
+    this.#blocked = false;
+    if (this.#flush()) this.#socket.writable = false;
     this.#events.room();
   }
 
-  #send(packetBytes: number, descriptors: readonly number[]): boolean {
+  readonly #onTick = (): void => {
+    this.#tickScheduled = false;
+    if (this.#flush() && this.#roomAwaited) this.#events.room();
+  };
+
+  /** True when everything is out. */
+  #flush(): boolean {
+    if (this.#released || this.#blocked) return false;
     try {
-      return native.sendMessage(this.#socket.fd, this.#packet, 0, packetBytes, descriptors) !== -1;
+      if (this.#outbox.flush()) return true;
+      this.#block();
     } catch (error) {
-      const failure = fromErrno(error, 'send');
-      if (failure.code === 'ERR_IPC_PEER_GONE') this.#events.fail(peerGoneError('the peer is gone', error));
-      else if (descriptors.length > 0)
-        throw failure; // a bad descriptor, or too many in flight: the channel is fine
-      else this.#events.fail(failure);
+      this.#fail(error);
+    }
+    return false;
+  }
+
+  #pushDirect(message: Uint8Array, descriptors: readonly number[]): boolean {
+    if (!this.#outbox.isEmpty && !this.#flush()) return false;
+    const packet = this.#head.length === 0 ? message : concatenate(this.#head, message);
+    try {
+      if (native.sendMessage(this.#socket.fd, packet, 0, packet.length, descriptors) === -1) {
+        this.#block();
+        return false;
+      }
+    } catch (error) {
+      // A bad descriptor, or too many in flight: the channel is fine.
+      if (descriptors.length > 0 && !this.#isGone(error)) throw fromErrno(error, 'send');
+      this.#fail(error);
       return false;
     }
+    if (descriptors.length > 0) releaseSent(message);
+    return true;
   }
+
+  #isGone(error: unknown): boolean {
+    return this.#options.isGone(fromErrno(error, 'send').code);
+  }
+
+  #fail(error: unknown): void {
+    this.#events.fail(
+      this.#isGone(error) ? peerGoneError('the peer is gone', error) : fromErrno(error, 'send'),
+    );
+  }
+
+  #block(): void {
+    if (this.#released) return;
+    this.#blocked = true;
+    this.#socket.writable = true;
+  }
+}
+
+function concatenate(head: Uint8Array, message: Uint8Array): Uint8Array {
+  const both = new Uint8Array(head.length + message.length);
+  both.set(head);
+  both.set(message, head.length);
+  return both;
 }

@@ -12,3 +12,9 @@
 export const PACKET_HEADER_BYTES = 1;
 export const KIND_MESSAGE = 0;
 export const KIND_GOODBYE = 1;
+
+/** Limits of a packet channel. */
+export interface PacketLimits {
+  readonly maxMessageBytes: number;
+  readonly maxDescriptors: number;
+}

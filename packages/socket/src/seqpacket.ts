@@ -8,7 +8,7 @@ import { listenUnix } from './listen-unix.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
-import { PACKET_HEADER_BYTES } from './packet.ts';
+import { KIND_GOODBYE, KIND_MESSAGE, PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
 import { rememberPeer, type PeerRule } from './peer.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
@@ -24,10 +24,11 @@ export interface SeqpacketOptions extends BindOptions {
 }
 
 /**
- * Channels over unix seqpacket sockets: one system call per message each way.
+ * Channels over unix seqpacket sockets: what is sent in one turn of the event loop leaves with one system call, and what
+ * waits comes with one, up to 64 and 32 messages.
  *
- * For many small messages `unix` is faster, since it coalesces them. This one is for descriptors, and for peers that
- * want the kernel's message bounds.
+ * For many small messages `unix` is faster, since it makes one of them. This one is for descriptors (then it is one system
+ * call for each message received), and for peers that want the kernel's message bounds.
  *
  * @throws {RangeError} A limit out of range.
  */
@@ -42,12 +43,6 @@ export function seqpacket(options: SeqpacketOptions = {}): Transport {
     connect: async (name, wait) =>
       packetChannel(await dialUnix(name, { namespace, type: 'seqpacket', signal: wait?.signal }), limits),
   };
-}
-
-/** Limits of a packet channel. */
-export interface PacketLimits {
-  readonly maxMessageBytes: number;
-  readonly maxDescriptors: number;
 }
 
 export function checkLimits({
@@ -65,7 +60,8 @@ export function checkLimits({
  *
  * @throws {IpcError} ERR_IPC_LIMIT when the send buffer cannot hold a message of `maxMessageBytes`.
  */
-export function packetChannel(fd: number, { maxMessageBytes, maxDescriptors }: PacketLimits): Channel {
+export function packetChannel(fd: number, limits: PacketLimits): Channel {
+  const { maxMessageBytes } = limits;
   let socket: PacketSocket;
   try {
     reserveSendBuffer(fd, maxMessageBytes);
@@ -78,8 +74,14 @@ export function packetChannel(fd: number, { maxMessageBytes, maxDescriptors }: P
   const release = (): void => {
     if (--held === 0) socket.close();
   };
-  const writer = new PacketWriter(socket, maxMessageBytes, release);
-  const reader = new PacketReader(socket, maxMessageBytes, maxDescriptors, release);
+  const writer = new PacketWriter(socket, {
+    maxMessageBytes,
+    head: Uint8Array.of(KIND_MESSAGE),
+    goodbye: Uint8Array.of(KIND_GOODBYE),
+    isGone: (code) => code === 'ERR_IPC_PEER_GONE',
+    onRelease: release,
+  });
+  const reader = new PacketReader(socket, limits, release);
   socket.onReady = (readable, writable) => {
     if (writable) writer.onWritable();
     if (readable) reader.onReadable();

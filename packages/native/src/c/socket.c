@@ -13,6 +13,9 @@
 /** The kernel's SCM_MAX_FD. */
 #define DESCRIPTORS_MAX 253
 
+/** Messages of one sendmmsg or recvmmsg. */
+#define MESSAGES_MAX 64
+
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5; the number on x64 and arm64
 #endif
@@ -233,6 +236,77 @@ static napi_value receive_message(napi_env env, napi_callback_info info) {
   return js_int(env, (int32_t)count);
 }
 
+/** Message i is `source[ends[i - 1], ends[i])`, the first starts at 0; those in [from, to) are sent. */
+static napi_value send_messages(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int fd, from, to;
+  struct view source, ends;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "source", napi_uint8_array, &source) ||
+      !argument_view(env, argument[2], "ends", napi_int32_array, &ends))
+    return NULL;
+  const int most = ends.length < INT_MAX ? (int)ends.length : INT_MAX;
+  if (!argument_int(env, argument[4], "to", 0, most, &to) || !argument_int(env, argument[3], "from", 0, to, &from))
+    return NULL;
+  if (to - from > MESSAGES_MAX) to = from + MESSAGES_MAX;
+  if (from == to) return js_int(env, 0);
+
+  struct mmsghdr messages[MESSAGES_MAX] = {0};
+  struct iovec vectors[MESSAGES_MAX];
+  uint8_t nothing[1], *bytes = source.data ? source.data : nothing; // an empty array may have no address
+  const int32_t *end = ends.data;
+  int64_t start = from == 0 ? 0 : __atomic_load_n(&end[from - 1], __ATOMIC_RELAXED);
+  for (int i = from; i < to; i++) {
+    // Read once: the memory may be shared with another thread.
+    const int64_t stop = __atomic_load_n(&end[i], __ATOMIC_RELAXED);
+    if (start < 0 || stop < start || (size_t)stop > source.length)
+      return throw_range_error(env, "ends: expected ascending offsets inside the %zu bytes", source.length);
+    vectors[i - from] = (struct iovec){bytes + start, (size_t)(stop - start)};
+    messages[i - from].msg_hdr.msg_iov = &vectors[i - from];
+    messages[i - from].msg_hdr.msg_iovlen = 1;
+    start = stop;
+  }
+  int count;
+  do
+    count = sendmmsg(fd, messages, (unsigned)(to - from), MSG_NOSIGNAL | MSG_DONTWAIT);
+  while (count < 0 && errno == EINTR);
+  if (count >= 0) return js_int(env, count);
+  return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "sendmmsg", NULL);
+}
+
+/** Message i goes to `target[i * slotBytes, (i + 1) * slotBytes)` and its length to `lengths[i]`, -1 if it was cut off. */
+static napi_value receive_messages(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int fd, slot_bytes;
+  struct view target, lengths;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "target", napi_uint8_array, &target) ||
+      !argument_int(env, argument[2], "slotBytes", 1, INT_MAX, &slot_bytes) ||
+      !argument_view(env, argument[3], "lengths", napi_int32_array, &lengths))
+    return NULL;
+  size_t slots = target.length / (size_t)slot_bytes;
+  if (slots > lengths.length) slots = lengths.length;
+  if (slots > MESSAGES_MAX) slots = MESSAGES_MAX;
+  if (slots == 0) return throw_range_error(env, "target: expected room for a message of %d bytes", slot_bytes);
+
+  struct mmsghdr messages[MESSAGES_MAX] = {0};
+  struct iovec vectors[MESSAGES_MAX];
+  for (size_t i = 0; i < slots; i++) {
+    vectors[i] = (struct iovec){(uint8_t *)target.data + i * (size_t)slot_bytes, (size_t)slot_bytes};
+    messages[i].msg_hdr.msg_iov = &vectors[i];
+    messages[i].msg_hdr.msg_iovlen = 1;
+  }
+  int count;
+  do
+    count = recvmmsg(fd, messages, (unsigned)slots, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "recvmmsg", NULL);
+  int32_t *results = lengths.data;
+  for (int i = 0; i < count; i++)
+    results[i] = messages[i].msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -1 : (int32_t)messages[i].msg_len;
+  return js_int(env, count);
+}
+
 static napi_value peer_credentials(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   int fd;
@@ -295,6 +369,8 @@ bool socket_init(napi_env env, napi_value exports) {
       FUNCTION("shutdown", shutdown_socket),
       FUNCTION("sendMessage", send_message),
       FUNCTION("receiveMessage", receive_message),
+      FUNCTION("sendMessages", send_messages),
+      FUNCTION("receiveMessages", receive_messages),
       FUNCTION("peerCredentials", peer_credentials),
       FUNCTION("peerPidfd", peer_pidfd),
       FUNCTION("setSocketBuffer", set_socket_buffer),

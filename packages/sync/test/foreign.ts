@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { python } from '@ipc/testkit';
-import { afterAll } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 
 const peers = fileURLToPath(new URL('peers/', import.meta.url));
 
@@ -31,19 +31,16 @@ export function foreign(
       ? undefined
       : (...args) => start(python as string, [join(peers, `${peer}.py`), ...args]);
   }
-  let program: string | undefined;
   const folder = mkdtempSync(join(tmpdir(), 'ipc-peer-'));
+  const program = join(folder, peer);
+  const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread'];
+  beforeAll(() => {
+    execFileSync('cc', [...flags, '-o', program, join(peers, `${peer}.c`)], { stdio: 'inherit' });
+  });
   afterAll(() => {
     rmSync(folder, { recursive: true });
   });
-  return (...args) => {
-    if (program === undefined) {
-      program = join(folder, peer);
-      const flags = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-Wall', '-Wextra', '-Werror', '-pthread'];
-      execFileSync('cc', [...flags, '-o', program, join(peers, `${peer}.c`)], { stdio: 'inherit' });
-    }
-    return start(program, args);
-  };
+  return (...args) => start(program, args);
 }
 
 function start(command: string, args: string[]): Foreign {

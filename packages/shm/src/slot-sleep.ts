@@ -1,0 +1,90 @@
+import type { Participant } from './participant.ts';
+import { raiseHint } from './slot-memory.ts';
+
+/**
+ * The sleep of one end of a structure over slots: on the event loop, or of the whole thread.
+ *
+ * Announce, then look: whoever changes something either is seen by that look, or sees the announcement and rings. Every
+ * ring takes the announcement back, so it is renewed before each further look.
+ */
+export class SlotSleep {
+  readonly #words: Int32Array;
+  readonly #hint: number;
+  readonly #participant: Participant;
+  readonly #isReady: () => boolean;
+  readonly #need: () => number;
+  #onReady: (() => void) | undefined;
+
+  /**
+   * @param hint - The word that says that somebody of this role may sleep.
+   * @param isReady - Whether there is no reason to sleep any more. Must not throw.
+   * @param need - What to write into the own line before each look.
+   */
+  constructor(
+    words: Int32Array,
+    hint: number,
+    participant: Participant,
+    isReady: () => boolean,
+    need: () => number = () => 0,
+  ) {
+    this.#words = words;
+    this.#hint = hint;
+    this.#participant = participant;
+    this.#isReady = isReady;
+    this.#need = need;
+  }
+
+  /** Calls `onReady` once, in a later turn; keeps the process alive until then. */
+  start(onReady: () => void): void {
+    if (this.#onReady !== undefined) return;
+    this.#onReady = onReady;
+    this.#participant.listen(() => {
+      this.#look();
+    });
+    setImmediate(() => {
+      this.#look();
+    });
+    this.#announce();
+  }
+
+  stop(): void {
+    if (this.#onReady === undefined) return;
+    this.#onReady = undefined;
+    this.#participant.withdraw();
+    this.#participant.stopListening();
+  }
+
+  /** Blocks this thread; false when the time is over first. -1 is for ever. */
+  block(timeoutMs: number): boolean {
+    const deadline = performance.now() + timeoutMs;
+    try {
+      for (;;) {
+        this.#announce();
+        if (this.#isReady()) return true;
+        const left = timeoutMs < 0 ? -1 : deadline - performance.now();
+        if (timeoutMs >= 0 && left <= 0) return false;
+        this.#participant.block(left);
+      }
+    } finally {
+      // On the event loop, somebody may still sleep: its bell has been silenced meanwhile.
+      if (this.#onReady === undefined) this.#participant.withdraw();
+      else setImmediate(() => {
+        this.#look();
+      }); // prettier-ignore
+    }
+  }
+
+  #announce(): void {
+    this.#participant.announce(this.#need());
+    raiseHint(this.#words, this.#hint);
+  }
+
+  #look(): void {
+    const onReady = this.#onReady;
+    if (onReady === undefined) return;
+    this.#announce();
+    if (!this.#isReady()) return;
+    this.stop();
+    onReady();
+  }
+}

@@ -1,6 +1,7 @@
 /** The command line: what is asked for, checked. */
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import type { Depth } from './plan.ts';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
 
@@ -9,6 +10,8 @@ export interface CliOptions {
   readonly subjects: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
+  readonly freshPairs: boolean;
+  readonly depth: Depth;
   readonly budgetMs: number;
   /** Where the JSON goes; without, to the default place. */
   readonly json: string | undefined;
@@ -17,6 +20,7 @@ export interface CliOptions {
 
 interface Parsed {
   readonly quick: boolean;
+  readonly full: boolean;
   readonly only: readonly string[];
   readonly subject: readonly string[];
   readonly size?: readonly number[];
@@ -28,9 +32,15 @@ interface Parsed {
 
 /** What a run is without any option, and a quick one. */
 const modes = {
-  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 98 },
-  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 14 },
-};
+  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 14, freshPairs: false },
+  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 98, freshPairs: false },
+  full: {
+    messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
+    repeats: 10,
+    seconds: 1080,
+    freshPairs: true,
+  },
+} as const;
 
 /**
  * Reads the arguments after the program's name.
@@ -45,6 +55,7 @@ export function parseCli(args: readonly string[]): CliOptions {
       'Measures every IPC mechanism of this machine between two real processes, beside rivals and a C floor.',
     )
     .option('--quick', 'one repeat of two sizes, in under 20 seconds: a look, not a figure', false)
+    .option('--full', 'ten repeats in fresh processes and every scenario, in under 20 minutes', false)
     .option(
       '--only <subject...>',
       `subjects whose name begins so, e.g. shm socket.unix (${subjectIds.join(', ')})`,
@@ -58,7 +69,7 @@ export function parseCli(args: readonly string[]): CliOptions {
       [],
     )
     .option('--size <size...>', 'message sizes, e.g. 64,1k,64k,1m', sizes)
-    .option('--repeats <count>', 'fresh pairs of processes per figure', positiveInteger)
+    .option('--repeats <count>', 'repeats of each figure', positiveInteger)
     .option('--seconds <count>', 'what the whole run may take, roughly', positiveInteger)
     .option('--json <file>', 'write the results here (default: build/results/latest.json of the app)')
     .option('--markdown', 'print the tables as Markdown', false)
@@ -69,8 +80,11 @@ export function parseCli(args: readonly string[]): CliOptions {
 }
 
 function complete(parsed: Parsed, command: Command): CliOptions {
-  const mode = parsed.quick ? modes.quick : modes.default;
+  const depth = parsed.full ? 'full' : parsed.quick ? 'quick' : 'default';
+  const mode = modes[depth];
   return {
+    depth,
+    freshPairs: mode.freshPairs,
     subjects: [...parsed.subject, ...known(parsed, command)],
     messageBytes: parsed.size ?? mode.messageBytes,
     repeats: parsed.repeats ?? mode.repeats,

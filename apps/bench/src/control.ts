@@ -5,12 +5,19 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import type { CpuPair } from './placement.ts';
 import type { CellRequest, Sample } from './scenario.ts';
 import type { Role } from './subject.ts';
 
 /** From the bench to both. */
 export type Order =
-  | { readonly kind: 'run'; readonly scenario: string; readonly request: CellRequest }
+  | {
+      readonly kind: 'run';
+      readonly scenario: string;
+      readonly request: CellRequest;
+      /** Where to run from now on, by role. */
+      readonly cpus: CpuPair;
+    }
   | { readonly kind: 'close' };
 
 /** From each of the two to the bench. */

@@ -1,4 +1,4 @@
-/** A fresh pair of processes with one subject between them, in which cells are measured. */
+/** A pair of processes with one subject between them, in which cells are measured. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
@@ -9,6 +9,7 @@ import { nowNs } from './clock.ts';
 import { Control, type Order, type Report } from './control.ts';
 import type { Assignment } from './peer.ts';
 import type { CpuPair } from './placement.ts';
+import type { PlannedCell } from './plan.ts';
 import type { CellRequest, Figures, Sample, Scenario } from './scenario.ts';
 import type { Role, Subject } from './subject.ts';
 
@@ -40,7 +41,8 @@ export interface PairOptions {
   readonly subject: Subject;
   /** Its id, or the URL of its module. */
   readonly subjectModule: string;
-  readonly cpus: CpuPair | undefined;
+  /** Where the two begin. */
+  readonly cpus: CpuPair;
   /** A directory for this pair alone, to be created and removed. */
   readonly directory: string;
   /** See `Session.name`. */
@@ -88,6 +90,9 @@ export class Pair implements AsyncDisposable {
     }
   }
 
+  /** Scenarios whose path the compiler has optimised: those measured here before. */
+  readonly warm: Set<Scenario> = new Set<Scenario>();
+
   /** The largest message the open subject carries; `Infinity` where it names no limit. */
   get maxMessageBytes(): number {
     return this.#maxMessageBytes;
@@ -103,11 +108,11 @@ export class Pair implements AsyncDisposable {
    *
    * @throws {PairFailure} A message was lost or damaged, a process ended, an operation failed, nobody answered in time.
    */
-  async measure(scenario: Scenario, messageBytes: number, times: CellTimes): Promise<Figures> {
+  async measure({ scenario, messageBytes, cpus }: PlannedCell, times: CellTimes): Promise<Figures> {
     const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
     const request: CellRequest = { messageBytes, ...times, startNs, counterBefore: this.#counter };
     const answered = this.#nextReports();
-    for (const control of this.#controls) control.post({ kind: 'run', scenario: scenario.id, request });
+    for (const control of this.#controls) control.post({ kind: 'run', scenario: scenario.id, request, cpus });
     const [leader, follower] = samplesOf(await answered);
     this.#counter = (this.#counter + (scenario.kind === 'lock' ? leader.total + follower.total : 0)) >>> 0;
     try {
@@ -162,7 +167,7 @@ export class Pair implements AsyncDisposable {
       name,
       directory,
       control,
-      ...(cpus === undefined ? {} : { cpus }),
+      cpus,
     };
     const leaderStartsFollower = subject.kind === 'messages' && subject.followerStartedBy === 'leader';
     for (const role of leaderStartsFollower ? roles.slice(0, 1) : roles) this.#spawn({ role, ...assignment });

@@ -4,6 +4,7 @@
  */
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
+import type { CpuPair } from './placement.ts';
 import { scenarioOf } from './scenarios/index.ts';
 import type { CellRequest, Sample } from './scenario.ts';
 import type { Role, Session, Subject } from './subject.ts';
@@ -16,8 +17,8 @@ export interface Assignment {
   readonly name: string;
   readonly directory: string;
   readonly control: string;
-  /** By role; unpinned without. */
-  readonly cpus?: readonly [leader: number, follower: number];
+  /** Where it begins, by role. */
+  readonly cpus: CpuPair;
 }
 
 interface OpenSubject {
@@ -41,10 +42,12 @@ const session: Session = {
 
 let subject: Subject | undefined;
 let end: OpenSubject | undefined;
+let pinnedTo: number | undefined;
+let pinnedBy: string | undefined;
 const control = new Control<Report, Order>(
   await dialControl(assignment.control),
   (order) => {
-    attempt(order.kind === 'run' ? () => run(order.scenario, order.request) : close);
+    attempt(order.kind === 'run' ? () => run(order) : close);
   },
   () => {
     subject?.cleanUp?.(session);
@@ -58,19 +61,23 @@ async function open(): Promise<void> {
   // What a leader starts must not inherit its processor; everybody else had better know it before they open anything.
   const startsFollower =
     role === 'leader' && subject.kind === 'messages' && subject.followerStartedBy === 'leader';
-  const early = startsFollower ? null : pin();
+  const early = startsFollower ? null : pin(assignment.cpus);
   end = await openSubject(subject);
-  const pinnedBy = startsFollower ? pin() : early;
-  control.post({ kind: 'open', role, maxMessageBytes: end.maxMessageBytes, pinnedBy });
+  const how = startsFollower ? pin(assignment.cpus) : early;
+  control.post({ kind: 'open', role, maxMessageBytes: end.maxMessageBytes, pinnedBy: how });
 }
 
-function pin(): string | null {
-  const cpu = assignment.cpus?.[role === 'leader' ? 0 : 1];
-  return cpu === undefined ? null : (pinThread(cpu) ?? null);
+/** By what it was done, if it was. */
+function pin(cpus: CpuPair): string | null {
+  const cpu = cpus[role === 'leader' ? 0 : 1];
+  if (cpu !== pinnedTo) pinnedBy = pinThread(cpu);
+  pinnedTo = cpu;
+  return pinnedBy ?? null;
 }
 
-async function run(scenario: string, request: CellRequest): Promise<void> {
+async function run({ scenario, request, cpus }: Order & { readonly kind: 'run' }): Promise<void> {
   if (end === undefined) throw new Error('nothing is open');
+  pin(cpus);
   control.post({ kind: 'sample', role, sample: await end.run(scenario, request) });
 }
 

@@ -4,12 +4,10 @@ import type { CpuPair } from './placement.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
-/** All cells that one pair of processes measures. */
+/** A subject and all cells that a pair of its processes measures. */
 export interface PlannedPair {
   readonly subject: Subject;
   readonly subjectModule: string;
-  readonly placement: Placement;
-  readonly cpus: CpuPair;
   readonly cells: readonly PlannedCell[];
 }
 
@@ -17,36 +15,73 @@ export interface PlannedCell {
   readonly scenario: Scenario;
   /** 0 for a lock. */
   readonly messageBytes: number;
+  readonly placement: Placement;
+  readonly cpus: CpuPair;
 }
+
+/** How much is left out because it says least: see `keeps`. */
+export type Depth = 'quick' | 'default' | 'full';
 
 export interface PlanOptions {
   readonly subjects: readonly { readonly module: string; readonly subject: Subject }[];
   readonly scenarios: readonly Scenario[];
   readonly messageBytes: readonly number[];
   readonly placements: ReadonlyMap<Placement, CpuPair>;
+  readonly depth: Depth;
 }
 
-/** Placement by placement and subject by subject; within one, size by size and scenario by scenario. */
-export function plan({ subjects, scenarios, messageBytes, placements }: PlanOptions): PlannedPair[] {
-  const pairs: PlannedPair[] = [];
-  for (const [placement, cpus] of placements) {
-    for (const { module, subject } of subjects) {
-      const fitting = scenarios.filter(
-        (scenario) =>
-          scenario.kind === subject.kind &&
-          subject.scenarios.includes(scenario.id) &&
-          (scenario.placements?.includes(placement) ?? true),
-      );
-      const sizes = subject.kind === 'lock' ? [0] : messageBytes;
-      const cells = sizes.flatMap((bytes) => fitting.map((scenario) => ({ scenario, messageBytes: bytes })));
-      if (cells.length > 0) pairs.push({ subject, subjectModule: module, placement, cpus, cells });
+/** Subject by subject; within one, placement by placement, size by size and scenario by scenario. */
+export function plan({ subjects, scenarios, messageBytes, placements, depth }: PlanOptions): PlannedPair[] {
+  return subjects.flatMap(({ module, subject }) => {
+    const fitting = scenarios.filter(
+      (scenario) => scenario.kind === subject.kind && subject.scenarios.includes(scenario.id),
+    );
+    const sizes = subject.kind === 'lock' ? [0] : messageBytes;
+    const cells: PlannedCell[] = [];
+    for (const [placement, cpus] of placements) {
+      for (const bytes of sizes) {
+        for (const scenario of fitting) {
+          const cell = { scenario, messageBytes: bytes, placement, cpus };
+          const onlyPlacement = placements.size === 1;
+          if (scenario.placements?.includes(placement) === false) continue;
+          if (keeps(depth, cell, sizes[0] === bytes, onlyPlacement)) cells.push(cell);
+        }
+      }
     }
-  }
-  return pairs;
+    return cells.length === 0 ? [] : [{ subject, subjectModule: module, cells }];
+  });
 }
 
-/** How much there is to do in `repeats` of it. */
-export function workload(pairs: readonly PlannedPair[], repeats: number): Workload {
-  const cells = pairs.reduce((sum, pair) => sum + pair.cells.length, 0);
-  return { pairs: pairs.length * repeats, cells: cells * repeats };
+/**
+ * Whether a cell is worth its time. The first size is always measured, in every placement; beyond it a default run
+ * has no batches of large messages, which are no batches, polls with two sizes only, and takes every other size on
+ * one core; a quick one has neither batches nor polling nor other sizes on one core.
+ */
+function keeps(
+  depth: Depth,
+  { scenario, messageBytes, placement }: PlannedCell,
+  isFirstSize: boolean,
+  isOnlyPlacement: boolean,
+): boolean {
+  if (depth === 'full') return true;
+  if (scenario.inDepth === 'full') return false;
+  if (depth === 'quick') {
+    if (scenario.inDepth === 'default') return false;
+    return isFirstSize || isOnlyPlacement || placement === 'cross-core';
+  }
+  if (isFirstSize) return true;
+  if (scenario.mostBytes !== undefined && messageBytes > scenario.mostBytes) return false;
+  return isOnlyPlacement || placement === 'cross-core' || messageBytes === 64 << 10;
+}
+
+/** How much there is to do in `repeats` of it, with fresh processes for each or the same for all. */
+export function workload(pairs: readonly PlannedPair[], repeats: number, fresh: boolean): Workload {
+  const times = fresh ? repeats : 1;
+  const sum = (count: (pair: PlannedPair) => number): number =>
+    pairs.reduce((total, pair) => total + count(pair), 0);
+  return {
+    pairs: pairs.length * times,
+    warmUps: sum(({ cells }) => new Set(cells.map(({ scenario }) => scenario)).size) * times,
+    cells: sum(({ cells }) => cells.length) * repeats,
+  };
 }

@@ -6,12 +6,13 @@ import { observeEnvironment } from './environment.ts';
 import { buildFloor, type FloorFigures } from './floor.ts';
 import { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE, Pace } from './pace.ts';
+import { LivingPairs } from './living-pairs.ts';
 import { Pair, type CellTimes } from './pair.ts';
 import { choosePlacements } from './placement.ts';
-import { plan, workload, type PlannedCell, type PlannedPair } from './plan.ts';
+import { plan, workload, type Depth, type PlannedCell, type PlannedPair } from './plan.ts';
 import { resultSchema, ResultTable, type BenchReport, type Failure, type Skipped } from './result.ts';
 import { scenarios } from './scenarios/index.ts';
-import type { Scenario } from './scenario.ts';
+import type { Figures } from './scenario.ts';
 import { formatSize } from './size.ts';
 import type { Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
@@ -21,6 +22,9 @@ export interface RunOptions {
   readonly subjects: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
+  /** Each repeat starts its own processes; else one pair per subject lives for all, and its compiled code with it. */
+  readonly freshPairs: boolean;
+  readonly depth: Depth;
   /** What all of it may take. */
   readonly budgetMs: number;
   readonly onProgress: (progress: Progress) => void;
@@ -50,9 +54,6 @@ export async function run(options: RunOptions): Promise<BenchReport> {
   }
 }
 
-/** What a fresh process takes to compile the loops of a scenario: its first cell warms up so much longer. */
-const compilingNs = 50e6;
-
 /** The least number of round trips of all repeats together, so that their p99 can be told. */
 const leastRoundTrips = 1000;
 
@@ -61,16 +62,8 @@ function leastOneWay(messageBytes: number): number {
   return Math.max(8, Math.min(20_000, Math.floor((8 << 20) / messageBytes)));
 }
 
-/** The floor's figures for the cells of a pair, by floor scenario and size. */
+/** The floor's figures for the cells of a pair, by floor scenario, size and processors. */
 type Floors = Map<string, FloorFigures | undefined>;
-
-/** What the cells of one pair share. */
-interface PairContext {
-  readonly pair: Pair;
-  readonly floors: Floors;
-  /** Scenarios whose loops are compiled. */
-  readonly warm: Set<Scenario>;
-}
 
 class Run {
   readonly #options: RunOptions;
@@ -92,10 +85,10 @@ class Run {
   }
 
   async report(): Promise<BenchReport> {
-    const { messageBytes, repeats, signal } = this.#options;
+    const { depth, messageBytes, repeats, signal } = this.#options;
     await this.#prepareFloor();
     const subjects = await this.#loadSubjects();
-    const pairs = plan({ subjects, scenarios, messageBytes, placements: this.#placements });
+    const pairs = plan({ subjects, scenarios, messageBytes, placements: this.#placements, depth });
     const before = await this.#coreToCoreNs();
     await this.#repeat(pairs);
     const after = await this.#coreToCoreNs();
@@ -141,71 +134,83 @@ class Run {
   }
 
   async #repeat(pairs: readonly PlannedPair[]): Promise<void> {
-    const { budgetMs, onProgress, repeats, signal } = this.#options;
-    const pace = new Pace(workload(pairs, repeats), budgetMs);
-    const unusable = new Set<Subject>();
-    for (let repeat = 0; repeat < repeats && !isAborted(signal); repeat++) {
-      for (const [index, pair] of pairs.entries()) {
-        // A machine far slower than planned: fewer repeats, and the report says so.
-        if (isAborted(signal) || (repeat > 0 && pace.isOver())) return;
-        const fraction = (repeat + index / pairs.length) / repeats;
-        const progress = (doing: string): void => {
-          onProgress({ fraction, doing });
-        };
-        if (unusable.has(pair.subject)) pace.pairDone(0, pair.cells.length);
-        else if (!(await this.#measurePair(pair, pace, progress))) unusable.add(pair.subject);
+    const { budgetMs, freshPairs, onProgress, repeats, signal } = this.#options;
+    const pace = new Pace(workload(pairs, repeats, freshPairs), budgetMs);
+    const living = new LivingPairs();
+    try {
+      for (let repeat = 0; repeat < repeats && !isAborted(signal); repeat++) {
+        for (const [index, pair] of pairs.entries()) {
+          // A machine far slower than planned: fewer repeats, and the report says so.
+          if (isAborted(signal) || (repeat > 0 && pace.isOver())) return;
+          const fraction = (repeat + index / pairs.length) / repeats;
+          await this.#measurePair(pair, living, pace, (doing) => {
+            onProgress({ fraction, doing });
+          });
+          if (freshPairs) await living.end(pair);
+        }
+        this.#repeats = repeat + 1;
       }
-      this.#repeats = repeat + 1;
+    } finally {
+      await living.endAll();
     }
   }
 
-  /** All cells of a pair. Returns false when the subject had better not be tried again. */
-  async #measurePair(planned: PlannedPair, pace: Pace, progress: (doing: string) => void): Promise<boolean> {
-    const { subject, placement, cells } = planned;
-    const { signal } = this.#options;
-    const begin = performance.now();
+  /** All cells of a pair. One that fails is ended and not tried again. */
+  async #measurePair(
+    planned: PlannedPair,
+    living: LivingPairs,
+    pace: Pace,
+    progress: (doing: string) => void,
+  ): Promise<void> {
+    const { cells } = planned;
     let current: PlannedCell | undefined;
-    let measured = 0;
-    let measuringMs = 0;
-    progress(`${subject.id} ${placement}`);
+    let left = cells.length;
     try {
-      await using pair = await this.#startPair(planned);
-      this.#pinnedBy.add(pair.pinnedBy);
-      const context = { pair, floors: new Map(), warm: new Set<Scenario>() };
+      let pair = living.get(planned);
+      if (pair === 'failed') return;
+      if (pair === undefined) {
+        progress(planned.subject.id);
+        const begin = performance.now();
+        pair = await this.#startPair(planned);
+        living.add(planned, pair);
+        pace.strike({ pairs: 1 });
+        pace.pairTook(performance.now() - begin);
+        this.#pinnedBy.add(pair.pinnedBy);
+      }
+      const floors: Floors = new Map();
       for (current of cells) {
         if (current.messageBytes > pair.maxMessageBytes) continue;
         progress(describeCell(planned, current));
-        const cellMs = pace.cellMs();
-        const cellBegin = performance.now();
-        await this.#measureCell(planned, current, cellMs, context);
-        const took = performance.now() - cellBegin;
-        pace.cellDone(cellMs, took);
-        measuringMs += took;
-        measured++;
+        await this.#measureCell(planned, current, pair, pace, floors);
+        left--;
       }
-      return true;
     } catch (error) {
-      if (signal.aborted) return false;
-      const { code, message } = error as Error & { code?: string };
-      if (current === undefined && code === 'ERR_IPC_UNSUPPORTED') {
-        this.#skipped.push({ subject: subject.id, reason: message });
-      } else {
-        const cell =
-          current === undefined ? {} : { scenario: current.scenario.id, messageBytes: current.messageBytes };
-        this.#failures.push({ subject: subject.id, placement, ...cell, reason: message });
-      }
-      return false;
+      await living.end(planned, 'failed');
+      if (!this.#options.signal.aborted) this.#explain(planned, current, error as Error);
     } finally {
-      pace.pairDone(performance.now() - begin - measuringMs, cells.length - measured);
+      pace.strike({ cells: left });
     }
   }
 
-  #startPair({ subject, subjectModule, cpus }: PlannedPair): Promise<Pair> {
+  /** Why a pair could not be opened, or failed in a cell. */
+  #explain({ subject, cells }: PlannedPair, cell: PlannedCell | undefined, error: Error): void {
+    const { code, message: reason } = error as Error & { code?: string };
+    if (cell === undefined && code === 'ERR_IPC_UNSUPPORTED') {
+      this.#skipped.push({ subject: subject.id, reason });
+      return;
+    }
+    const where = cell === undefined ? {} : { scenario: cell.scenario.id, messageBytes: cell.messageBytes };
+    const placement = (cell ?? cells[0])?.placement ?? 'same-core';
+    this.#failures.push({ subject: subject.id, placement, ...where, reason });
+  }
+
+  #startPair({ subject, subjectModule, cells: [first] }: PlannedPair): Promise<Pair> {
+    if (first === undefined) throw new RangeError('a pair without cells is not planned');
     const number = this.#pairs++;
     return Pair.start({
       subject,
       subjectModule,
-      cpus,
+      cpus: first.cpus,
       directory: join(this.#directory, String(number)),
       name: `bench-${process.pid}-${number}`,
       signal: this.#options.signal,
@@ -215,29 +220,40 @@ class Run {
   async #measureCell(
     planned: PlannedPair,
     cell: PlannedCell,
-    cellMs: number,
-    context: PairContext,
+    pair: Pair,
+    pace: Pace,
+    floors: Floors,
   ): Promise<void> {
-    const { subject, placement } = planned;
-    const { scenario, messageBytes } = cell;
-    const times = this.#times(cell, cellMs, !context.warm.has(scenario));
-    context.warm.add(scenario);
-    const figures = await context.pair.measure(scenario, messageBytes, times);
-    const floor = await this.#measureFloor(planned, cell, cellMs, context.floors);
-    this.#table.add({ subject: subject.id, scenario: scenario.id, messageBytes, placement }, figures, floor);
+    const { scenario, messageBytes, placement } = cell;
+    const isFirst = !pair.warm.has(scenario);
+    if (isFirst) pace.strike({ warmUps: 1 });
+    pair.warm.add(scenario);
+    const compilingMs = isFirst ? pace.compilingMs : 0;
+    const cellMs = pace.cellMs();
+    const begin = performance.now();
+    const figures = await pair.measure(cell, this.#times(cell, cellMs, compilingMs));
+    const floor = await this.#measureFloor(planned, cell, cellMs, floors);
+    pace.cellDone(cellMs, performance.now() - begin - compilingMs);
+    const key = { subject: planned.subject.id, scenario: scenario.id, messageBytes, placement };
+    if (isMeasured(figures)) this.#table.add(key, figures, floor);
+    else
+      this.#failures.push({
+        ...key,
+        reason: `no operation was finished in the ${Math.round(cellMs)} ms of a cell`,
+      });
   }
 
   /** The floor of a cell, right after it; once for cells of a pair that share one. */
   async #measureFloor(
-    { subject, cpus }: PlannedPair,
-    { scenario, messageBytes }: PlannedCell,
+    { subject }: PlannedPair,
+    { scenario, messageBytes, cpus }: PlannedCell,
     cellMs: number,
     measured: Floors,
   ): Promise<FloorFigures | undefined> {
     const floorScenario = subject.floor === undefined ? undefined : scenario.floorScenario(subject.floor);
     if (this.#gauge === undefined || subject.floor === undefined || floorScenario === undefined)
       return undefined;
-    const key = `${floorScenario} ${messageBytes}`;
+    const key = `${floorScenario} ${messageBytes} ${cpus.join()}`;
     if (!measured.has(key)) {
       const request = { subject: subject.floor, scenario: floorScenario, messageBytes, cpus };
       const durationNs = cellMs * 1e6 * FLOOR_SHARE;
@@ -246,10 +262,10 @@ class Run {
     return measured.get(key);
   }
 
-  #times({ scenario, messageBytes }: PlannedCell, cellMs: number, isFirst: boolean): CellTimes {
+  #times({ scenario, messageBytes }: PlannedCell, cellMs: number, compilingMs: number): CellTimes {
     const cellNs = cellMs * 1e6;
     return {
-      warmUpNs: cellNs / 3 + (isFirst ? compilingNs : 0),
+      warmUpNs: cellNs / 3 + compilingMs * 1e6,
       durationNs: (cellNs * 2) / 3,
       leastMessages: scenario.id.startsWith('round-trip')
         ? Math.ceil(leastRoundTrips / this.#options.repeats)
@@ -272,8 +288,14 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-function describeCell({ subject, placement }: PlannedPair, { scenario, messageBytes }: PlannedCell): string {
+function describeCell({ subject }: PlannedPair, { scenario, messageBytes, placement }: PlannedCell): string {
   return [subject.id, placement, scenario.id, ...(messageBytes === 0 ? [] : [formatSize(messageBytes)])].join(
     ' ',
   );
+}
+
+/** A cell in which nothing was finished has no figure, not one of 0. */
+function isMeasured({ messagesPerSecond, operationsPerSecond, latencyNs }: Figures): boolean {
+  const figure = messagesPerSecond ?? operationsPerSecond ?? latencyNs?.length ?? 0;
+  return figure > 0 && Number.isFinite(figure);
 }

@@ -57,6 +57,10 @@ interface ScenarioFacts {
   readonly question: string;
   /** Where it makes sense; both by default. */
   readonly placements?: readonly Placement[];
+  /** The least thorough run that has it. @default every run has it */
+  readonly inDepth?: 'default' | 'full';
+  /** A larger message tells nothing new, and only a full run measures it. */
+  readonly mostBytes?: number;
   /** The floor's scenario for this subject, or none. */
   floorScenario(floorSubject: string): string | undefined;
   /** @throws {Error} The two do not fit together: something was lost. */

@@ -15,6 +15,8 @@ test('without options everything is measured, three times', () => {
     subjects: subjectIds,
     messageBytes: [64, 1024, 65_536, 1 << 20],
     repeats: 3,
+    freshPairs: false,
+    depth: 'default',
     budgetMs: 98_000,
     json: undefined,
     markdown: false,
@@ -35,6 +37,7 @@ test('--size, --quick, --json, --repeats, --markdown', () => {
     budgetMs: 14_000,
     json: 'x.json',
   });
+  expect(parseCli(['--full'])).toMatchObject({ repeats: 10, freshPairs: true, depth: 'full' });
   expect(parseCli(['--quick', '--repeats', '5', '--markdown'])).toMatchObject({ repeats: 5, markdown: true });
 });
 

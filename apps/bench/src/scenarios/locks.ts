@@ -72,7 +72,8 @@ function readUnder(lock: GuardedCounter): number {
 }
 
 function combine(leader: Sample, follower: Sample, { counterBefore }: CellRequest): Figures {
-  const counted = Math.max(...[leader, follower].map(({ counter = 0 }) => (counter - counterBefore) >>> 0));
+  const counters = [leader, follower].flatMap(({ counter }) => (counter === undefined ? [] : [counter]));
+  const counted = Math.max(...counters.map((counter) => (counter - counterBefore) >>> 0));
   const done = leader.total + follower.total;
   // Who read last has seen everything, unless an increment was lost because both were inside at once.
   if (counted !== done)

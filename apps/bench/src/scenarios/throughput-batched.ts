@@ -14,6 +14,8 @@ export const throughputBatched: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'throughput-batched',
   question: 'How many messages go one way, sent by sendMany and taken by drain?',
+  inDepth: 'default',
+  mostBytes: 1 << 10,
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 

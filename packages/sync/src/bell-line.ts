@@ -62,6 +62,13 @@ export class BellLine {
 
   /** Makes `sleeper` look when the thread at the other end is gone. */
   add(sleeper: Sleeper): void {
+    if (lines.get(this.#path) !== this) {
+      // found dead since it was asked for: opening a line to another one looks after all that are idle
+      queueMicrotask(() => {
+        sleeper.look();
+      });
+      return;
+    }
     this.#watch ??= watch(this.descriptor, () => {
       this.hangUp();
     });

@@ -1,0 +1,37 @@
+import { readdirSync } from 'node:fs';
+import { Region, ring } from '@ipc/shm';
+import { Mutex, Semaphore } from '@ipc/sync';
+import type { Campaign } from '../campaign.ts';
+import { campaignName } from '../worker.ts';
+
+/** L2: opening and closing again and again leaves nothing. */
+export const openClose: Campaign = {
+  name: 'open-close',
+  what: 'regions, mutexes, semaphores and ring channels opened and closed',
+  rounds: 10_000,
+  async run({ rounds }) {
+    const name = campaignName('cycle');
+    const count = (): string => `${readdirSync('/proc/self/fd').length} descriptors, ${ours().length} names`;
+    const ours = (): string[] => readdirSync('/dev/shm').filter((entry) => entry.includes(name));
+    const cycle = async (): Promise<void> => {
+      Region.create(name, { kind: 'faults', bytes: 64 }).close();
+      Region.unlink(name, 'faults');
+      Mutex.openOrCreate(name).close();
+      Semaphore.openOrCreate(name).close();
+      await using listener = await ring({ capacityBytes: 4096 }).listen(name);
+      await using client = await ring({ capacityBytes: 4096 }).connect(name);
+      await using server = await listener.accept();
+      await client.send(new Uint8Array(1));
+      await server.receive();
+    };
+    await cycle();
+    const before = count();
+    for (let round = 0; round < rounds; round++) await cycle();
+    await new Promise(setImmediate);
+    const after = count();
+    return {
+      figure: `${rounds} cycles: before ${before}, after ${after}`,
+      violations: before === after ? [] : [`before ${before}, after ${after}`],
+    };
+  },
+};

@@ -1,0 +1,23 @@
+import { campaigns, randomOf } from '@ipc/faults';
+import { expect, test } from 'vitest';
+
+/** Rounds of the small runs; the long ones are commands. */
+const small: Readonly<Record<string, number>> = {
+  'mutex-kill': 12,
+  'mutex-frozen': 3,
+  'ring-producer-kill': 8,
+  'ring-consumer-kill': 8,
+  'memory-full': 20,
+  'wake-up': 20_000,
+  'open-close': 50,
+};
+const run = campaigns.filter(({ name }) => name in small);
+
+test.each(run.map((campaign) => [campaign.name, campaign] as const))(
+  '%s',
+  { timeout: 60_000 },
+  async (name, campaign) => {
+    const { violations } = await campaign.run({ rounds: small[name] ?? 1, random: randomOf(7) });
+    expect(violations).toEqual([]);
+  },
+);

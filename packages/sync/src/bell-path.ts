@@ -7,6 +7,11 @@ export function bellPath(high: number, low: number): string {
   return `${bellDirectory}/${bellPrefix}${hex(high)}${hex(low)}`;
 }
 
+/** Beside a bell: where its thread acquired what it holds (trace.ts). */
+export function tracePath(bell: string): string {
+  return `${bell}.trace`;
+}
+
 /** Something that waits on this thread's event loop. */
 export interface Sleeper {
   /** It may be worth looking again. */

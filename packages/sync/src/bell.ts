@@ -10,7 +10,7 @@ import { randomBytes } from 'node:crypto';
 import { fromErrno } from '@ipc/core';
 import { mkfifo, read, READABLE, watch, type Watch } from '@ipc/native';
 import { closeLines } from './bell-line.ts';
-import { bellDirectory, bellPath, bellPrefix, type Sleeper } from './bell-path.ts';
+import { bellDirectory, bellPath, bellPrefix, tracePath, type Sleeper } from './bell-path.ts';
 
 let bell: Bell | undefined;
 let users = 0;
@@ -92,6 +92,7 @@ export class Bell {
   close(): void {
     this.#watch.close();
     closeLines();
+    unlinkQuietly(tracePath(this.#path));
     unlinkQuietly(this.#path);
     closeSync(this.descriptor);
   }
@@ -135,7 +136,10 @@ export function removeIfSilent(path: string): void {
   try {
     closeSync(openSync(path, constants.O_WRONLY | constants.O_NONBLOCK));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENXIO') unlinkQuietly(path);
+    if ((error as NodeJS.ErrnoException).code === 'ENXIO') {
+      unlinkQuietly(tracePath(path));
+      unlinkQuietly(path);
+    }
   }
 }
 

@@ -8,12 +8,13 @@
  */
 export { Barrier, type BarrierOptions } from './barrier.ts';
 export { Condition } from './condition.ts';
+export { findDeadlocks, type Deadlock, type Deadlocked } from './deadlock.ts';
 export { Event, type EventOptions } from './event.ts';
 export { FileLock, FileLockHeld, type ByteRange, type FileLockOptions } from './file-lock.ts';
 export { Held } from './held.ts';
 export { Latch, type LatchOptions } from './latch.ts';
 export { Lease } from './lease.ts';
-export { Mutex, type MutexOptions } from './mutex.ts';
+export { Mutex, type MutexOptions, type MutexOwner } from './mutex.ts';
 export { Once } from './once.ts';
 export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';

@@ -10,7 +10,7 @@
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
  *   +16  | owner word | sleepers | state words of the kind ...                           |   state
  *        +-----------------+-----------------------------------------------------------------+
- *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, 0, started, label |   participants
+ *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, since, started, label |   participants
  *   +48  | slot 1 ...                                                                        |
  *        +-----------------------------------------------------------------------------------+
  *
@@ -51,14 +51,18 @@ export const SLOT_PID = 1;
 export const SLOT_THREAD = 2;
 /** The id of the bell of the participant's thread: two words. */
 export const SLOT_BELL = 3;
-/** 0 = awake; else the number of this announcement, which a ringer replaces by 0 once it has rung. */
+/** 0 = awake; else the number of this announcement, negative if it blocks its thread, which a ringer replaces by 0 once it has rung. */
 export const SLOT_WAITING = 5;
+/** In an announcement. */
+export const BLOCKS = -0x80000000;
 /** What it waits for: see each kind. */
 export const SLOT_WANTS = 6;
 /** Fair locks: its place in line, 0 when it is not in it. */
 export const SLOT_TICKET = 7;
 /** What it holds: permits, reader entries, parties. */
 export const SLOT_HELD = 8;
+/** A mutex that is traced: since when it is held, CLOCK_MONOTONIC in milliseconds; 0 when it is not. */
+export const SLOT_SINCE = 9;
 /** When the process started: clock ticks since boot, /proc/PID/stat field 22. */
 export const SLOT_STARTED = 10;
 /** Label: up to 20 bytes of UTF-8, zero-padded. */

@@ -9,6 +9,7 @@ import { spin } from './spin.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { NO_TICKET, Turns } from './turns.ts';
 import { Waiting, type Attempts } from './waiting.ts';
+import { heldMs, Trace } from './trace.ts';
 import { withHeld } from './with-held.ts';
 
 /** @see Mutex */
@@ -30,6 +31,15 @@ export interface MutexOptions extends LockOptions {
    * that share it do not exclude each other. @default false: it waits for itself
    */
   readonly recursive?: boolean | undefined;
+  /** Lets others see since when this object holds the lock, and where it acquired it: for debugging, it is slow. @default false */
+  readonly trace?: boolean | undefined;
+}
+
+/** Who holds a mutex. */
+export interface MutexOwner extends ParticipantInfo {
+  readonly alive: boolean;
+  /** For how long, if it opened the mutex with `trace`. */
+  readonly heldMs: number | undefined;
 }
 
 function contentOf({ fair }: MutexOptions): AreaContent {
@@ -62,6 +72,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
   readonly #waiting: Waiting<number, Held>;
   readonly #repair: (() => void) | undefined;
   readonly #recursive: boolean;
+  readonly #trace: Trace | undefined;
   readonly #isPristine: (word: number) => boolean;
   readonly #watched: number[] = [];
   /** The possession of this object, if any. */
@@ -73,7 +84,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
   private constructor(
     area: OpenArea,
     name: string | undefined,
-    { repair, recursive = false }: MutexOptions,
+    { repair, recursive = false, trace = false }: MutexOptions,
     isPristine = (word: number): boolean => word === 0,
   ) {
     this.name = name;
@@ -85,6 +96,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
     this.#waiting = new Waiting(area.participant, this);
     this.#repair = repair;
     this.#recursive = recursive;
+    this.#trace = trace ? new Trace(area.participant, area.descriptor) : undefined;
     this.#isPristine = isPristine;
   }
 
@@ -194,13 +206,17 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
   }
 
   /** Who holds the lock, as far as one can tell from here: it may have changed before you look. Undefined when it is free. */
-  get owner(): (ParticipantInfo & { readonly alive: boolean }) | undefined {
+  get owner(): MutexOwner | undefined {
     this.#checkOpen();
     const identity = this.#word.owner;
     const slot = this.#participant.slotOf(identity);
     return slot === undefined
       ? undefined
-      : { ...this.#participant.info(slot), alive: this.#participant.isAlive(identity) };
+      : {
+          ...this.#participant.info(slot),
+          alive: this.#participant.isAlive(identity),
+          heldMs: heldMs(this.#participant.words, slot),
+        };
   }
 
   /** Who sleeps until the lock is free, one entry for each object however many callers it has: a look, as `owner`. */
@@ -232,6 +248,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
       this.#held = undefined;
       this.#word.giveAs(ABANDONED);
     }
+    this.#trace?.released();
     this.#area.close(() => this.#isPristine(this.#word.word));
     this.#word.detach();
   }
@@ -248,6 +265,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
       return;
     }
     this.#held = undefined;
+    this.#trace?.released();
     if (this.#waiting.length > 0) this.#turns?.stand(this.#waiting.first ?? NO_TICKET);
     this.#word.give();
     if (this.#waiting.length > 0) this.#waiting.look();
@@ -272,7 +290,9 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
   }
 
   #take(): Held | undefined {
-    return this.#word.take() ? (this.#held = new Held(this, false)) : undefined;
+    if (!this.#word.take()) return undefined;
+    this.#trace?.acquired();
+    return (this.#held = new Held(this, false));
   }
 
   #takeAgain(): Held | undefined {
@@ -294,6 +314,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
 
   #possess(taken: Taken): Held {
     const abandoned = taken === 'abandoned';
+    this.#trace?.acquired();
     this.#held = new Held(this, abandoned);
     if (!abandoned) return this.#held;
     this.#participant.buryTheDead();

@@ -47,6 +47,8 @@ export interface AreaContent {
 
 /** An area one takes part in. */
 export interface OpenArea {
+  /** The file the area lies in. */
+  readonly descriptor: number;
   readonly participant: Participant;
   /** Whether this call made the lock. */
   readonly created: boolean;
@@ -82,6 +84,7 @@ export function openNamed(verb: Verb, name: string, content: AreaContent, option
       if (participant !== undefined) {
         return {
           participant,
+          descriptor: region.descriptor,
           created: region.created,
           flags: Atomics.load(region.words, CONTROL_FLAGS),
           close: (isPristine) => {
@@ -139,6 +142,7 @@ export function openEmbedded(
     throw new IpcError('ERR_IPC_NOT_FOUND', `open ${content.kind} at ${offset}: it was removed`);
   return {
     participant,
+    descriptor: region.descriptor,
     created,
     flags: content.flags,
     close: () => {

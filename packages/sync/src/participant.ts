@@ -5,6 +5,7 @@ import { releaseBell, removeIfSilent, retainBell, type Bell } from './bell.ts';
 import { bellPath } from './bell-path.ts';
 import { lineTo, type BellLine } from './bell-line.ts';
 import {
+  BLOCKS,
   CONTROL_HIGH_WATER,
   CONTROL_PARTICIPANTS,
   GENERATION_MASK,
@@ -202,9 +203,13 @@ export class Participant {
   }
 
   /** Says "I am going to sleep": whoever changes something from here on rings. */
-  announce(): void {
+  announce(blocks = false): void {
     this.#announcements = (this.#announcements + 1) & 0x7fffffff || 1;
-    Atomics.store(this.words, this.slot + SLOT_WAITING, this.#announcements);
+    Atomics.store(
+      this.words,
+      this.slot + SLOT_WAITING,
+      blocks ? this.#announcements | BLOCKS : this.#announcements,
+    );
   }
 
   withdraw(): void {
@@ -250,12 +255,7 @@ export class Participant {
   }
 
   info(slot: number): ParticipantInfo {
-    return {
-      pid: Atomics.load(this.words, slot + SLOT_PID),
-      threadId: Atomics.load(this.words, slot + SLOT_THREAD),
-      startTicks: Atomics.load(this.words, slot + SLOT_STARTED) >>> 0,
-      label: readLabel(this.words, slot + SLOT_LABEL),
-    };
+    return infoOf(this.words, slot);
   }
 
   #holdsProof(slot: number): boolean {
@@ -265,6 +265,16 @@ export class Participant {
   #fileOffsetOf(slot: number): number {
     return this.#slotFileOffset + (slot - this.slotsStart) * 4;
   }
+}
+
+/** What a slot says. */
+export function infoOf(words: Int32Array, slot: number): ParticipantInfo {
+  return {
+    pid: Atomics.load(words, slot + SLOT_PID),
+    threadId: Atomics.load(words, slot + SLOT_THREAD),
+    startTicks: Atomics.load(words, slot + SLOT_STARTED) >>> 0,
+    label: readLabel(words, slot + SLOT_LABEL),
+  };
 }
 
 /** Locks the first slot that nobody alive has: free ones first, then those of the dead. */

@@ -99,7 +99,7 @@ export class Waiting<Item, Result> implements Sleeper {
     const startMs = performance.now();
     try {
       for (;;) {
-        this.#participant.announce();
+        this.#participant.announce(true);
         const result = this.#attempts.attempt(item, true);
         if (result !== undefined) return result;
         const leftMs = timeoutMs < 0 ? sliceMs : timeoutMs - (performance.now() - startMs);

@@ -200,10 +200,12 @@ export class SlotMemory implements ParticipantTable {
     Atomics.store(this.words, slot, this.state(this.claimed, FULL, owner));
   }
 
-  /** Whether a broadcast's writer may claim this message now, or somebody else has. */
-  isClaimable(sequence: number): boolean {
+  /** Whether a writer may claim this message now, or somebody else has. */
+  isClaimable(sequence: number, overFull: boolean): boolean {
     const state = Atomics.load(this.words, this.slotOf(sequence));
-    return this.lead(state, sequence) !== -1 || phaseOf(state) === DONE || phaseOf(state) === FULL;
+    return (
+      this.lead(state, sequence) !== -1 || phaseOf(state) === DONE || (phaseOf(state) === FULL && overFull)
+    );
   }
 
   /**

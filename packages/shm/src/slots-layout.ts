@@ -1,5 +1,5 @@
 /**
- * Numbered slots that many processes write, as the payload of a region of kind "broadcast" or "queue".
+ * Numbered slots that many processes write, as the payload of a region of kind "broadcast" or "mpmc".
  *
  *    0 +--------------------------------------------+
  *      | tail, u32: number of the next message      |  the writers'

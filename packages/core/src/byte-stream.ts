@@ -14,8 +14,11 @@ export interface ByteStream {
   write(source: Uint8Array, offset: number, length: number): number;
   /** Both at once, `first` in front. Returns the count over both. */
   writePair(first: Uint8Array, firstLength: number, second: Uint8Array): number;
-  /** Set by the owner. Readable also means "the next read tells of the end". */
-  onReady: (readable: boolean, writable: boolean) => void;
+  /**
+   * Set by the owner. Readable also means "the next read tells of the end". A stream that is only written says also,
+   * whatever is wanted, that its reader is `gone`: no write will ever succeed.
+   */
+  onReady: (readable: boolean, writable: boolean, gone?: boolean) => void;
   /** Which directions `onReady` shall report. Cheap when nothing changes. */
   want(readable: boolean, writable: boolean): void;
   /** Releases the descriptors. Idempotent. */

@@ -123,3 +123,9 @@ export function closedError(what = 'channel'): IpcError {
 export function peerGoneError(detail = 'the peer is gone', cause?: unknown): IpcError {
   return new IpcError('ERR_IPC_PEER_GONE', detail, { cause });
 }
+
+/** What a read or a write failed with: as {@link fromErrno}, but that the other end is gone is said in words. */
+export function transferError(error: unknown, what: 'send' | 'receive'): IpcError {
+  const failure = fromErrno(error, what);
+  return failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure;
+}

@@ -6,7 +6,7 @@ import { FrameWriter } from './frame-writer.ts';
 import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES } from './frame.ts';
 import { channelOf } from './join.ts';
 import { ReceiveHalf } from './receive-half.ts';
-import { SendHalf } from './send-half.ts';
+import { streamSender } from './stream-sender.ts';
 
 export interface FrameOptions {
   /** Both ends must agree. @default 16 MiB */
@@ -42,10 +42,7 @@ export function frameSender(
   const writer = new FrameWriter(stream, new StreamInterest(stream), maxMessageBytes, () => {
     stream.close();
   });
-  stream.onReady = () => {
-    writer.onWritable();
-  };
-  return new SendHalf(writer);
+  return streamSender(stream, writer);
 }
 
 /** A receiver of frames over a stream that can be read; owns the stream from now on. */

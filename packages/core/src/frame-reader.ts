@@ -1,6 +1,6 @@
 import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
-import { fromErrno, IpcError, peerGoneError } from './errors.ts';
+import { IpcError, peerGoneError, transferError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
@@ -185,10 +185,7 @@ export class FrameReader implements ReceivePort {
     try {
       count = this.#stream.read(target, offset, length);
     } catch (error) {
-      const failure = fromErrno(error, 'receive');
-      this.#endWith({
-        error: failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure,
-      });
+      this.#endWith({ error: transferError(error, 'receive') });
       return false;
     }
     this.#dry = count < length;

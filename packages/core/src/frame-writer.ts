@@ -1,6 +1,6 @@
 import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
-import { fromErrno, peerGoneError } from './errors.ts';
+import { transferError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, writeFrameHeader } from './frame.ts';
 import type { SendEvents, SendPort } from './ports.ts';
 
@@ -163,10 +163,7 @@ export class FrameWriter implements SendPort {
       if (written === -1) this.#block();
       return written;
     } catch (error) {
-      const failure = fromErrno(error, 'send');
-      this.#events.fail(
-        failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure,
-      );
+      this.#events.fail(transferError(error, 'send'));
       return -1;
     }
   }

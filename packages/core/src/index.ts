@@ -14,7 +14,15 @@ export type {
   Transport,
   WaitOptions,
 } from './channel.ts';
-export { closedError, fromErrno, IpcError, ipcErrorCodes, isIpcError, peerGoneError } from './errors.ts';
+export {
+  closedError,
+  fromErrno,
+  IpcError,
+  ipcErrorCodes,
+  isIpcError,
+  peerGoneError,
+  transferError,
+} from './errors.ts';
 export type { IpcErrorCode, IpcErrorContext } from './errors.ts';
 export { checkName, objectNameOf, pathOf, runtimeDirectory } from './name.ts';
 export { bytes, json, structuredClone, utf8 } from './codec.ts';
@@ -42,6 +50,9 @@ export { NodeByteStream } from './node-byte-stream.ts';
 export type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
 export { SendHalf } from './send-half.ts';
 export { ReceiveHalf } from './receive-half.ts';
+export { StreamReader } from './stream-reader.ts';
+export { streamSender } from './stream-sender.ts';
+export type { StreamWriter } from './stream-sender.ts';
 export { channelOf, joinHalves } from './join.ts';
 export { localTransport } from './local-transport.ts';
 export { QueueListener } from './queue-listener.ts';

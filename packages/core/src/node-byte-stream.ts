@@ -10,7 +10,7 @@ import type { ByteStream } from './byte-stream.ts';
  * peer gets everything that was flushed instead of a reset.
  */
 export class NodeByteStream implements ByteStream {
-  onReady: (readable: boolean, writable: boolean) => void = () => undefined;
+  onReady: (readable: boolean, writable: boolean, gone?: boolean) => void = () => undefined;
   readonly #stream: Duplex;
   #chunk: Uint8Array | undefined;
   #chunkStart = 0;
@@ -120,8 +120,9 @@ export class NodeByteStream implements ByteStream {
       if (this.#closed) return;
       const readable = this.#wantsReadable && this.#tells();
       const writable = this.#wantsWritable && (!this.#stream.writable || !this.#stream.writableNeedDrain);
-      if (!readable && !writable) return;
-      this.onReady(readable, writable);
+      const gone = this.#failure !== undefined || this.#stream.destroyed;
+      if (!readable && !writable && !gone) return;
+      this.onReady(readable, writable, gone);
       if (this.#wantsReadable && (this.#chunk !== undefined || this.#stream.readableLength > 0))
         this.#report();
     });

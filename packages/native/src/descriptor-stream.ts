@@ -1,7 +1,7 @@
 /** Two fds (or one) as a non-blocking byte stream on the event loop. */
 import { close, read, write, writev } from './descriptor.ts';
 import { shutdown } from './socket.ts';
-import { FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
+import { DISCONNECT, FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 
 /**
  * A byte stream over a pipe's ends, a FIFO, a socket. It owns its fds, and makes them non-blocking.
@@ -11,9 +11,10 @@ import { FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 export class DescriptorStream {
   /**
    * Called when what was wanted is possible; assigned by the owner. `readable` is true also at the end, on an error
-   * and on a disconnect, so that the next `read` tells; `writable` likewise.
+   * and on a disconnect, so that the next `read` tells; `writable` likewise. A pipe that is only written tells, whatever
+   * is wanted, that it has no reader any more: `gone`. Waiting for that alone does not keep the process alive.
    */
-  onReady: (readable: boolean, writable: boolean) => void = () => undefined;
+  onReady: (readable: boolean, writable: boolean, gone?: boolean) => void = () => undefined;
 
   #readFd: number;
   #writeFd: number;
@@ -26,14 +27,23 @@ export class DescriptorStream {
    */
   constructor(readFd: number, writeFd: number) {
     const onReady = (readiness: number): void => {
-      this.onReady((readiness & ~WRITABLE) !== 0, (readiness & ~READABLE) !== 0);
+      this.onReady(
+        (readiness & ~WRITABLE) !== 0,
+        (readiness & ~READABLE) !== 0,
+        readFd === -1 && (readiness & FAILED) !== 0,
+      );
     };
     this.#readFd = readFd;
     this.#writeFd = writeFd;
     this.#reading = readFd === -1 ? undefined : new Interest(readFd, onReady);
+    const always = readFd === -1 ? DISCONNECT : 0; // whoever reads as well learns of the end by reading
     try {
       this.#writing =
-        writeFd === readFd ? this.#reading : writeFd === -1 ? undefined : new Interest(writeFd, onReady);
+        writeFd === readFd
+          ? this.#reading
+          : writeFd === -1
+            ? undefined
+            : new Interest(writeFd, onReady, always);
     } catch (error) {
       this.#reading?.close();
       throw error;
@@ -108,21 +118,29 @@ export class DescriptorStream {
 /** What is wanted of one fd: a watch that is told of changes only, and that goes on after a failure. */
 class Interest {
   readonly #watch: Watch;
+  /** Awaited also while nothing is wanted, without keeping the process alive. */
+  readonly #always: number;
   #events = 0;
+  #holds = true;
   #closed = false;
 
-  constructor(fd: number, onReady: (readiness: number) => void) {
+  constructor(fd: number, onReady: (readiness: number) => void, always = 0) {
+    this.#always = always;
     this.#watch = watch(fd, (readiness) => {
       // A failure stops a watch. Level-triggered means to hear of it until the owner has read what it was.
-      if ((readiness & FAILED) !== 0) this.#watch.update(this.#events);
+      if ((readiness & FAILED) !== 0 && this.#events !== 0) this.#watch.update(this.#events);
       onReady(readiness);
     });
+    if (always === 0) return;
+    this.#watch.update(always);
+    this.#watch.unref();
   }
 
   set(events: number): void {
     if (events === this.#events || this.#closed) return;
-    this.#watch.update(events);
+    this.#watch.update(events | this.#always);
     this.#events = events;
+    if (this.#always !== 0) this.#hold();
   }
 
   close(): void {
@@ -131,10 +149,17 @@ class Interest {
   }
 
   ref(): void {
-    this.#watch.ref();
+    this.#holds = true;
+    this.#hold();
   }
 
   unref(): void {
-    this.#watch.unref();
+    this.#holds = false;
+    this.#hold();
+  }
+
+  #hold(): void {
+    if (this.#holds && (this.#events !== 0 || this.#always === 0)) this.#watch.ref();
+    else this.#watch.unref();
   }
 }

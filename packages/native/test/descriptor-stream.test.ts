@@ -27,7 +27,7 @@ function ready(stream: DescriptorStream, readable: boolean, writable: boolean): 
   const { promise, resolve } = deferred<[boolean, boolean]>();
   stream.onReady = (...told) => {
     stream.want(false, false);
-    resolve(told);
+    resolve([told[0], told[1]]);
   };
   stream.want(readable, writable);
   return promise;
@@ -165,4 +165,25 @@ test('refuses a regular file, and leaves the fds to the caller', () => {
     close(duplicate(fd));
     close(fd);
   }
+});
+
+test('a pipe that is only written tells that its reader has gone, while nothing is wanted, once', async () => {
+  const [readFd, writeFd] = pipe();
+  const writer = new DescriptorStream(-1, writeFd);
+  const told: unknown[][] = [];
+  const first = deferred();
+  writer.onReady = (...what) => {
+    told.push(what);
+    first.resolve();
+  };
+  writer.want(false, true);
+  writer.want(false, false);
+  await new Promise(setImmediate);
+  expect(told).toEqual([]);
+  close(readFd);
+  await first.promise;
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  expect(told).toEqual([[true, true, true]]);
+  writer.close();
 });

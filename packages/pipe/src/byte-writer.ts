@@ -1,4 +1,4 @@
-import { fromErrno, peerGoneError, type ByteStream, type SendEvents, type SendPort } from '@ipc/core';
+import { transferError, type ByteStream, type SendEvents, type StreamWriter } from '@ipc/core';
 import { NEWLINE } from './line-reader.ts';
 
 const BUFFER_BYTES = 64 << 10;
@@ -8,7 +8,7 @@ const BUFFER_BYTES = 64 << 10;
  *
  * A message larger than the buffer gets one of its own size, once everything before it has left.
  */
-export class ByteWriter implements SendPort {
+export class ByteWriter implements StreamWriter {
   readonly maxMessageBytes: number;
   readonly #stream: ByteStream;
   /** Bytes added behind each message. */
@@ -26,9 +26,6 @@ export class ByteWriter implements SendPort {
     this.#stream = stream;
     this.#terminatorBytes = lines ? 1 : 0;
     this.maxMessageBytes = maxMessageBytes;
-    stream.onReady = () => {
-      this.#onWritable();
-    };
   }
 
   get pendingBytes(): number {
@@ -74,7 +71,7 @@ export class ByteWriter implements SendPort {
     this.#stream.close();
   }
 
-  #onWritable(): void {
+  onWritable(): void {
     this.#blocked = false;
     this.#writeOut();
     if (this.#released) return;
@@ -104,10 +101,7 @@ export class ByteWriter implements SendPort {
       try {
         written = this.#stream.write(this.#buffer, this.#start, this.#end - this.#start);
       } catch (error) {
-        const failure = fromErrno(error, 'send');
-        this.#events.fail(
-          failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the reader is gone', error) : failure,
-        );
+        this.#events.fail(transferError(error, 'send'));
         return;
       }
       if (written === -1) {

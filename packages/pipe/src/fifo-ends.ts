@@ -6,7 +6,7 @@ import {
   IpcError,
   pathOf,
   ReceiveHalf,
-  SendHalf,
+  streamSender,
   type Receiver,
   type Sender,
   type WaitOptions,
@@ -87,7 +87,7 @@ export interface FifoSenderOptions extends WaitOptions {
  * Sends to the receiver of that name, beside any number of others.
  *
  * @throws {IpcError} ERR_IPC_NOT_FOUND when nobody receives on `name`, unless `wait`; ERR_IPC_PERMISSION.
- *   A send after the receiver has closed or died rejects with ERR_IPC_PEER_GONE.
+ *   Once the receiver has closed or died, `closed` settles and sends reject with ERR_IPC_PEER_GONE.
  */
 export async function openFifoSender(name: string, options: FifoSenderOptions = {}): Promise<Sender> {
   const { maxMessageBytes = RECORD_MAX_BYTES, wait = false, signal } = options;
@@ -97,7 +97,8 @@ export async function openFifoSender(name: string, options: FifoSenderOptions = 
   const fd = await orReason(signal, 'send', name, () =>
     wait ? openToWriteWhenRead(path, ['ENXIO', 'ENOENT'], signal) : openToWrite(path),
   );
-  return new SendHalf(new RecordWriter(new DescriptorStream(-1, fd), fd, maxMessageBytes));
+  const stream = new DescriptorStream(-1, fd);
+  return streamSender(stream, new RecordWriter(stream, fd, maxMessageBytes));
 }
 
 export interface ReadFifoOptions extends FormatOptions, WaitOptions {

@@ -14,7 +14,7 @@ import {
   frameReceiver,
   frameSender,
   ReceiveHalf,
-  SendHalf,
+  streamSender,
   type ByteStream,
   type Receiver,
   type Sender,
@@ -36,7 +36,7 @@ export interface FormatOptions {
 export function senderOver(stream: ByteStream, options: FormatOptions = {}): Sender {
   const { format, maxMessageBytes } = checkFormat(options);
   if (format === 'frames') return frameSender(stream, { maxMessageBytes });
-  const sender = new SendHalf(new ByteWriter(stream, format === 'lines', maxMessageBytes));
+  const sender = streamSender(stream, new ByteWriter(stream, format === 'lines', maxMessageBytes));
   return format === 'lines' ? encodingSender(sender, { encode: checkLine, decode: checkLine }) : sender;
 }
 

@@ -10,15 +10,14 @@
  * a pipe has no empty packet, and because the end of the stream alone does not tell a clean end from a death.
  */
 import {
-  fromErrno,
   IpcError,
   peerGoneError,
+  StreamReader,
+  transferError,
   type ByteStream,
   type End,
-  type ReceiveEvents,
-  type ReceivePort,
   type SendEvents,
-  type SendPort,
+  type StreamWriter,
 } from '@ipc/core';
 import { PIPE_BUF } from './pipe-buf.ts';
 
@@ -29,7 +28,7 @@ const GOODBYE = 1;
 export const PACKET_MAX_BYTES: number = PIPE_BUF - 1;
 
 /** Sends each message as one packet, with one system call. */
-export class PacketWriter implements SendPort {
+export class PacketWriter implements StreamWriter {
   readonly maxMessageBytes: number = PACKET_MAX_BYTES;
   readonly #stream: ByteStream;
   readonly #packet = new Uint8Array(PIPE_BUF);
@@ -40,9 +39,6 @@ export class PacketWriter implements SendPort {
 
   constructor(stream: ByteStream) {
     this.#stream = stream;
-    stream.onReady = () => {
-      this.#onWritable();
-    };
   }
 
   get pendingBytes(): number {
@@ -79,7 +75,7 @@ export class PacketWriter implements SendPort {
     this.#stream.close();
   }
 
-  #onWritable(): void {
+  onWritable(): void {
     this.#blocked = false;
     this.#stream.want(false, false);
     if (this.#goodbyePending) this.finish();
@@ -91,10 +87,7 @@ export class PacketWriter implements SendPort {
     try {
       this.#blocked = this.#stream.write(this.#packet, 0, length) === -1;
     } catch (error) {
-      const failure = fromErrno(error, 'send');
-      this.#events.fail(
-        failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the reader is gone', error) : failure,
-      );
+      this.#events.fail(transferError(error, 'send'));
       return false;
     }
     if (this.#blocked) this.#stream.want(false, true);
@@ -102,92 +95,36 @@ export class PacketWriter implements SendPort {
   }
 }
 
-/** Receives packets, each with one system call. Reads one ahead, so that the end is noticed also while nobody receives. */
-export class PacketReader implements ReceivePort {
-  end: End | undefined;
-  readonly #stream: ByteStream;
+/** Receives packets, each with one system call. */
+export class PacketReader extends StreamReader {
   readonly #packet = new Uint8Array(PIPE_BUF);
-  /** Length of the packet in `#packet` that nobody has taken; 0 for none. */
-  #ahead = 0;
-  #events!: ReceiveEvents;
-  #released = false;
+  #length = 0;
 
   constructor(stream: ByteStream) {
-    this.#stream = stream;
-    stream.onReady = () => {
-      this.#onReadable();
-    };
+    super(stream, false);
   }
 
-  attach(events: ReceiveEvents): void {
-    this.#events = events;
-    this.#stream.want(true, false);
-  }
-
-  pull(): Uint8Array | undefined {
-    const length = this.#take();
-    return length === 0 ? undefined : this.#packet.slice(1, length);
-  }
-
-  drain(handler: (message: Uint8Array) => void, limit: number): number {
-    let count = 0;
-    for (; count < limit; count++) {
-      const length = this.#take();
-      if (length === 0) break;
-      handler(this.#packet.subarray(1, length));
-    }
-    return count;
-  }
-
-  awaitMessage(on: boolean): void {
-    if (on && this.end === undefined && !this.#released) this.#stream.want(true, false);
-  }
-
-  release(): void {
-    if (this.#released) return;
-    this.#released = true;
-    this.#ahead = 0;
-    this.#stream.close();
-  }
-
-  #onReadable(): void {
-    if (this.#ahead > 0) {
-      this.#stream.want(false, false); // hold the writer back until somebody takes
-      return;
-    }
-    this.#ahead = this.#read();
-    this.#events.ready();
-  }
-
-  #take(): number {
-    const length = this.#ahead > 0 ? this.#ahead : this.#read();
-    this.#ahead = 0;
-    return length;
-  }
-
-  /** One packet into `#packet`; its length, 0 when there is none. */
-  #read(): number {
-    if (this.end !== undefined || this.#released) return 0;
-    try {
-      const length = this.#stream.read(this.#packet, 0, PIPE_BUF);
-      if (length > 0 && this.#packet[0] === MESSAGE) return length;
-      if (length === -1) {
-        this.#stream.want(true, false);
-        return 0;
-      }
-      this.end = length === 0 ? { error: peerGoneError() } : this.#lastPacket(length);
-    } catch (error) {
-      this.end = { error: fromErrno(error, 'receive') };
-    }
-    this.#stream.want(false, false);
-    return 0;
-  }
-
-  #lastPacket(length: number): End {
+  protected override cut(patient: boolean): boolean {
+    if (this.end !== undefined) return false;
+    this.#length = this.fill(this.#packet, 0, PIPE_BUF, patient);
+    if (this.#length <= 0) return false;
     const kind = this.#packet[0];
-    if (kind === GOODBYE && length === 1) return {};
-    return {
-      error: new IpcError('ERR_IPC_CORRUPT', `a packet of kind ${kind ?? -1} and ${length} bytes came in`),
-    };
+    if (kind === MESSAGE) return true;
+    const message = `a packet of kind ${kind ?? -1} and ${this.#length} bytes came in`;
+    const clean = kind === GOODBYE && this.#length === 1;
+    this.endWith(clean ? {} : { error: new IpcError('ERR_IPC_CORRUPT', message) });
+    return false;
+  }
+
+  protected override take(owned: boolean): Uint8Array {
+    return owned ? this.#packet.slice(1, this.#length) : this.#packet.subarray(1, this.#length);
+  }
+
+  protected override drop(): void {
+    this.#length = 0;
+  }
+
+  protected override endOfStream(): End {
+    return { error: peerGoneError() };
   }
 }

@@ -1,5 +1,5 @@
 /** Anonymous pipes inside this process: halves, channels, packets. To a child process: `spawnChild`. */
-import { frameChannel, ReceiveHalf, SendHalf, type Channel, type Receiver, type Sender } from '@ipc/core';
+import { frameChannel, ReceiveHalf, streamSender, type Channel, type Receiver, type Sender } from '@ipc/core';
 import { close, DescriptorStream } from '@ipc/native';
 import { createPipe, type CapacityOptions } from './capacity.ts';
 import { receiverOver, senderOver, type FormatOptions } from './format.ts';
@@ -36,8 +36,9 @@ export function pipe(options: FormatOptions & CapacityOptions = {}): PipeHalves 
  */
 export function packetPipe(options: CapacityOptions = {}): PipeHalves {
   const [readFd, writeFd] = createPipe(options, true);
+  const stream = new DescriptorStream(-1, writeFd);
   return {
-    sender: new SendHalf(new PacketWriter(new DescriptorStream(-1, writeFd))),
+    sender: streamSender(stream, new PacketWriter(stream)),
     receiver: new ReceiveHalf(new PacketReader(new DescriptorStream(readFd, -1))),
   };
 }
@@ -60,9 +61,7 @@ export function pipePair(options: PipePairOptions = {}): [Channel, Channel] {
 type ChannelDescriptors = readonly [readFd: number, writeFd: number];
 
 /** Two pipes, crossed. */
-function createPipePair(
-  options: CapacityOptions,
-): [near: ChannelDescriptors, far: ChannelDescriptors] {
+function createPipePair(options: CapacityOptions): [near: ChannelDescriptors, far: ChannelDescriptors] {
   const there = createPipe(options);
   try {
     const back = createPipe(options);

@@ -1,4 +1,4 @@
-import { fromErrno, peerGoneError, type ByteStream, type SendEvents, type SendPort } from '@ipc/core';
+import { transferError, type ByteStream, type SendEvents, type StreamWriter } from '@ipc/core';
 import { ofdLock } from '@ipc/native';
 import { PIPE_BUF } from './pipe-buf.ts';
 import { FIRST, LAST, RECORD_HEADER_BYTES, TOTAL_BYTES, writeU32 } from './record.ts';
@@ -18,7 +18,7 @@ interface Row {
  *
  * Small ones of one turn of the event loop share writes of up to PIPE_BUF bytes.
  */
-export class RecordWriter implements SendPort {
+export class RecordWriter implements StreamWriter {
   readonly maxMessageBytes: number;
   readonly #stream: ByteStream;
   readonly #fd: number;
@@ -39,9 +39,6 @@ export class RecordWriter implements SendPort {
     this.#stream = stream;
     this.#fd = fd;
     this.maxMessageBytes = maxMessageBytes;
-    stream.onReady = () => {
-      this.#onWritable();
-    };
   }
 
   get pendingBytes(): number {
@@ -90,7 +87,7 @@ export class RecordWriter implements SendPort {
     this.#stream.close(); // and with it the lock
   }
 
-  #onWritable(): void {
+  onWritable(): void {
     this.#blocked = false;
     if (this.#writeOut()) this.#stream.want(false, false);
     if (!this.#released) this.#events.room();
@@ -129,10 +126,7 @@ export class RecordWriter implements SendPort {
     try {
       this.#blocked = this.#stream.write(this.#buffer, 0, this.#filled) === -1;
     } catch (error) {
-      const failure = fromErrno(error, 'send');
-      this.#events.fail(
-        failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the reader is gone', error) : failure,
-      );
+      this.#events.fail(transferError(error, 'send'));
       return false;
     }
     if (this.#blocked) this.#stream.want(false, true);

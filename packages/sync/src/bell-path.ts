@@ -12,6 +12,11 @@ export function tracePath(bell: string): string {
   return `${bell}.trace`;
 }
 
+/** The bell that a trace lies beside; undefined when `path` is none. */
+export function ofTrace(path: string): string | undefined {
+  return path.endsWith('.trace') ? path.slice(0, -'.trace'.length) : undefined;
+}
+
 /** Something that waits on this thread's event loop. */
 export interface Sleeper {
   /** It may be worth looking again. */

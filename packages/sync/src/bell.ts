@@ -5,12 +5,21 @@
  * is the thread it belongs to, it is also a death notice: whoever holds it open for writing learns from the kernel, at
  * once, that the last reader is gone. See fifo(7).
  */
-import { closeSync, constants, fchmodSync, openSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchmodSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { fromErrno } from '@ipc/core';
 import { mkfifo, read, READABLE, watch, type Watch } from '@ipc/native';
 import { closeLines } from './bell-line.ts';
-import { bellDirectory, bellPath, bellPrefix, tracePath, type Sleeper } from './bell-path.ts';
+import { bellDirectory, bellPath, bellPrefix, ofTrace, tracePath, type Sleeper } from './bell-path.ts';
 
 let bell: Bell | undefined;
 let users = 0;
@@ -124,10 +133,14 @@ function hang(path: string): number | undefined {
   }
 }
 
-/** Removes the bells of the dead. */
+/** Removes the bells of the dead, and traces whose bell was removed. */
 function sweep(): void {
   for (const name of readdirSync(bellDirectory)) {
-    if (name.startsWith(bellPrefix)) removeIfSilent(`${bellDirectory}/${name}`);
+    if (!name.startsWith(bellPrefix)) continue;
+    const path = `${bellDirectory}/${name}`;
+    const bellOfTrace = ofTrace(path);
+    if (bellOfTrace === undefined) removeIfSilent(path);
+    else if (!existsSync(bellOfTrace)) unlinkQuietly(path);
   }
 }
 

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { Region } from '@ipc/shm';
 import { Mutex } from '@ipc/sync';
@@ -54,6 +55,7 @@ describe('fair', () => {
     await peer.call('start', 'acquire');
     await waitersAre(mutex, 1);
     peer.stop();
+    while (!readFileSync(`/proc/${peer.pid}/stat`, 'utf8').includes(' T ')) await setImmediate();
     const next = other.acquire();
     held.release();
     expect([mutex.tryAcquire(), other.tryAcquire()]).toEqual([undefined, undefined]);

@@ -39,6 +39,8 @@ export class PortQueue implements Queue {
   };
   #open = true;
   #callsThisTurn = 0;
+  /** Whoever waits is served in the next turn of the event loop, not before. */
+  #yielding = false;
 
   constructor(port: QueuePort, name: string | undefined) {
     this.#port = port;
@@ -183,14 +185,14 @@ export class PortQueue implements Queue {
   #waitForRoom(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
     const sent = this.#sending.wait(batch, signal);
     if (signal !== undefined) sent.catch(this.#stopAwaiting);
-    this.#port.awaitRoom(true);
+    if (!this.#yielding) this.#port.awaitRoom(true);
     return sent;
   }
 
   #waitForMessage(leaseMs: number | undefined, signal: AbortSignal | undefined): Promise<QueueMessage> {
     const received = this.#receiving.wait(leaseMs, signal);
     if (signal !== undefined) received.catch(this.#stopAwaiting);
-    this.#port.awaitMessage(true);
+    if (!this.#yielding) this.#port.awaitMessage(true);
     return received;
   }
 
@@ -208,7 +210,9 @@ export class PortQueue implements Queue {
     if (waiting > 0) return false;
     if (++this.#callsThisTurn < callsPerTurn) return true;
     this.#callsThisTurn = 0;
+    this.#yielding = true;
     setImmediate(() => {
+      this.#yielding = false;
       this.#serveSenders();
       this.#serveReceivers();
     });

@@ -72,6 +72,9 @@ export interface Waiting {
   readonly dueMs: number;
 }
 
+/** A receiver that always finds messages asks this often whether those who have leases live; one that finds none always does. */
+const burialPauseMs = 10;
+
 /** Milliseconds of CLOCK_MONOTONIC, the same in all processes. */
 const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
 
@@ -95,6 +98,7 @@ export class SharedStore {
   readonly #maxAttempts: number;
   readonly #participants: number;
   readonly #ownLeases: number;
+  #nextBurialMs = 0;
   #open = true;
 
   /** @param look - Called on the event loop when one who sleeps should look again. */
@@ -300,7 +304,10 @@ export class SharedStore {
         if (this.#hasRoom(wantsRoomFor)) return undefined;
       }
       this.#monitor.announce((wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoomFor >= 0 ? WANTS_ROOM : 0));
-      return { watched: this.#leaseHolders(), dueMs: Math.max(0, this.#timers.nextMs - nowMs()) };
+      return {
+        watched: wantsMessage ? this.#leaseHolders() : [],
+        dueMs: Math.max(0, this.#timers.nextMs - nowMs()),
+      };
     } finally {
       this.#leave();
     }
@@ -381,9 +388,16 @@ export class SharedStore {
 
   /** The first cell that may be received now; 0 when there is none, also after asking whether those who have leases live. */
   #firstReady(): number {
-    if (this.#timers.length > 0) this.#runTimers(nowMs());
     let { highest } = this.#lists;
-    if (highest < 0 && (this.#words[LEASED] ?? 0) > 0 && this.#buryTheDead()) ({ highest } = this.#lists);
+    if (this.#timers.length > 0) {
+      const now = nowMs();
+      this.#runTimers(now);
+      if ((this.#words[LEASED] ?? 0) > 0 && (this.#lists.highest < 0 || now >= this.#nextBurialMs)) {
+        this.#nextBurialMs = now + burialPauseMs;
+        this.#buryTheDead();
+      }
+      ({ highest } = this.#lists);
+    }
     return highest < 0 ? 0 : this.#lists.first(priorityList(highest));
   }
 
@@ -488,24 +502,19 @@ export class SharedStore {
   }
 
   /** The last first, so that they come out again in their order. */
-  #giveBackAll(list: number): boolean {
-    let any = false;
+  #giveBackAll(list: number): void {
     for (let cell = this.#words[list + 1] ?? 0; cell !== 0; cell = this.#words[list + 1] ?? 0) {
       this.#returnLease(list, cell, 0);
-      any = true;
     }
-    return any;
   }
 
-  /** Gives back the leases of participants that are dead; true when there were any. */
-  #buryTheDead(): boolean {
-    let any = false;
+  /** Gives back the leases of participants that are dead. */
+  #buryTheDead(): void {
     for (let index = 0; index < this.#participants; index++) {
       const list = leaseList(index);
       if (list === this.#ownLeases || this.#lists.first(list) === 0) continue;
-      if (!this.#monitor.isAlive(this.#words[list + 2] ?? 0)) any = this.#giveBackAll(list) || any;
+      if (!this.#monitor.isAlive(this.#words[list + 2] ?? 0)) this.#giveBackAll(list);
     }
-    return any;
   }
 
   #leaseHolders(): number[] {

@@ -147,6 +147,17 @@ export function queueConformance(engine: QueueEngine, peerFile: URL): void {
       expect((await waiting).map(({ bytes }) => bytes[0])).toEqual([0, 1, 2]);
     });
 
+    test('Q6 a loop that never has to wait leaves the event loop its turns', async () => {
+      using made = fresh();
+      let turned = false;
+      setImmediate(() => (turned = true));
+      for (let i = 0; i < 100_000 && !turned; i++) {
+        await made.queue.send(Uint8Array.of(1));
+        await made.queue.receive();
+      }
+      expect(turned).toBe(true);
+    });
+
     test('Q7 aborts a receive: no message is lost', async () => {
       using made = fresh();
       const abort = new AbortController();

@@ -36,7 +36,8 @@ function run(exploration: Exploration, name: string): string {
         ? 'holds'
         : 'holds as far as seen'
       : `violated: ${violation.message}`;
-  process.stderr.write(`${name}: ${result}\n`);
+  const { states, milliseconds } = exploration;
+  process.stderr.write(`${name}: ${result} (${states} states, ${(milliseconds / 1000).toFixed(1)} s)\n`);
   return result;
 }
 

@@ -13,7 +13,9 @@ const memoryBytes = 384 + capacityBytes;
 const WRITER = 0;
 
 /** Lengths that fill the ring, wrap around, and leave padding of more than one size. */
-const lengths = [24, 24, 16, 40];
+const thorough = [24, 24, 16, 40];
+/** Fewer, which still wrap around. */
+export const brief: readonly number[] = [24, 40, 8];
 
 /** How messages are sent and received. */
 export type RingStyle = 'one by one' | 'batches' | 'claims';
@@ -53,13 +55,18 @@ function ringMaker(
 }
 
 /** @param edits - Changes of the source: none checks what is shipped. */
-export function ring(style: RingStyle, deaths = 1, edits: readonly Edit[] = []): Scenario {
+export function ring(
+  style: RingStyle,
+  deaths = 1,
+  edits: readonly Edit[] = [],
+  lengths: readonly number[] = thorough,
+): Scenario {
   const make = ringMaker(edits);
   const messages = lengths.map((length, index) =>
     Uint8Array.from({ length }, (_, at) => 16 * (index + 1) + at),
   );
   return {
-    name: `ring, ${style}`,
+    name: `ring, ${style}, ${lengths.length} messages`,
     parties: 2,
     memoryBytes,
     deaths,

@@ -21,7 +21,10 @@ export interface SendPort {
   readonly pendingBytes: number;
   /** Called once, before anything else. */
   attach(events: SendEvents): void;
-  /** Takes one message whole, copying it, or returns false while there is no room. It need not be visible before `publish`. */
+  /**
+   * Takes one message whole, copying it, or returns false while there is no room. It need not be visible before `publish`.
+   * Throws when this one message cannot be sent, though others can.
+   */
   push(message: Uint8Array): boolean;
   /** Makes everything pushed visible to the peer, at the latest when this turn's callbacks have run. */
   publish(): void;

@@ -224,15 +224,21 @@ export class SendHalf implements Sender {
   #serve(): void {
     let published = true;
     for (let batch = this.#waiting.peek(); batch !== undefined; batch = this.#waiting.peek()) {
-      for (
-        let message = batch.messages[batch.pushed];
-        message !== undefined;
-        message = batch.messages[batch.pushed]
-      ) {
-        if (!this.#port.push(message)) break;
-        batch.pushed++;
-        this.#waitingBytes -= message.length;
-        published = false;
+      try {
+        for (
+          let message = batch.messages[batch.pushed];
+          message !== undefined;
+          message = batch.messages[batch.pushed]
+        ) {
+          if (!this.#port.push(message)) break;
+          batch.pushed++;
+          this.#waitingBytes -= message.length;
+          published = false;
+        }
+      } catch (error) {
+        this.#waitingBytes -= bytesOf(batch);
+        this.#waiting.rejectNext(error); // this message cannot be sent; those behind it may
+        continue;
       }
       if (batch.pushed < batch.messages.length) break;
       this.#waiting.resolveNext(undefined);

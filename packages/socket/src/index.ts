@@ -15,6 +15,8 @@ export { openDatagramReceiver, openDatagramSender } from './datagram.ts';
 export type { DatagramOptions } from './datagram.ts';
 export { reconnecting } from './reconnecting.ts';
 export type { ReconnectPolicy } from './reconnecting.ts';
+export { heartbeating } from './heartbeating.ts';
+export type { HeartbeatOptions } from './heartbeating.ts';
 export { MAX_UDP_BYTES, openUdpReceiver, openUdpSender } from './udp.ts';
 export type { UdpReceiver, UdpReceiverOptions, UdpSenderOptions } from './udp.ts';
 export { tls } from './tls.ts';

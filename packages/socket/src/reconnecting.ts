@@ -31,9 +31,10 @@ export interface ReconnectPolicy {
   readonly attempts?: number | undefined;
   /**
    * What becomes of messages sent while there is no connection: `hold` keeps up to `holdMessages` and then makes `send`
-   * wait; `drop` accepts and forgets them. @default 'hold'
+   * wait; `drop` accepts and forgets them; `fail` rejects them with ERR_IPC_PEER_GONE, and the channel goes on. What the lost
+   * connection had no room for is held in any case. @default 'hold'
    */
-  readonly whileAway?: 'hold' | 'drop' | undefined;
+  readonly whileAway?: 'hold' | 'drop' | 'fail' | undefined;
   /** @default 1024 */
   readonly holdMessages?: number | undefined;
   /** Told of each loss, and of each new connection with `undefined`. */
@@ -84,10 +85,15 @@ class Link {
   #ahead: Uint8Array | undefined;
   #receiving = false;
   #receiveWanted = false;
-  #roomWatched = false;
+  #flushing = false;
+  /** The first that is held is on its way: it waits for room in the connection. */
+  #sending = false;
   #send!: SendEvents;
   #receive!: ReceiveEvents;
   #halves = 2;
+  #senderReleased = false;
+  /** Nobody receives any more: what comes is dropped, so that a peer that still flushes gets done. */
+  #discarding = false;
 
   constructor(
     dial: (signal: AbortSignal) => Promise<Channel>,
@@ -96,23 +102,27 @@ class Link {
   ) {
     this.#dial = dial;
     this.#policy = policy;
-    const heldBytes = (): number => this.#heldBytes + this.#held.length;
+    const pendingBytes = (): number => this.#heldBytes + this.#held.length + (this.#sink?.bufferedBytes ?? 0);
     const release = (): void => {
       this.#release();
     };
     this.sendPort = {
       maxMessageBytes,
       get pendingBytes() {
-        return heldBytes();
+        return pendingBytes();
       },
       attach: (events) => (this.#send = events),
       push: (message) => this.#push(message),
       publish: () => undefined,
       awaitRoom: (on) => {
-        if (on) this.#watchRoom();
+        if (on) this.#watchFlush();
       },
       finish: () => undefined, // closing the connection says it
-      release,
+      release: () => {
+        if (this.#senderReleased) return;
+        this.#senderReleased = true;
+        release();
+      },
     };
     this.receivePort = {
       end: undefined,
@@ -131,7 +141,13 @@ class Link {
         this.#receiveWanted = on;
         if (on) this.#receiveNext();
       },
-      release,
+      release: () => {
+        if (this.#discarding) return;
+        this.#discarding = true;
+        this.#ahead = undefined;
+        this.#receiveNext();
+        release();
+      },
     };
   }
 
@@ -141,7 +157,7 @@ class Link {
     void connection.closed.then((error) => {
       if (error !== undefined && this.#source === connection) this.#lose();
     });
-    this.#deliverHeld();
+    this.#sendHeld();
     this.#send.room();
     if (this.#receiveWanted) this.#receiveNext();
   }
@@ -149,44 +165,61 @@ class Link {
   #push(message: Uint8Array): boolean {
     if (this.#sink !== undefined && this.#held.length === 0) {
       try {
-        return this.#sink.trySend(message);
+        if (this.#sink.trySend(message)) return true;
+        this.#hold(message);
+        this.#sendHeld();
+        return true;
       } catch (error) {
         if (!isIpcError(error, 'ERR_IPC_PEER_GONE')) throw error;
         this.#lose();
       }
     }
     const { whileAway = 'hold', holdMessages = 1024 } = this.#policy;
-    if (whileAway === 'drop' && this.#sink === undefined) return true;
-    if (this.#held.length >= holdMessages) return false;
-    this.#held.push(message.slice());
-    this.#heldBytes += message.length;
+    if (this.#sink === undefined && whileAway === 'drop') return true;
+    if (this.#sink === undefined && whileAway === 'fail')
+      throw peerGoneError('there is no connection to the peer just now');
+    if (this.#held.length >= holdMessages || this.#sink !== undefined) return false;
+    this.#hold(message);
     return true;
   }
 
-  #deliverHeld(): void {
-    try {
-      for (let message = this.#held.peek(); message !== undefined; message = this.#held.peek()) {
-        if (this.#sink?.trySend(message) !== true) break;
-        this.#held.shift();
-        this.#heldBytes -= message.length;
-      }
-    } catch {
-      this.#lose();
-    }
-    if (this.#held.length > 0) this.#watchRoom();
+  #hold(message: Uint8Array): void {
+    this.#held.push(message.slice());
+    this.#heldBytes += message.length;
   }
 
-  /** Reports room once the connection has sent what it has. */
-  #watchRoom(): void {
-    if (this.#roomWatched || this.#sink === undefined) return;
-    this.#roomWatched = true;
+  /** Sends what is held, in order, each as soon as there is room. */
+  #sendHeld(): void {
+    const [sink, message] = [this.#sink, this.#held.peek()];
+    if (this.#sending || sink === undefined || message === undefined) return;
+    this.#sending = true;
+    sink.send(message).then(
+      () => {
+        this.#sending = false;
+        this.#held.shift();
+        this.#heldBytes -= message.length;
+        if (this.#over.signal.aborted) return;
+        this.#sendHeld();
+        if (this.#held.length === 0) this.#send.room();
+      },
+      () => {
+        this.#sending = false; // it stays held
+        if (this.#sink === sink) this.#lose();
+        else this.#sendHeld();
+      },
+    );
+  }
+
+  /** Reports once the connection has flushed what it has. Who waits for room hears of it by `#sendHeld`. */
+  #watchFlush(): void {
+    const sink = this.#sink;
+    if (this.#flushing || sink === undefined || this.#held.length > 0 || sink.bufferedBytes === 0) return;
+    this.#flushing = true;
     const report = (): void => {
-      this.#roomWatched = false;
-      if (this.#over.signal.aborted) return;
-      this.#deliverHeld();
-      this.#send.room();
+      this.#flushing = false;
+      if (!this.#over.signal.aborted) this.#send.room();
     };
-    this.#sink.flush().then(report, () => (this.#roomWatched = false));
+    sink.flush().then(report, () => (this.#flushing = false));
   }
 
   #pull(): Uint8Array | undefined {
@@ -220,6 +253,10 @@ class Link {
         this.#receiving = false;
         if (message === undefined) {
           this.#finish({});
+          return;
+        }
+        if (this.#discarding) {
+          this.#receiveNext();
           return;
         }
         this.#ahead = message;
@@ -258,6 +295,7 @@ class Link {
 
   #finish(end: End): void {
     this.receivePort.end = end;
+    this.#send.fail(end.error ?? peerGoneError('the peer has closed the channel'));
     this.#receive.ready();
   }
 

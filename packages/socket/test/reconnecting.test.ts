@@ -1,5 +1,14 @@
-import { reconnecting, unix } from '@ipc/socket';
-import { channelConformance, noLeaks, numbered, pattern, spawnPeer, uniqueName } from '@ipc/testkit';
+import type { Channel } from '@ipc/core';
+import { reconnecting, unix, type ReconnectPolicy } from '@ipc/socket';
+import {
+  channelConformance,
+  noLeaks,
+  numbered,
+  pattern,
+  spawnPeer,
+  uniqueName,
+  type Peer,
+} from '@ipc/testkit';
 import { expect, test } from 'vitest';
 
 noLeaks();
@@ -8,6 +17,25 @@ const peerFile = new URL('../dist-test/workers/unix-peer.js', import.meta.url);
 const soon = { firstDelayMs: 1, longestDelayMs: 20 };
 
 channelConformance(() => reconnecting(unix(), { attempts: 1, ...soon }));
+
+/** A channel that has just lost its peer for good, and knows it. */
+async function lostChannel(policy: ReconnectPolicy): Promise<{ channel: Channel; name: string; peer: Peer }> {
+  const name = uniqueName('away');
+  const peer = await spawnPeer(peerFile);
+  await peer.call('listen', name);
+  let away!: () => void;
+  const lost = new Promise<void>((resolve) => (away = resolve));
+  const transport = reconnecting(unix(), {
+    firstDelayMs: 10_000,
+    longestDelayMs: 10_000,
+    onChange: away,
+    ...policy,
+  });
+  const [channel] = await Promise.all([transport.connect(name), peer.call('accept')]);
+  await peer.kill();
+  await lost;
+  return { channel, name, peer };
+}
 
 test('holds what is sent while the peer is dead, and delivers it in order to the next', async () => {
   const name = uniqueName('again');
@@ -40,28 +68,40 @@ test('holds what is sent while the peer is dead, and delivers it in order to the
   await second.call('close');
 });
 
-test('send waits when as much is held as may be; dropping never waits', async () => {
-  for (const whileAway of ['hold', 'drop'] as const) {
-    const listener = await unix().listen(uniqueName('away'));
-    let away!: () => void;
-    const lost = new Promise<void>((resolve) => (away = resolve));
-    const transport = reconnecting(unix(), {
-      whileAway,
-      holdMessages: 4,
-      onChange: away,
-      firstDelayMs: 10_000,
-      longestDelayMs: 10_000,
-    });
-    const [near, far] = await Promise.all([transport.connect(listener.name), listener.accept()]);
-    await far.close({ signal: AbortSignal.abort() }).catch(() => undefined);
-    await near.send(pattern(1)).catch(() => undefined);
-    await listener.close();
-    if (await Promise.race([lost.then(() => true), near.closed.then(() => false)])) {
-      for (let n = 0; n < 4; n++) expect(near.trySend(pattern(1))).toBe(true);
-      expect(near.trySend(pattern(1))).toBe(whileAway === 'drop');
-    }
-    await near.close({ signal: AbortSignal.timeout(50) }).catch(() => undefined);
-  }
+test.each([
+  ['hold', [true, true, true, true, false]],
+  ['drop', [true, true, true, true, true]],
+] as const)('while the peer is dead, sending is to %s', async (whileAway, accepted) => {
+  const { channel, peer } = await lostChannel({ whileAway, holdMessages: 4 });
+  expect(accepted.map(() => channel.trySend(pattern(1)))).toEqual(accepted);
+  expect(channel.bufferedBytes).toBeGreaterThanOrEqual(whileAway === 'hold' ? 4 : 0);
+  const abort = new AbortController();
+  const sent = channel.send(pattern(1), { signal: abort.signal }).then(() => 'sent');
+  abort.abort(new Error('enough'));
+  if (whileAway === 'hold') await expect(sent).rejects.toThrow('enough');
+  else expect(await sent).toBe('sent');
+  await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
+  await peer[Symbol.asyncDispose]();
+});
+
+test('while the peer is dead, sending may fail; once another is there, it goes on', async () => {
+  const { channel, name, peer } = await lostChannel({ whileAway: 'fail', ...soon });
+  const gone = { code: 'ERR_IPC_PEER_GONE' };
+  await expect(channel.send(pattern(1))).rejects.toMatchObject(gone);
+  expect(() => channel.trySend(pattern(1))).toThrow(expect.objectContaining(gone));
+  await using second = await spawnPeer(peerFile);
+  await second.call('listen', name);
+  await second.call('accept');
+  while (
+    !(await channel.send(numbered(0, 16)).then(
+      () => true,
+      () => false,
+    ))
+  );
+  await second.call('receive', 1, 16);
+  await channel.close();
+  await second.call('close');
+  await peer[Symbol.asyncDispose]();
 });
 
 test('gives up after its attempts', async () => {

@@ -1,0 +1,308 @@
+/**
+ * A transport whose channels notice a peer that hangs: alive for the kernel, and deaf.
+ *
+ * The kernel tells at once of a peer that has died on this machine. It does not tell of one that is stopped or loops, nor of
+ * one behind a network that has gone. Both ends have to be wrapped; see `beat.ts` for what travels.
+ */
+import {
+  channelOf,
+  closedError,
+  isIpcError,
+  peerGoneError,
+  fromErrno,
+  type Channel,
+  type End,
+  type IpcError,
+  type Listener,
+  type ReceiveEvents,
+  type ReceivePort,
+  type SendEvents,
+  type SendPort,
+  type Transport,
+} from '@ipc/core';
+import { BEAT, ESCAPE_BYTES, escapeMessage, unescapeMessage } from './beat.ts';
+import { mapListener } from './map-listener.ts';
+
+export interface HeartbeatOptions {
+  /** A beat is sent when nothing else was for this long. @default 1000 */
+  readonly intervalMs?: number | undefined;
+  /**
+   * The channel fails with ERR_IPC_PEER_GONE when nothing, not even a beat, has come for this long. It counts from the first
+   * thing heard: a peer that has not accepted yet is not late. @default three intervals
+   */
+  readonly timeoutMs?: number | undefined;
+  /** The channel closes, cleanly for the peer, when no message went either way for this long. @default never */
+  readonly idleMs?: number | undefined;
+}
+
+/**
+ * Wraps a transport: its channels send heartbeats, and fail when the peer's stay away.
+ *
+ * While a message waits here to be received, nothing more is read (C4), and the peer is not late. A thread that was
+ * blocked itself first reads what came meanwhile. No timer here keeps the process alive. Messages may be one byte shorter
+ * than those of `transport`.
+ *
+ * @throws {RangeError} A time below 1 ms, or `timeoutMs` not above `intervalMs`.
+ */
+export function heartbeating(transport: Transport, options: HeartbeatOptions = {}): Transport {
+  const { intervalMs = 1000, timeoutMs = 3 * intervalMs, idleMs = Infinity } = options;
+  for (const [name, value] of Object.entries({ intervalMs, timeoutMs, idleMs }))
+    if (!(value >= 1)) throw new RangeError(`${name} must be at least 1, got ${value}`);
+  if (timeoutMs <= intervalMs)
+    throw new RangeError(`timeoutMs must be above intervalMs, which is ${intervalMs}`);
+  const maxMessageBytes = transport.traits.maxMessageBytes - ESCAPE_BYTES;
+  const wrap = (channel: Channel): Channel => {
+    const pulse = new Pulse(channel, maxMessageBytes, { intervalMs, timeoutMs, idleMs });
+    return channelOf(pulse, pulse.receivePort);
+  };
+  return {
+    id: transport.id,
+    traits: { ...transport.traits, maxMessageBytes },
+    listen: async (name, wait): Promise<Listener> => mapListener(await transport.listen(name, wait), wrap),
+    connect: async (name, wait) => wrap(await transport.connect(name, wait)),
+  };
+}
+
+type Times = Readonly<Record<'intervalMs' | 'timeoutMs' | 'idleMs', number>>;
+
+/** The two ports over a channel with beats in it. */
+class Pulse implements SendPort {
+  readonly maxMessageBytes: number;
+  readonly receivePort: ReceivePort & { end: End | undefined };
+  readonly #channel: Channel;
+  readonly #times: Times;
+  readonly #timer: NodeJS.Timeout;
+  #ahead: Uint8Array | undefined;
+  #receiving = false;
+  #flushing = false;
+  /** The message that waits for room in the channel. */
+  #waiting: Uint8Array | undefined;
+  /** Of anything sent, of anything heard (`undefined`: nothing yet), of a message either way. */
+  #sentMs = performance.now();
+  #heardMs: number | undefined;
+  #usedMs = performance.now();
+  #send!: SendEvents;
+  #receive!: ReceiveEvents;
+  #halves = 2;
+  /** Nobody receives any more: what comes is dropped, so that a peer that still flushes gets done. */
+  #discarding = false;
+  #failed = false;
+  #senderReleased = false;
+
+  constructor(channel: Channel, maxMessageBytes: number, times: Times) {
+    this.#channel = channel;
+    this.maxMessageBytes = maxMessageBytes;
+    this.#times = times;
+    this.receivePort = {
+      end: undefined,
+      attach: (events) => (this.#receive = events),
+      pull: () => this.#pull(),
+      drain: (handler, limit) => {
+        let count = 0;
+        for (; count < limit; count++) {
+          const message = this.#pull();
+          if (message === undefined) break;
+          handler(message);
+        }
+        return count;
+      },
+      awaitMessage: (on) => {
+        if (on) this.#receiveNext();
+      },
+      release: () => {
+        if (this.#discarding) return;
+        this.#discard();
+        this.#releaseHalf();
+      },
+    };
+    this.#timer = setInterval(
+      () => {
+        this.#tick();
+      },
+      Math.min(times.intervalMs, times.idleMs) / 2,
+    ).unref();
+    setImmediate(() => {
+      this.#receiveNext();
+    });
+  }
+
+  get pendingBytes(): number {
+    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes;
+  }
+
+  attach(events: SendEvents): void {
+    this.#send = events;
+  }
+
+  push(message: Uint8Array): boolean {
+    if (this.#waiting !== undefined || this.#halves === 0) return false;
+    const escaped = escapeMessage(message);
+    if (!this.#trySend(escaped)) {
+      if (this.receivePort.end !== undefined || this.#failed) return false;
+      this.#waiting = escaped.slice();
+      this.#channel.send(this.#waiting).then(this.#onSent, (error: unknown) => {
+        this.#fail(error);
+      });
+    }
+    this.#usedMs = performance.now();
+    return true;
+  }
+
+  publish(): void {
+    // the channel does
+  }
+
+  awaitRoom(on: boolean): void {
+    // Who waits to send hears of it when what waits here has been sent; who flushes, when the channel has flushed.
+    if (!on || this.#flushing || this.#waiting !== undefined || this.pendingBytes === 0) return;
+    this.#flushing = true;
+    const report = (): void => {
+      this.#flushing = false;
+      if (this.#halves > 0) this.#send.room();
+    };
+    this.#channel.flush().then(report, () => (this.#flushing = false));
+  }
+
+  finish(): void {
+    // closing the channel says it
+  }
+
+  release(): void {
+    if (this.#senderReleased) return;
+    this.#senderReleased = true;
+    this.#releaseHalf();
+  }
+
+  #releaseHalf(): void {
+    if (--this.#halves === 0) this.#close();
+  }
+
+  #trySend(message: Uint8Array): boolean {
+    try {
+      if (!this.#channel.trySend(message)) return false;
+      this.#sentMs = performance.now();
+      return true;
+    } catch (error) {
+      this.#fail(error);
+      return false;
+    }
+  }
+
+  readonly #onSent = (): void => {
+    this.#waiting = undefined;
+    this.#sentMs = performance.now();
+    if (this.#halves > 0) this.#send.room();
+  };
+
+  #fail(error: unknown): void {
+    this.#failed = true;
+    if (this.#halves > 0) this.#send.fail(fromErrno(error, 'send'));
+  }
+
+  #pull(): Uint8Array | undefined {
+    const ahead = this.#ahead;
+    if (ahead !== undefined) {
+      this.#ahead = undefined;
+      return ahead;
+    }
+    if (this.#receiving) return undefined; // what comes now belongs to that receive
+    try {
+      for (
+        let message = this.#channel.tryReceive();
+        message !== undefined;
+        message = this.#channel.tryReceive()
+      ) {
+        const taken = this.#hear(message);
+        if (taken !== undefined) return taken;
+      }
+    } catch {
+      // the receive below tells why
+    }
+    this.#receiveNext();
+    return undefined;
+  }
+
+  #discard(): void {
+    this.#discarding = true;
+    this.#ahead = undefined;
+    this.#receiveNext();
+  }
+
+  /** A message, or `undefined` for a beat. */
+  #hear(message: Uint8Array): Uint8Array | undefined {
+    this.#heardMs = performance.now();
+    const taken = unescapeMessage(message);
+    if (taken !== undefined) this.#usedMs = this.#heardMs;
+    return taken;
+  }
+
+  /** Waits for the next thing to come, also while nobody receives: that is how beats are heard. */
+  #receiveNext(): void {
+    if (this.#receiving || this.#ahead !== undefined || this.#halves === 0) return;
+    if (this.receivePort.end !== undefined) return;
+    this.#receiving = true;
+    this.#channel.receive().then(
+      (message) => {
+        this.#receiving = false;
+        if (message === undefined) {
+          this.#end({});
+          return;
+        }
+        const taken = this.#hear(message);
+        if (!this.#discarding) this.#ahead = taken;
+        if (this.#ahead === undefined) this.#receiveNext();
+        else this.#receive.ready();
+      },
+      (error: unknown) => {
+        this.#receiving = false;
+        if (!isIpcError(error, 'ERR_IPC_CLOSED')) this.#end({ error: fromErrno(error, 'receive') });
+      },
+    );
+  }
+
+  #tick(): void {
+    const { intervalMs, idleMs } = this.#times;
+    const nowMs = performance.now();
+    if (nowMs - this.#usedMs >= idleMs) {
+      this.#give(closedError(`channel, unused for ${idleMs} ms,`));
+      return;
+    }
+    if (nowMs - this.#sentMs >= intervalMs / 2) this.#trySend(BEAT); // false: the peer has enough to read
+    this.#receiveNext();
+    // Timers run before what has come is read, so after a blocked thread nothing is late yet.
+    if (this.#isLate()) setImmediate(() => setImmediate(this.#giveUp));
+  }
+
+  #isLate(): boolean {
+    return (
+      this.#receiving &&
+      this.#heardMs !== undefined &&
+      performance.now() - this.#heardMs > this.#times.timeoutMs
+    );
+  }
+
+  readonly #giveUp = (): void => {
+    if (this.#isLate())
+      this.#give(peerGoneError(`the peer is gone: nothing has come for ${this.#times.timeoutMs} ms`));
+  };
+
+  /** Ends both directions for a reason of our own. */
+  #give(error: IpcError): void {
+    this.#end({ error });
+    this.#close();
+  }
+
+  #end(end: End): void {
+    if (this.receivePort.end !== undefined) return;
+    this.receivePort.end = end;
+    clearInterval(this.#timer);
+    this.#receive.ready();
+  }
+
+  #close(): void {
+    clearInterval(this.#timer);
+    // What could not be flushed by now was given up.
+    const signal = this.#channel.bufferedBytes > 0 ? AbortSignal.abort() : undefined;
+    void this.#channel.close({ signal }).catch(() => undefined);
+  }
+}

@@ -25,6 +25,9 @@ export type { SysvQueueCreateOptions, SysvQueueOptions } from './sysv-queue.ts';
 export type { SysvQueueLimits } from './sysv-limits.ts';
 export { SharedQueue } from './shared-queue.ts';
 export type { DeadLetter, SharedQueueAttributes, SharedQueueOptions } from './shared-queue.ts';
+export { worker } from './worker.ts';
+export type { JobContext, JobHandler, Worker, WorkerOptions } from './worker.ts';
+export { WorkClient, type SubmitOptions } from './work-client.ts';
 
 // For those who build an engine.
 export { PortQueue } from './port-queue.ts';

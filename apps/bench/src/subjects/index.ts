@@ -8,6 +8,8 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'pipe.fifo',
     'mq.posix',
     'socket.unix',
+    'socket.seqpacket',
+    'socket.datagram',
     'socket.tcp',
     'sync.mutex',
     'sync.semaphore',

@@ -1,0 +1,7 @@
+import { seqpacket } from '@ipc/socket';
+import type { MessageSubject } from '../subject.ts';
+import { transportSubject } from './transport-subject.ts';
+
+export const subject: MessageSubject<Uint8Array> = transportSubject(seqpacket(), {
+  floor: 'socket.seqpacket',
+});

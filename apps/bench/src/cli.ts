@@ -1,11 +1,21 @@
 /** The command line: what is asked for, checked. */
 import { pathToFileURL } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Need } from './choose.ts';
 import type { Depth } from './plan.ts';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
 
-export interface CliOptions {
+export type Invocation =
+  | RunInvocation
+  | { readonly verb: 'compare'; readonly before: string; readonly after: string; readonly threshold: number }
+  | ReportInvocation
+  | { readonly verb: 'choose'; readonly file: string | undefined; readonly need: Need }
+  | { readonly verb: 'doctor' }
+  | { readonly verb: 'list' };
+
+export interface RunInvocation {
+  readonly verb: 'run';
   /** Ids, or URLs of modules. */
   readonly subjects: readonly string[];
   readonly messageBytes: readonly number[];
@@ -18,7 +28,17 @@ export interface CliOptions {
   readonly markdown: boolean;
 }
 
-interface Parsed {
+export interface ReportInvocation {
+  readonly verb: 'report';
+  /** Without, the last run. */
+  readonly file: string | undefined;
+  /** Where each form goes; with none, text to stdout. */
+  readonly html?: string;
+  readonly md?: string;
+  readonly csv?: string;
+}
+
+interface RunOptions {
   readonly quick: boolean;
   readonly full: boolean;
   readonly only: readonly string[];
@@ -30,7 +50,12 @@ interface Parsed {
   readonly markdown: boolean;
 }
 
-/** What a run is without any option, and a quick one. */
+interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
+  readonly size: number;
+  readonly prefer: Need['prefer'];
+}
+
+/** What a run is without any option, a quick one, and a full one. */
 const modes = {
   quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 14, freshPairs: false },
   default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 98, freshPairs: false },
@@ -43,17 +68,74 @@ const modes = {
 } as const;
 
 /**
- * Reads the arguments after the program's name.
+ * Reads the arguments after the program's name. Without a verb it is `run`.
  *
- * @returns What to run.
+ * @returns What to do.
  * @throws {CommanderError} Help was asked for and given, or an argument is wrong and was explained on stderr; its
  *   `exitCode` is that of the program.
  */
-export function parseCli(args: readonly string[]): CliOptions {
-  const command = new Command('bench')
+export function parseCli(args: readonly string[]): Invocation {
+  let invocation: Invocation | undefined;
+  const program = new Command('bench')
     .description(
       'Measures every IPC mechanism of this machine between two real processes, beside rivals and a C floor.',
     )
+    .exitOverride();
+  // With `exitOverride` first: commands inherit it.
+  addRun(program, (run) => (invocation = run));
+  program
+    .command('compare <before.json> <after.json>')
+    .description('what has become better or worse; ends with 1 when something has become worse')
+    .option('--threshold <percent>', 'smaller changes are none', percentage, 0.1)
+    .action((before: string, after: string, { threshold }: { threshold: number }) => {
+      invocation = { verb: 'compare', before, after, threshold };
+    });
+  program
+    .command('report [result.json]')
+    .description('a result once more, the last one by default: as text, or in other forms')
+    .option('--html <file>', 'one page with plots that needs no network')
+    .option('--md <file>', 'Markdown')
+    .option('--csv <file>', 'a line per result')
+    .action((file: string | undefined, forms: { html?: string; md?: string; csv?: string }) => {
+      invocation = { verb: 'report', file, ...forms };
+    });
+  program
+    .command('choose [result.json]')
+    .description('which mechanism suits a need, by what was measured here')
+    .option('--size <size>', 'bytes of a message', size, 64)
+    .option('--rate <count>', 'messages per second it has to carry', positiveInteger)
+    .option('--receivers <count>', 'processes that receive', positiveInteger, 1)
+    .option('--remote', 'on different machines', false)
+    .option('--durable', 'messages outlive the processes', false)
+    .addOption(
+      new Option('--prefer <what>', 'what comes first')
+        .choices(['latency', 'throughput', 'cpu'])
+        .default('latency'),
+    )
+    .action((file: string | undefined, { size: messageBytes, ...need }: ChooseOptions) => {
+      invocation = { verb: 'choose', file, need: { messageBytes, ...need } };
+    });
+  program
+    .command('doctor')
+    .description('what makes this machine noisy or limits it, and the command that changes it')
+    .action(() => {
+      invocation = { verb: 'doctor' };
+    });
+  program
+    .command('list')
+    .description('the subjects and scenarios there are')
+    .action(() => {
+      invocation = { verb: 'list' };
+    });
+  program.parse([...args], { from: 'user' });
+  if (invocation === undefined) throw new TypeError('no command has taken the arguments');
+  return invocation;
+}
+
+function addRun(program: Command, take: (run: RunInvocation) => void): void {
+  const command = program
+    .command('run', { isDefault: true })
+    .description('measure; what is done without a verb')
     .option('--quick', 'one repeat of two sizes, in under 20 seconds: a look, not a figure', false)
     .option('--full', 'ten repeats in fresh processes and every scenario, in under 20 minutes', false)
     .option(
@@ -74,28 +156,29 @@ export function parseCli(args: readonly string[]): CliOptions {
     .option('--json <file>', 'write the results here (default: build/results/latest.json of the app)')
     .option('--markdown', 'print the tables as Markdown', false)
     .allowExcessArguments(false)
-    .exitOverride()
-    .parse([...args], { from: 'user' });
-  return complete(command.opts<Parsed>(), command);
+    .action((options: RunOptions) => {
+      take(complete(options, command));
+    });
 }
 
-function complete(parsed: Parsed, command: Command): CliOptions {
-  const depth = parsed.full ? 'full' : parsed.quick ? 'quick' : 'default';
+function complete(options: RunOptions, command: Command): RunInvocation {
+  const depth = options.full ? 'full' : options.quick ? 'quick' : 'default';
   const mode = modes[depth];
   return {
+    verb: 'run',
     depth,
     freshPairs: mode.freshPairs,
-    subjects: [...parsed.subject, ...known(parsed, command)],
-    messageBytes: parsed.size ?? mode.messageBytes,
-    repeats: parsed.repeats ?? mode.repeats,
-    budgetMs: (parsed.seconds ?? mode.seconds) * 1000,
-    json: parsed.json,
-    markdown: parsed.markdown,
+    subjects: [...options.subject, ...known(options, command)],
+    messageBytes: options.size ?? mode.messageBytes,
+    repeats: options.repeats ?? mode.repeats,
+    budgetMs: (options.seconds ?? mode.seconds) * 1000,
+    json: options.json,
+    markdown: options.markdown,
   };
 }
 
 /** Those that were asked for; all, unless only a subject of one's own was. */
-function known({ only, subject }: Parsed, command: Command): readonly string[] {
+function known({ only, subject }: RunOptions, command: Command): readonly string[] {
   if (only.length === 0) return subject.length === 0 ? subjectIds : [];
   const unknown = only.filter((prefix) => !subjectIds.some((id) => id.startsWith(prefix)));
   if (unknown.length > 0) {
@@ -114,11 +197,23 @@ function commas(value: string, previous: readonly string[]): string[] {
 }
 
 function sizes(value: string, previous: readonly number[] = []): number[] {
+  return [...new Set([...previous, ...commas(value, []).map(size)])].sort((a, b) => a - b);
+}
+
+function size(value: string): number {
   try {
-    return [...new Set([...previous, ...commas(value, []).map(parseSize)])].sort((a, b) => a - b);
+    return parseSize(value);
   } catch (error) {
     throw new InvalidArgumentError((error as Error).message);
   }
+}
+
+/** `10` and `10%` are 0.1. */
+function percentage(value: string): number {
+  const percent = Number(value.replace(/%$/, ''));
+  if (!(percent > 0 && percent < 100))
+    throw new InvalidArgumentError('a number of percent under 100 is needed.');
+  return percent / 100;
 }
 
 function positiveInteger(value: string): number {

@@ -3,15 +3,56 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
-import { parseCli, type CliOptions } from './cli.ts';
+import { choose } from './choose.ts';
+import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } from './cli.ts';
+import { compare } from './compare.ts';
+import { diagnose, renderFindings } from './doctor.ts';
+import { observeEnvironment } from './environment.ts';
 import { ProgressLine } from './progress.ts';
+import { renderCandidates } from './render/candidates.ts';
+import { renderComparison } from './render/comparison.ts';
+import { renderCsv } from './render/csv.ts';
+import { renderHtml } from './render/html.ts';
 import { renderMarkdown } from './render/markdown.ts';
 import { renderTerminal } from './render/terminal.ts';
+import { readReport, UnreadableReport } from './report-file.ts';
 import { run } from './run.ts';
+import { scenarios } from './scenarios/index.ts';
+import { subjectIds } from './subjects/index.ts';
 
-const defaultJson = fileURLToPath(new URL('../build/results/latest.json', import.meta.url));
+const latest = fileURLToPath(new URL('../build/results/latest.json', import.meta.url));
 
-async function main(options: CliOptions): Promise<number> {
+/** Returns the exit code. */
+async function execute(invocation: Invocation): Promise<number> {
+  switch (invocation.verb) {
+    case 'run':
+      return measure(invocation);
+    case 'compare': {
+      const { before, after, threshold } = invocation;
+      const compared = compare(readReport(before), readReport(after), threshold);
+      process.stdout.write(renderComparison(compared));
+      return compared.comparisons.some(({ verdict }) => verdict === 'worse') ? 1 : 0;
+    }
+    case 'report':
+      return tellAgain(invocation);
+    case 'choose': {
+      const { file = latest, need } = invocation;
+      process.stdout.write(renderCandidates(choose(readReport(file), need)));
+      return 0;
+    }
+    case 'doctor':
+      process.stdout.write(renderFindings(diagnose(observeEnvironment())));
+      return 0;
+    case 'list': {
+      const questions = scenarios.map(({ id, question }) => `  ${id.padEnd(20)} ${question}`);
+      const lines = ['subjects', ...subjectIds.map((id) => `  ${id}`), '', 'scenarios', ...questions];
+      process.stdout.write(`${lines.join('\n')}\n`);
+      return 0;
+    }
+  }
+}
+
+async function measure(options: RunInvocation): Promise<number> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
@@ -28,17 +69,36 @@ async function main(options: CliOptions): Promise<number> {
   });
   progress.clear();
   process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report));
-  const file = options.json ?? defaultJson;
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-  process.stderr.write(`results: ${file}\n`);
+  await save(options.json ?? latest, `${JSON.stringify(report, null, 2)}\n`);
   if (interrupt.signal.aborted) return 130;
   return report.environment.run.failures.length === 0 ? 0 : 1;
 }
 
+async function tellAgain({ file = latest, html, md, csv }: ReportInvocation): Promise<number> {
+  const report = readReport(file);
+  if (html !== undefined) await save(html, renderHtml(report));
+  if (md !== undefined) await save(md, renderMarkdown(report));
+  if (csv !== undefined) await save(csv, renderCsv(report));
+  if (html === undefined && md === undefined && csv === undefined)
+    process.stdout.write(renderTerminal(report));
+  return 0;
+}
+
+async function save(file: string, text: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, text);
+  process.stderr.write(`results: ${file}\n`);
+}
+
 try {
-  process.exitCode = await main(parseCli(process.argv.slice(2)));
+  process.exitCode = await execute(parseCli(process.argv.slice(2)));
 } catch (error) {
-  if (!(error instanceof CommanderError)) throw error;
-  process.exitCode = error.exitCode;
+  if (error instanceof UnreadableReport) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 2;
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode;
+  } else {
+    throw error;
+  }
 }

@@ -116,7 +116,10 @@ export class Pair implements AsyncDisposable {
     const [leader, follower] = samplesOf(await answered);
     this.#counter = (this.#counter + (scenario.kind === 'lock' ? leader.total + follower.total : 0)) >>> 0;
     try {
-      return scenario.combine(leader, follower, request);
+      return {
+        ...scenario.combine(leader, follower, request),
+        ...consumption(scenario.kind, leader, follower),
+      };
     } catch (error) {
       throw new PairFailure((error as Error).message);
     }
@@ -242,6 +245,19 @@ export class Pair implements AsyncDisposable {
     this.#settle?.reject(error);
     this.#settle = undefined;
   }
+}
+
+/** A message is counted by both, an operation on a lock by the one who did it. */
+function consumption(
+  kind: Scenario['kind'],
+  leader: Sample,
+  follower: Sample,
+): Pick<Figures, 'cpuNsEach' | 'residentBytes'> {
+  const total = kind === 'lock' ? leader.total + follower.total : leader.total;
+  return {
+    cpuNsEach: ((leader.cpuNs ?? 0) + (follower.cpuNs ?? 0)) / total,
+    residentBytes: (leader.residentBytes ?? 0) + (follower.residentBytes ?? 0),
+  };
 }
 
 async function ended(child: ChildProcess): Promise<void> {

@@ -2,6 +2,7 @@
  * One of the two measured processes (or a thread, where the subject is one): opens the subject, pins itself, and runs
  * what the bench orders until it is told to close or the bench is gone.
  */
+import { isMainThread } from 'node:worker_threads';
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
 import type { CpuPair } from './placement.ts';
@@ -78,7 +79,16 @@ function pin(cpus: CpuPair): string | null {
 async function run({ scenario, request, cpus }: Order & { readonly kind: 'run' }): Promise<void> {
   if (end === undefined) throw new Error('nothing is open');
   pin(cpus);
-  control.post({ kind: 'sample', role, sample: await end.run(scenario, request) });
+  const before = process.cpuUsage();
+  const sample = await end.run(scenario, request);
+  control.post({ kind: 'sample', role, sample: { ...sample, ...consumption(before) } });
+}
+
+/** What the process has used since; a thread leaves that to the main one, which counts for both. */
+function consumption(before: NodeJS.CpuUsage): Pick<Sample, 'cpuNs' | 'residentBytes'> {
+  if (!isMainThread) return {};
+  const { user, system } = process.cpuUsage(before);
+  return { cpuNs: (user + system) * 1000, residentBytes: process.memoryUsage.rss() };
 }
 
 async function close(): Promise<void> {

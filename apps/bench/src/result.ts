@@ -4,11 +4,13 @@
  * Rates are medians over the repeats, percentiles are exact and over the samples of all repeats. A figure that does
  * not apply to a scenario is absent.
  */
+import { medianInterval } from './bootstrap.ts';
 import type { Environment } from './environment.ts';
 import type { FloorFigures } from './floor.ts';
+import { summarise, type Latency, type LatencyDetail } from './latency.ts';
 import type { CpuPair } from './placement.ts';
 import type { Figures, Placement } from './scenario.ts';
-import { median, percentile, sorted, supportsPercentile } from './statistics.ts';
+import { median, percentile, sorted } from './statistics.ts';
 
 export const resultSchema = 'ipc-bench/1';
 
@@ -57,8 +59,9 @@ export interface Result {
   readonly placement: Placement;
   readonly messagesPerSecond?: number;
   readonly bytesPerSecond?: number;
-  /** p99 is `null` where there are too few samples to tell: fewer than ten beyond it. */
-  readonly latencyNs?: { readonly p50: number; readonly p99: number | null };
+  /** Exact, over the samples of all repeats; `null` where there are too few to tell: fewer than ten beyond it. */
+  readonly latencyNs?: Latency;
+  readonly latencyDetail?: LatencyDetail;
   /** Pairs of acquire and release, of both processes together. */
   readonly operationsPerSecond?: number;
   /** 1 is as good as the C floor in the same run: the ratio of the rates, or the floor's p50 over this one. */
@@ -67,8 +70,14 @@ export interface Result {
   readonly repeats: number;
   /** Latency samples, over all repeats. */
   readonly samples?: number;
-  /** Least and greatest rate, or p50, of a repeat. */
-  readonly range: readonly [least: number, greatest: number];
+  /** The rate, or the p50, of each repeat, in the order of time. */
+  readonly perRepeat: readonly number[];
+  /** Where their median lies with 95 % confidence, by bootstrap over the repeats. */
+  readonly interval: readonly [low: number, high: number];
+  /** Processor seconds of both processes for a million messages or operations, warm-up included. */
+  readonly cpuSecondsPerMillion?: number;
+  /** Memory of both processes together, afterwards. */
+  readonly residentBytes?: number;
 }
 
 /** The medians of the floor's repeats, each measured beside the one it is compared with. */
@@ -105,29 +114,29 @@ export function toResult(
 ): Result {
   const messagesPerSecond = medianOf(repeats, (figures) => figures.messagesPerSecond);
   const operationsPerSecond = medianOf(repeats, (figures) => figures.operationsPerSecond);
-  const samples = sorted(repeats.flatMap(({ latencyNs }) => (latencyNs === undefined ? [] : [...latencyNs])));
+  const samples = repeats.flatMap(({ latencyNs }) => (latencyNs === undefined ? [] : [latencyNs]));
+  const summary = samples.length === 0 ? undefined : summarise(samples);
+  const latencyNs = summary?.latency;
+  const cpuNsEach = medianOf(repeats, (figures) => figures.cpuNsEach);
   const floor = toFloorMedians(floors, messagesPerSecond !== undefined);
-  const latencyNs =
-    samples.length === 0
-      ? undefined
-      : {
-          p50: percentile(samples, 0.5),
-          p99: supportsPercentile(samples.length, 0.99) ? percentile(samples, 0.99) : null,
-        };
-  const ofEach = repeats.map(centralFigure);
+  const perRepeat = repeats.map(centralFigure);
   return {
     ...key,
     ...present({
       messagesPerSecond,
       bytesPerSecond: messagesPerSecond === undefined ? undefined : messagesPerSecond * key.messageBytes,
       latencyNs,
+      latencyDetail: summary?.detail,
       operationsPerSecond,
       floorFraction: floorFraction({ messagesPerSecond, operationsPerSecond, latencyNs }, floor),
       floor,
+      cpuSecondsPerMillion: cpuNsEach === undefined ? undefined : cpuNsEach / 1e3,
+      residentBytes: medianOf(repeats, (figures) => figures.residentBytes),
+      samples: summary === undefined ? undefined : samples.reduce((sum, { length }) => sum + length, 0),
     }),
     repeats: repeats.length,
-    ...(samples.length === 0 ? {} : { samples: samples.length }),
-    range: [Math.min(...ofEach), Math.max(...ofEach)],
+    perRepeat,
+    interval: medianInterval(perRepeat),
   };
 }
 

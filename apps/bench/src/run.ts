@@ -1,4 +1,5 @@
 /** A whole run: every planned cell, every repeat, each beside its floor. */
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,6 +86,7 @@ class Run {
   }
 
   async report(): Promise<BenchReport> {
+    setMaxListeners(0, this.#options.signal); // each living pair has one
     const { depth, messageBytes, repeats, signal } = this.#options;
     await this.#prepareFloor();
     const subjects = await this.#loadSubjects();

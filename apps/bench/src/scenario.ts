@@ -30,6 +30,12 @@ export interface Sample {
   readonly count?: number;
   readonly elapsedNs?: number;
   readonly latencyNs?: Float64Array;
+  /** When each message left or arrived, on the clock of `clock.ts`. */
+  readonly timesNs?: Float64Array;
+  /** Processor time of the process meanwhile, warm-up included; 0 for a thread, whose process tells. */
+  readonly cpuNs?: number;
+  /** Memory of the process afterwards; 0 for a thread. */
+  readonly residentBytes?: number;
   /** All messages sent or received, or operations done, warm-up included: what is checked in the end. */
   readonly total: number;
   /** The guarded counter, read after the last operation. */
@@ -41,6 +47,10 @@ export interface Figures {
   readonly messagesPerSecond?: number;
   readonly operationsPerSecond?: number;
   readonly latencyNs?: Float64Array;
+  /** Processor time of both processes for one message or operation, warm-up included. */
+  readonly cpuNsEach?: number;
+  /** Memory of both processes. */
+  readonly residentBytes?: number;
 }
 
 /** One end of a line, and how its messages are made and checked. */

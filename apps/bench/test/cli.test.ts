@@ -10,8 +10,14 @@ afterEach(() => {
   complaint.mockClear();
 });
 
+function subjectsOf(args: readonly string[]): readonly string[] {
+  const invocation = parseCli(args);
+  return invocation.verb === 'run' ? invocation.subjects : [];
+}
+
 test('without options everything is measured, three times', () => {
   expect(parseCli([])).toEqual({
+    verb: 'run',
     subjects: subjectIds,
     messageBytes: [64, 1024, 65_536, 1 << 20],
     repeats: 3,
@@ -25,9 +31,9 @@ test('without options everything is measured, three times', () => {
 
 test('--only takes prefixes, in several spellings', () => {
   const sockets = ['socket.unix', 'socket.tcp'];
-  expect(parseCli(['--only', 'socket']).subjects).toEqual(sockets);
-  expect(parseCli(['--only', 'socket.unix,socket.tcp']).subjects).toEqual(sockets);
-  expect(parseCli(['--only', 'socket.unix', 'shm']).subjects).toEqual(['shm.ring', 'socket.unix']);
+  expect(subjectsOf(['--only', 'socket'])).toEqual(subjectIds.filter((id) => id.startsWith('socket.')));
+  expect(subjectsOf(['--only', 'socket.unix,socket.tcp'])).toEqual(sockets);
+  expect(subjectsOf(['run', '--only', 'socket.unix', 'shm.ring'])).toEqual(['shm.ring', 'socket.unix']);
 });
 
 test('--size, --quick, --json, --repeats, --markdown', () => {
@@ -43,14 +49,34 @@ test('--size, --quick, --json, --repeats, --markdown', () => {
 
 test("--subject measures a module of one's own, and nothing else unless asked", () => {
   const own = pathToFileURL('mine.js').href;
-  expect(parseCli(['--subject', 'mine.js']).subjects).toEqual([own]);
-  expect(parseCli(['--subject', 'mine.js', '--only', 'peer.node-net']).subjects).toEqual([
-    own,
-    'peer.node-net',
-  ]);
+  expect(subjectsOf(['--subject', 'mine.js'])).toEqual([own]);
+  expect(subjectsOf(['--subject', 'mine.js', '--only', 'peer.node-net'])).toEqual([own, 'peer.node-net']);
+});
+
+test('the other verbs', () => {
+  const comparison = { verb: 'compare', before: 'a.json', after: 'b.json' };
+  expect(parseCli(['compare', 'a.json', 'b.json'])).toEqual({ ...comparison, threshold: 0.1 });
+  expect(parseCli(['compare', 'a.json', 'b.json', '--threshold', '25%'])).toEqual({
+    ...comparison,
+    threshold: 0.25,
+  });
+  expect(parseCli(['report', '--html', 'r.html'])).toEqual({
+    verb: 'report',
+    file: undefined,
+    html: 'r.html',
+  });
+  expect(parseCli(['choose', '--size', '1k', '--rate', '5', '--prefer', 'cpu'])).toEqual({
+    verb: 'choose',
+    file: undefined,
+    need: { messageBytes: 1024, rate: 5, receivers: 1, remote: false, durable: false, prefer: 'cpu' },
+  });
+  expect([parseCli(['doctor']), parseCli(['list'])]).toEqual([{ verb: 'doctor' }, { verb: 'list' }]);
 });
 
 test.each([
+  [['compare', 'a.json'], 'after.json'],
+  [['compare', 'a', 'b', '--threshold', '0'], 'a number of percent'],
+  [['choose', '--prefer', 'looks'], 'looks'],
   [['--only', 'carrier-pigeon'], 'carrier-pigeon'],
   [['--size', '1'], 'a message size is'],
   [['--size', 'big'], 'a message size is'],

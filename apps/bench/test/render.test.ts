@@ -16,7 +16,13 @@ const facts: RunFacts = {
   failures: [],
   coreToCoreNs: { before: 50, after: 100 },
 };
-const cell = { messageBytes: 64, placement: 'cross-core', repeats: 3, range: [1, 2] } as const;
+const cell = {
+  messageBytes: 64,
+  placement: 'cross-core',
+  repeats: 3,
+  perRepeat: [1, 2, 2],
+  interval: [1, 2],
+} as const;
 const report: BenchReport = {
   schema: 'ipc-bench/1',
   environment: { ...observeEnvironment(), run: facts },
@@ -37,7 +43,12 @@ const report: BenchReport = {
       messagesPerSecond: 1e5,
       bytesPerSecond: 6.4e6,
     },
-    { ...cell, subject: 'shm.ring', scenario: 'round-trip', latencyNs: { p50: 2000, p99: null } },
+    {
+      ...cell,
+      subject: 'shm.ring',
+      scenario: 'round-trip',
+      latencyNs: { p50: 2000, p90: null, p99: null, p999: null, max: 2500 },
+    },
     { ...cell, subject: 'sync.mutex', scenario: 'lock-contended', messageBytes: 0, operationsPerSecond: 1e7 },
   ],
 };
@@ -61,8 +72,8 @@ describe('a report', () => {
   test('in Markdown: a table per question, the floor and process.send beside', () => {
     const text = renderMarkdown(report);
     expect(text).toContain('### throughput, on cores 0 and 1');
-    expect(text).toContain('| shm.ring | 64 B | 5.00 M | 320 | 12.5 M | 0.40× | 50.0× |');
-    expect(text).toContain('| shm.ring | 64 B | 2.00 | — | — | — |');
+    expect(text).toContain('| shm.ring | 64 B | 5.00 M | ±33 % | 320 | — | 12.5 M | 0.40× | 50.0× |');
+    expect(text).toContain('| shm.ring | 64 B | 2.00 | — | — | — | 2.50 | — | — | — |');
     expect(text).toContain('| sync.mutex | 10.0 M | 100 | — | — |');
   });
 

@@ -14,7 +14,8 @@ describe('a result', () => {
       floorFraction: 0.5,
       floor: { messagesPerSecond: 400 },
       repeats: 3,
-      range: [100, 400],
+      perRepeat: [100, 400, 200],
+      interval: [100, 400],
     });
   });
 
@@ -22,7 +23,7 @@ describe('a result', () => {
     const latencyNs = Float64Array.from({ length: 600 }, (_, index) => index + 1);
     const floor = { elapsedNs: 1, messagesPerSecond: 1, latencyNs: { p50: 100, p99: 200 } };
     const result = toResult({ ...key, scenario: 'round-trip' }, [{ latencyNs }, { latencyNs }], [floor]);
-    expect(result).toMatchObject({ latencyNs: { p50: 300, p99: 594 }, samples: 1200, range: [300, 300] });
+    expect(result).toMatchObject({ latencyNs: { p50: 300, p99: 594 }, samples: 1200, perRepeat: [300, 300] });
     expect(result.floorFraction).toBeCloseTo(1 / 3);
     expect(result).not.toHaveProperty('messagesPerSecond');
     expect(result.floor).not.toHaveProperty('messagesPerSecond');
@@ -30,7 +31,7 @@ describe('a result', () => {
 
   test('has no p99 that its samples do not support', () => {
     const latencyNs = Float64Array.from({ length: 999 }, (_, index) => index);
-    expect(toResult(key, [{ latencyNs }], []).latencyNs).toEqual({ p50: 499, p99: null });
+    expect(toResult(key, [{ latencyNs }], []).latencyNs).toMatchObject({ p50: 499, p99: null });
   });
 
   test('of a lock: operations', () => {

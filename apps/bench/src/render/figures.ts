@@ -25,6 +25,20 @@ export function formatFraction(fraction: number | undefined): string {
   return fraction === undefined ? NONE : `${threeDigits(fraction)}×`;
 }
 
+/** Processor seconds. */
+export function formatSeconds(seconds: number | undefined): string {
+  return seconds === undefined ? NONE : threeDigits(seconds);
+}
+
+const bars = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/** A histogram in one line; heights are logarithmic, so that a single straggler shows. */
+export function formatShape(counts: readonly number[] | undefined): string {
+  if (counts === undefined) return NONE;
+  const top = Math.log1p(Math.max(...counts));
+  return counts.map((count) => bars[Math.ceil((8 * Math.log1p(count)) / top)] ?? ' ').join('');
+}
+
 function threeDigits(value: number): string {
   if (value >= 99.95) return value.toFixed(0);
   if (value >= 9.995) return value.toFixed(1);

@@ -3,7 +3,14 @@ import type { BenchReport, Result } from '../result.ts';
 import type { Placement } from '../scenario.ts';
 import { scenarioOf } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
-import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from './figures.ts';
+import {
+  formatFraction,
+  formatMegabytes,
+  formatMicroseconds,
+  formatRate,
+  formatSeconds,
+  formatShape,
+} from './figures.ts';
 
 export interface Table {
   readonly title: string;
@@ -65,7 +72,9 @@ const rateColumns: readonly Column[] = [
   subject,
   message,
   { head: 'messages/s', cell: ({ messagesPerSecond }) => formatRate(messagesPerSecond) },
+  { head: '95 %', cell: formatInterval },
   { head: 'MB/s', cell: ({ bytesPerSecond }) => formatMegabytes(bytesPerSecond) },
+  { head: 'CPU s/M', cell: ({ cpuSecondsPerMillion }) => formatSeconds(cpuSecondsPerMillion) },
   { head: 'C floor', cell: ({ floor }) => formatRate(floor?.messagesPerSecond) },
   floorFraction,
 ];
@@ -74,7 +83,11 @@ const latencyColumns: readonly Column[] = [
   subject,
   message,
   { head: 'p50 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p50) },
-  { head: 'p99 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p99) },
+  { head: 'p90', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p90) },
+  { head: 'p99', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p99) },
+  { head: 'p99.9', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p999) },
+  { head: 'max', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.max) },
+  { head: 'min ─ log ─ max', cell: ({ latencyDetail }) => formatShape(latencyDetail?.shape.counts) },
   { head: 'C floor p50', cell: ({ floor }) => formatMicroseconds(floor?.latencyNs?.p50) },
   floorFraction,
 ];
@@ -94,6 +107,12 @@ function messageColumns(rows: readonly Result[], all: readonly Result[]): readon
     },
   };
   return [...columns, timesBaseline];
+}
+
+/** How far the median may be off: half the interval, in parts of the figure. A single repeat does not know. */
+function formatInterval({ interval: [low, high], repeats }: Result): string {
+  if (repeats < 2) return formatRate(undefined);
+  return `±${((50 * (high - low)) / ((high + low) / 2)).toFixed(0)} %`;
 }
 
 /** How many times faster: more messages, or less time. */

@@ -6,20 +6,27 @@ import { toTables } from './tables.ts';
 /** The whole report as text for a terminal or a file. */
 export function renderTerminal(report: BenchReport): string {
   const tables = toTables(report).map(({ title, question, head, rows }) => {
-    const table = new Table({
-      head: [...head],
-      colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
-      style: { head: [], border: [], compact: true },
-      chars: frameless,
-    });
     let previous: string | undefined;
-    for (const [subject = '', ...figures] of rows) {
-      table.push([subject === previous ? '' : subject, ...figures]); // a name once is enough
+    const shortened = rows.map(([subject = '', ...figures]) => {
+      const name = subject === previous ? '' : subject; // a name once is enough
       previous = subject;
-    }
-    return `${title}\n${question}\n\n${table.toString()}\n`;
+      return [name, ...figures];
+    });
+    return `${title}\n${question}\n\n${renderTable(head, shortened)}\n`;
   });
   return [describeMachine(report), ...tables, describeRun(report)].join('\n');
+}
+
+/** The first column is text, the others are figures. */
+export function renderTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const table = new Table({
+    head: [...head],
+    colAligns: head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    style: { head: [], border: [], compact: true },
+    chars: frameless,
+  });
+  table.push(...rows.map((row) => [...row]));
+  return table.toString();
 }
 
 const frameless = {

@@ -38,7 +38,8 @@ async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<
   }
 }
 
-async function answer<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
+/** Answers until the last request. */
+export async function answer<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
   const blank = format.blank(messageBytes);
   for (let sequence = 0; ; sequence++) {
     const question = await link.receive();

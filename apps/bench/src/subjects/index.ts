@@ -7,6 +7,8 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'pipe.anonymous',
     'pipe.fifo',
     'mq.posix',
+    'mq.sysv',
+    'mq.shared',
     'socket.unix',
     'socket.seqpacket',
     'socket.datagram',

@@ -7,7 +7,7 @@ import { defineSubject, type Link, type MessageSubject, type Session } from '../
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.message-port',
-  scenarios: ['throughput', 'round-trip'],
+  scenarios: ['throughput', 'round-trip', 'round-trip-paced', 'wake-up'],
   followerStartedBy: 'leader',
   format: binaryFormat,
   open(session) {

@@ -9,7 +9,7 @@ import { defineSubject, type Link, type MessageSubject } from '../subject.ts';
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.node-net',
-  scenarios: ['throughput', 'round-trip'],
+  scenarios: ['throughput', 'round-trip', 'round-trip-paced', 'wake-up'],
   followerStartedBy: 'bench',
   format: binaryFormat,
   floor: 'socket.unix',

@@ -13,7 +13,7 @@ export function processSend<T>(
   return defineSubject<T>({
     kind: 'messages',
     id,
-    scenarios: ['throughput', 'round-trip'],
+    scenarios: ['throughput', 'round-trip', 'round-trip-paced', 'wake-up'],
     followerStartedBy: 'leader',
     format,
     async open(session) {

@@ -6,7 +6,7 @@ import { defineSubject, type MessageSubject } from '../subject.ts';
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'pipe.anonymous',
-  scenarios: ['throughput', 'throughput-batched', 'round-trip'],
+  scenarios: ['throughput', 'throughput-batched', 'round-trip', 'round-trip-paced', 'wake-up'],
   followerStartedBy: 'leader',
   format: binaryFormat,
   floor: 'pipe.anonymous',

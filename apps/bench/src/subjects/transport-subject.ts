@@ -18,7 +18,14 @@ export function transportSubject(
   return defineSubject<Uint8Array>({
     kind: 'messages',
     id: transport.id,
-    scenarios: ['throughput', 'throughput-batched', 'round-trip', ...(spins ? ['round-trip-spinning'] : [])],
+    scenarios: [
+      'throughput',
+      'throughput-batched',
+      'round-trip',
+      'round-trip-paced',
+      'wake-up',
+      ...(spins ? ['round-trip-spinning'] : []),
+    ],
     followerStartedBy: 'bench',
     format: binaryFormat,
     ...(floor === undefined ? {} : { floor }),

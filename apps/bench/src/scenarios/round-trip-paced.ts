@@ -1,0 +1,79 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { nowNs } from '../clock.ts';
+import { DamagedMessage, Mark } from '../message-format.ts';
+import {
+  defineScenario,
+  type CellRequest,
+  type Line,
+  type MessageScenario,
+  type Sample,
+} from '../scenario.ts';
+import type { Role } from '../subject.ts';
+import { answer, combineRoundTrips } from './round-trip.ts';
+
+/** Slow enough for every mechanism here, and many enough for a p99 within a second. */
+const requestsPerSecond = 5000;
+const periodNs = 1e9 / requestsPerSecond;
+
+/**
+ * Requests at a steady rate, whether the answers come or not, each timed from when it should have left: who stalls
+ * for 20 ms makes a hundred requests late, and all of them count. Source: G. Tene, wrk2, "coordinated omission".
+ */
+export const roundTripPaced: MessageScenario = defineScenario({
+  kind: 'messages',
+  id: 'round-trip-paced',
+  question: `How long does a request take at a steady ${requestsPerSecond} per second, from when it was due?`,
+  placements: ['cross-core'], // who waits for the next request keeps its processor busy
+  inDepth: 'default',
+  mostBytes: 0,
+  floorScenario: () => undefined,
+  combine: combineRoundTrips,
+
+  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
+    return role === 'leader' ? ask(line, request) : answer(line, request);
+  },
+});
+
+async function ask<T>(line: Line<T>, request: CellRequest): Promise<Sample> {
+  const { warmUpNs, durationNs, leastMessages, mostNs } = request;
+  const warmUp = Math.ceil(warmUpNs / periodNs);
+  const wanted = Math.max(leastMessages, Math.ceil(durationNs / periodNs));
+  const measured = Math.max(1, Math.min(wanted, Math.ceil(mostNs / periodNs)));
+  const total = warmUp + measured;
+  const beginNs = nowNs() + periodNs;
+  const [latencyNs] = await Promise.all([
+    take(line, request, { beginNs, warmUp, total }),
+    send(line, request, { beginNs, total }),
+  ]);
+  return { latencyNs, total };
+}
+
+/** Sends each request when it is due; those that are overdue at once, one after the other. */
+async function send<T>(
+  { link, format }: Line<T>,
+  { messageBytes }: CellRequest,
+  { beginNs, total }: { readonly beginNs: number; readonly total: number },
+): Promise<void> {
+  const blank = format.blank(messageBytes);
+  for (let sequence = 0; sequence < total; sequence++) {
+    while (nowNs() < beginNs + sequence * periodNs) await turn();
+    const message = format.stamp(blank, sequence, sequence === total - 1 ? Mark.last : Mark.plain);
+    if (!link.trySend(message)) await link.send(message);
+  }
+}
+
+async function take<T>(
+  { link, format }: Line<T>,
+  { messageBytes }: CellRequest,
+  { beginNs, warmUp, total }: { readonly beginNs: number; readonly warmUp: number; readonly total: number },
+): Promise<Float64Array> {
+  const latencyNs = new Float64Array(total - warmUp);
+  for (let sequence = 0; sequence < total; sequence++) {
+    const reply = await link.receive();
+    if (reply === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const timeNs = nowNs();
+    format.check(reply, messageBytes, sequence);
+    if (sequence >= warmUp) latencyNs[sequence - warmUp] = timeNs - (beginNs + sequence * periodNs);
+  }
+  return latencyNs;
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { choose, type Need } from '../src/choose.ts';
+import { diagnose } from '../src/doctor.ts';
+import { observeEnvironment } from '../src/environment.ts';
+import { resultSchema, type BenchReport, type Result } from '../src/result.ts';
+
+const cell = { placement: 'cross-core', repeats: 1, perRepeat: [1], interval: [1, 1] } as const;
+function measured(subject: string, messagesPerSecond: number, p50: number): Result[] {
+  const latencyNs = { p50, p90: null, p99: null, p999: null, max: p50 };
+  return [
+    { ...cell, subject, messageBytes: 1024, scenario: 'throughput', messagesPerSecond },
+    { ...cell, subject, messageBytes: 1024, scenario: 'round-trip', latencyNs },
+  ];
+}
+const report = {
+  schema: resultSchema,
+  results: [
+    ...measured('shm.ring', 5e6, 10_000),
+    ...measured('socket.tcp', 1e6, 30_000),
+    ...measured('mq.posix', 2e5, 20_000),
+    ...measured('peer.node-net', 9e9, 1),
+  ],
+} as unknown as BenchReport;
+const need: Need = { messageBytes: 64, receivers: 1, remote: false, durable: false, prefer: 'latency' };
+const suitable = (special: Partial<Need>): string[] =>
+  choose(report, { ...need, ...special })
+    .filter(({ against }) => against === undefined)
+    .map(({ subject }) => subject);
+
+test('ranks what was measured by what is preferred', () => {
+  expect(suitable({})).toEqual(['shm.ring', 'mq.posix', 'socket.tcp']);
+  expect(suitable({ prefer: 'throughput' })).toEqual(['shm.ring', 'socket.tcp', 'mq.posix']);
+});
+
+test('leaves out what cannot do it, and says why', () => {
+  expect(suitable({ remote: true })).toEqual(['socket.tcp']);
+  expect(suitable({ durable: true })).toEqual(['mq.posix']);
+  expect(suitable({ receivers: 3 })).toEqual(['mq.posix', 'socket.tcp']);
+  expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'socket.tcp']);
+  expect(suitable({ messageBytes: 4096 })).toEqual([]);
+  expect(choose(report, { ...need, remote: true }).at(-1)?.against).toBe('stays on one machine');
+});
+
+test('the doctor names what disturbs, and each finding has a remedy', () => {
+  const environment = observeEnvironment();
+  const good = {
+    ...environment,
+    virtualised: false,
+    load: [0, 0, 0],
+    cpu: {
+      ...environment.cpu,
+      allowed: [0, 1, 2, 3],
+      governor: 'performance',
+      simultaneousMultithreading: false,
+    },
+    clock: { source: 'tsc', overheadNs: 20 },
+    limits: {
+      ...environment.limits,
+      ...{ openFiles: 1e6, queueMessages: 256, queueMessageBytes: 65_536, sharedMemoryBytes: 2 ** 33 },
+    },
+  };
+  expect(diagnose(good)).toEqual([]);
+  const bad = { ...good, load: [7, 1, 1], limits: { ...good.limits, queueMessages: 10 } };
+  expect(diagnose(bad).map(({ remedy }) => remedy)).toEqual([
+    'ps -eo pcpu,pid,args --sort=-pcpu | head',
+    'sysctl fs.mqueue.msg_max=256',
+  ]);
+});

@@ -1,0 +1,106 @@
+/** The page in a real browser; where there is none, only as text. */
+import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { chromium } from 'playwright-core';
+import { expect, test } from 'vitest';
+import { observeEnvironment } from '../src/environment.ts';
+import { summarise } from '../src/latency.ts';
+import { renderCsv } from '../src/render/csv.ts';
+import { renderHtml } from '../src/render/html.ts';
+import { resultSchema, type BenchReport, type Result } from '../src/result.ts';
+
+const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  (path) => existsSync(path),
+);
+
+const samples = Float64Array.from({ length: 2000 }, (_, index) => 1000 + ((index * 7919) % 2000) * 10);
+const { latency, detail } = summarise([samples]);
+const cell = { placement: 'cross-core', repeats: 3 } as const;
+const throughputs = ['shm.ring', 'socket.unix'].flatMap((subject, which) =>
+  [64, 1024, 65_536].map((messageBytes): Result => {
+    const rate = 1e7 / (which + 1) / messageBytes;
+    return {
+      ...{ ...cell, subject, scenario: 'throughput', messageBytes, messagesPerSecond: rate },
+      ...{ floorFraction: 0.5 + which, perRepeat: [rate], interval: [rate * 0.9, rate * 1.1] },
+    };
+  }),
+);
+const report: BenchReport = {
+  schema: resultSchema,
+  environment: {
+    ...observeEnvironment(),
+    run: {
+      ...{ startedAt: '2026-01-01T00:00:00.000Z', durationMs: 1000, complete: true, repeats: 3 },
+      ...{
+        placements: { 'cross-core': [0, 1] },
+        pinnedBy: 'sched_setaffinity',
+        failures: [],
+        coreToCoreNs: null,
+      },
+      skipped: [{ subject: 'own.evil', reason: '</script><script>document.title = "broken"</script>' }],
+    },
+  },
+  results: [
+    ...throughputs,
+    {
+      ...{ ...cell, subject: 'shm.ring', scenario: 'round-trip', messageBytes: 64, samples: 2000 },
+      ...{ latencyNs: latency, latencyDetail: detail, perRepeat: [latency.p50], interval: [900, 1100] },
+    },
+  ],
+};
+
+test.skipIf(browserPath === undefined)(
+  'a browser draws all four charts, light and dark, without a network',
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
+    const page = join(directory, 'report.html');
+    writeFileSync(page, renderHtml(report));
+    const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
+    try {
+      const backgrounds = new Set<string>();
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const tab = await browser.newPage({ colorScheme });
+        const errors: string[] = [];
+        const requests: string[] = [];
+        tab.on('pageerror', ({ message }) => errors.push(message));
+        tab.on('request', (request) => requests.push(request.url()));
+        await tab.goto(pathToFileURL(page).href);
+        await tab.waitForSelector('html[data-drawn=yes]');
+        expect(errors).toEqual([]);
+        expect(requests).toEqual([pathToFileURL(page).href]);
+        expect(await tab.title()).toBe('IPC bench');
+        for (const chart of ['sizes', 'spectrum', 'time']) {
+          const canvas = tab.locator(`#${chart} canvas`);
+          expect(await canvas.count(), chart).toBe(1);
+          expect((await canvas.boundingBox())?.height, chart).toBeGreaterThan(100);
+        }
+        expect(await tab.locator('#floor .bar').count()).toBe(2);
+        // A choice redraws.
+        await tab.locator('#floor select').selectOption({ index: 1 });
+        expect(await tab.locator('#floor .bar').count()).toBe(2);
+        backgrounds.add(await tab.evaluate('getComputedStyle(document.body).backgroundColor'));
+        await tab.close();
+      }
+      expect(backgrounds.size).toBe(2);
+    } finally {
+      await browser.close();
+      rmSync(directory, { recursive: true });
+    }
+  },
+);
+
+test('the page holds everything, and nothing of it is taken for markup', () => {
+  const page = renderHtml(report);
+  expect(page).not.toMatch(/<(script|link)[^>]+(src|href)=/);
+  expect(page).not.toContain('<script>document.title');
+  expect(page).toContain('<td>shm.ring</td>');
+});
+
+test('CSV has a line per result and as many fields in each', () => {
+  const lines = renderCsv(report).trim().split('\r\n');
+  expect(lines).toHaveLength(1 + report.results.length);
+  expect(new Set(lines.map((line) => line.split(',').length)).size).toBe(1);
+  expect(lines.at(-1)).toContain(`shm.ring,round-trip,64,cross-core,,,,${latency.p50}`);
+});

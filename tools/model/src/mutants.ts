@@ -172,8 +172,8 @@ export function mutants(): readonly Mutant[] {
     mutexMutant(
       'a sleeper does not announce itself',
       'participant',
-      'Atomics.store(this.words, this.slot + SLOT_WAITING, this.#announcements);',
-      '',
+      'this.#announcements = (this.#announcements + 1) & 0x7fffffff || 1;',
+      'return;',
       'sync',
       0,
     ),

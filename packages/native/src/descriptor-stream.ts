@@ -92,14 +92,17 @@ export class DescriptorStream {
     }
   }
 
-  /** Closes the fds. Twice is harmless; `onReady` is not called any more. */
+  /**
+   * Closes the fds. Twice is harmless; `onReady` is not called any more. Never throws: of a pipe or a socket, a close that
+   * fails has closed, and tells nothing about what was written.
+   */
   close(): void {
     const [readFd, writeFd] = [this.#readFd, this.#writeFd];
     this.#readFd = this.#writeFd = -1;
     this.#reading?.close();
     this.#writing?.close();
-    if (readFd !== -1) close(readFd);
-    if (writeFd !== -1 && writeFd !== readFd) close(writeFd);
+    if (readFd !== -1) closeQuietly(readFd);
+    if (writeFd !== -1 && writeFd !== readFd) closeQuietly(writeFd);
   }
 
   /** Keeps the process alive while something is wanted; the default. */
@@ -112,6 +115,14 @@ export class DescriptorStream {
   unref(): void {
     this.#reading?.unref();
     this.#writing?.unref();
+  }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    close(fd);
+  } catch {
+    // it is closed all the same, see close(2)
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
-import { close, pipe, setPipeCapacity } from '@ipc/native';
+import { pipe, setPipeCapacity } from '@ipc/native';
+import { close } from './let-go.ts';
 
 export interface CapacityOptions {
   /**

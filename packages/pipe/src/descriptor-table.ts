@@ -1,9 +1,11 @@
 import { checkName, frameChannel, type Closable } from '@ipc/core';
-import { close, DescriptorStream, setNonBlocking } from '@ipc/native';
+import { setNonBlocking } from '@ipc/native';
 import type { Announcement, InheritedChannel } from './announcement.ts';
 import { createPipe } from './capacity.ts';
 import type { ChannelSpec, ChannelSpecs } from './channel-spec.ts';
 import { checkFormat, receiverOver, senderOver } from './format.ts';
+import { streamOn } from './stream-on.ts';
+import { close } from './let-go.ts';
 
 /** The descriptors of a child to be: which of its numbers is which pipe, and what stays here. */
 export class DescriptorTable {
@@ -63,7 +65,7 @@ export class DescriptorTable {
     this.#opens.push([
       name,
       () => {
-        const stream = new DescriptorStream(from?.near ?? -1, to?.near ?? -1);
+        const stream = streamOn(from?.near ?? -1, to?.near ?? -1);
         if (from === undefined) return senderOver(stream, options);
         return to === undefined ? receiverOver(stream, options) : frameChannel(stream, options);
       },

@@ -11,7 +11,7 @@ import {
   type Sender,
   type WaitOptions,
 } from '@ipc/core';
-import { claimPath, close, DescriptorStream, READABLE } from '@ipc/native';
+import { claimPath, DescriptorStream, READABLE } from '@ipc/native';
 import { applyCapacity, type CapacityOptions } from './capacity.ts';
 import {
   checkMode,
@@ -20,13 +20,14 @@ import {
   openToWriteWhenRead,
   placeFifo,
   PRIVATE_MODE,
-  remove,
 } from './fifo-file.ts';
 import { firstReady } from './first-ready.ts';
 import { checkFormat, receiverOver, senderOver, type FormatOptions } from './format.ts';
 import { RECORD_MAX_BYTES } from './record.ts';
 import { RecordReader } from './record-reader.ts';
 import { RecordWriter } from './record-writer.ts';
+import { streamOn } from './stream-on.ts';
+import { close, release, removeName } from './let-go.ts';
 
 export interface FifoReceiverOptions extends CapacityOptions {
   /** The longest message that is delivered; longer ones are dropped. @default 16 MiB */
@@ -58,14 +59,14 @@ export async function openFifoReceiver(name: string, options: FifoReceiverOption
       fds.push(openToWrite(path)); // our own writer: that others leave is not the end
       applyCapacity(fds[0] ?? -1, capacityBytes);
       const stream = new FifoStream(fds, () => {
-        remove(path);
-        claim.release();
+        removeName(path);
+        release(claim);
       });
       return await Promise.resolve(new ReceiveHalf(new RecordReader(stream, maxMessageBytes)));
     } catch (error) {
       fds.forEach(close);
-      if (fds.length > 0) remove(path);
-      claim.release();
+      if (fds.length > 0) removeName(path);
+      release(claim);
       throw error;
     }
   } catch (error) {
@@ -97,7 +98,7 @@ export async function openFifoSender(name: string, options: FifoSenderOptions = 
   const fd = await orReason(signal, 'send', name, () =>
     wait ? openToWriteWhenRead(path, ['ENXIO', 'ENOENT'], signal) : openToWrite(path),
   );
-  const stream = new DescriptorStream(-1, fd);
+  const stream = streamOn(-1, fd);
   return streamSender(stream, new RecordWriter(stream, fd, maxMessageBytes));
 }
 
@@ -148,7 +149,7 @@ export async function writeFifo(
   checkFormat(format);
   signal?.throwIfAborted();
   const fd = await orReason(signal, 'write FIFO', path, () => openToWriteWhenRead(path, ['ENXIO'], signal));
-  return senderOver(new DescriptorStream(-1, fd), format);
+  return senderOver(streamOn(-1, fd), format);
 }
 
 /** A FIFO's reading end, with what is to go when it is closed: a writer of our own, names. */
@@ -164,7 +165,7 @@ class FifoStream extends DescriptorStream {
 
   override close(): void {
     super.close();
-    if (this.#keepFd !== -1) close(this.#keepFd);
+    close(this.#keepFd);
     this.#keepFd = -1;
     this.#onClose();
     this.#onClose = () => undefined;

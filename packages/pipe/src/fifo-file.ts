@@ -7,7 +7,8 @@
 import { chmodSync, constants, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fromErrno, IpcError } from '@ipc/core';
-import { close, mkfifo, open } from '@ipc/native';
+import { mkfifo, open } from '@ipc/native';
+import { close, removeName } from './let-go.ts';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
 
@@ -27,7 +28,12 @@ export function createFifo(
   checkMode(mode);
   try {
     mkfifo(path, PRIVATE_MODE & mode);
-    chmodSync(path, mode);
+    try {
+      chmodSync(path, mode);
+    } catch (error) {
+      removeName(path);
+      throw error;
+    }
   } catch (error) {
     throw fromErrno(error, 'create FIFO', path);
   }
@@ -38,12 +44,14 @@ export function placeFifo(path: string, mode: number): number {
   const temporary = `${path}.new`; // nobody else's: the caller holds the claim of the name
   remove(temporary); // of a holder that died
   createFifo(temporary, { mode });
+  let fd = -1;
   try {
-    const fd = openToRead(temporary);
+    fd = openToRead(temporary);
     renameSync(temporary, path);
     return fd;
   } catch (error) {
-    remove(temporary);
+    close(fd);
+    removeName(temporary);
     throw error;
   }
 }
@@ -81,14 +89,12 @@ export async function openToWriteWhenRead(
   }
 }
 
-/** Whether there was something to remove. */
-export function remove(path: string): boolean {
+/** Removes a name, if it is there. */
+export function remove(path: string): void {
   try {
     unlinkSync(path);
-    return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }
 

@@ -1,6 +1,7 @@
-import { close, READABLE, read, watch, write, type Watch } from '@ipc/native';
-import { openToWrite, placeFifo, remove } from './fifo-file.ts';
+import { READABLE, read, watch, write, type Watch } from '@ipc/native';
+import { openToWrite, placeFifo } from './fifo-file.ts';
 import { decodeGreeting, differenceOf, encodeGreeting, GREETING_BYTES } from './fifo-greeting.ts';
+import { close, removeName } from './let-go.ts';
 
 export interface RendezvousEvents {
   /** Called once, with descriptors that are its own from then on. */
@@ -105,7 +106,8 @@ export class FifoRendezvous {
     try {
       write(this.#writeFd, encodeGreeting(this.#maxMessageBytes), 0, GREETING_BYTES);
       return true;
-    } catch {
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
       return false;
     }
   }
@@ -117,11 +119,11 @@ export class FifoRendezvous {
 
   /** Removes the names and closes what is open. */
   #reset(): void {
-    remove(this.#paths.there);
-    remove(this.#paths.back);
+    removeName(this.#paths.there);
+    removeName(this.#paths.back);
     this.#watch?.close();
     this.#watch = undefined;
-    for (const fd of [this.#readFd, this.#writeFd, this.#keepFd]) if (fd !== -1) close(fd);
+    for (const fd of [this.#readFd, this.#writeFd, this.#keepFd]) close(fd);
     this.#readFd = this.#writeFd = this.#keepFd = -1;
   }
 }

@@ -13,12 +13,14 @@ import {
   type Transport,
   type WaitOptions,
 } from '@ipc/core';
-import { claimPath, close, DescriptorStream, DISCONNECT, ofdLock, READABLE, read, write } from '@ipc/native';
+import { claimPath, DISCONNECT, ofdLock, READABLE, read, write } from '@ipc/native';
 import { applyCapacity, type CapacityOptions } from './capacity.ts';
 import { checkMode, openToRead, openToWrite, PRIVATE_MODE } from './fifo-file.ts';
 import { decodeGreeting, differenceOf, encodeGreeting, GREETING_BYTES } from './fifo-greeting.ts';
 import { FifoRendezvous } from './fifo-rendezvous.ts';
 import { firstReady } from './first-ready.ts';
+import { streamOn } from './stream-on.ts';
+import { close, release } from './let-go.ts';
 
 export interface FifoOptions extends CapacityOptions {
   /** Both ends must agree; a difference is ERR_IPC_MISMATCH. @default 16 MiB */
@@ -51,7 +53,7 @@ export function fifo(options: FifoOptions = {}): Transport {
       [readFd, writeFd].forEach(close);
       throw error;
     }
-    return frameChannel(new DescriptorStream(readFd, writeFd), { maxMessageBytes });
+    return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes });
   };
 
   const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {
@@ -72,11 +74,11 @@ export function fifo(options: FifoOptions = {}): Transport {
         });
         const listener = new QueueListener(name, () => {
           rendezvous.close();
-          claim.release();
+          release(claim);
         });
         return await Promise.resolve(listener);
       } catch (error) {
-        claim.release();
+        release(claim);
         throw error;
       }
     } catch (error) {

@@ -1,8 +1,9 @@
 /** The channels this process was started with, by `spawnChild` in its parent. */
 import { frameChannel, IpcError, type Channel, type Receiver, type Sender } from '@ipc/core';
-import { DescriptorStream, setCloseOnExec } from '@ipc/native';
+import { setCloseOnExec } from '@ipc/native';
 import { readAnnouncement, writeAnnouncement, type InheritedChannel } from './announcement.ts';
 import { receiverOver, senderOver } from './format.ts';
+import { streamOn } from './stream-on.ts';
 
 /**
  * The two-way channel to the parent, with the limits the parent set.
@@ -14,19 +15,19 @@ import { receiverOver, senderOver } from './format.ts';
  */
 export function inherited(name = 'main'): Channel {
   const { readFd, writeFd, maxMessageBytes } = take(name, true, true);
-  return frameChannel(new DescriptorStream(readFd, writeFd), { maxMessageBytes });
+  return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes });
 }
 
 /** A channel from the parent (`direction: 'to-child'`). @throws As {@link inherited}. */
 export function inheritedReceiver(name: string): Receiver {
   const { readFd, ...options } = take(name, true, false);
-  return receiverOver(new DescriptorStream(readFd, -1), options);
+  return receiverOver(streamOn(readFd, -1), options);
 }
 
 /** A channel to the parent (`direction: 'from-child'`). @throws As {@link inherited}. */
 export function inheritedSender(name: string): Sender {
   const { writeFd, ...options } = take(name, false, true);
-  return senderOver(new DescriptorStream(-1, writeFd), options);
+  return senderOver(streamOn(-1, writeFd), options);
 }
 
 function take(

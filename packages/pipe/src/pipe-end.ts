@@ -2,10 +2,12 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { closedError, fromErrno, type Receiver, type Sender, type WaitOptions } from '@ipc/core';
-import { bytesReadable, close, DescriptorStream, pipeCapacity, tee } from '@ipc/native';
+import { bytesReadable, pipeCapacity, tee } from '@ipc/native';
 import { applyCapacity, createPipe, type CapacityOptions } from './capacity.ts';
 import { receiverOver, senderOver, type FormatOptions } from './format.ts';
 import { spliceAll, type SpliceOptions } from './splice.ts';
+import { streamOn } from './stream-on.ts';
+import { close } from './let-go.ts';
 
 /** A file, socket or pipe: its descriptor, or something that has one. */
 export type Descriptor = number | { readonly fd: number };
@@ -61,7 +63,7 @@ abstract class PipeEnd implements Disposable {
 export class PipeReader extends PipeEnd {
   /** Messages from here on; the receiver owns the descriptor. */
   receiver(options?: FormatOptions): Receiver {
-    return receiverOver(new DescriptorStream(this.release(), -1), options);
+    return receiverOver(streamOn(this.release(), -1), options);
   }
 
   /** A Node stream of bytes, which owns the descriptor. `Readable.toWeb` makes it a Web stream. */
@@ -100,7 +102,7 @@ export class PipeReader extends PipeEnd {
 export class PipeWriter extends PipeEnd {
   /** Messages from here on; the sender owns the descriptor. */
   sender(options?: FormatOptions): Sender {
-    return senderOver(new DescriptorStream(-1, this.release()), options);
+    return senderOver(streamOn(-1, this.release()), options);
   }
 
   /** A Node stream of bytes, which owns the descriptor. `Writable.toWeb` makes it a Web stream. */

@@ -1,9 +1,20 @@
 /** Anonymous pipes inside this process: halves, channels, packets. To a child process: `spawnChild`. */
-import { frameChannel, ReceiveHalf, streamSender, type Channel, type Receiver, type Sender } from '@ipc/core';
-import { close, DescriptorStream } from '@ipc/native';
+import {
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  frameChannel,
+  ReceiveHalf,
+  streamSender,
+  type Channel,
+  type Receiver,
+  type Sender,
+} from '@ipc/core';
+import type { DescriptorStream } from '@ipc/native';
 import { createPipe, type CapacityOptions } from './capacity.ts';
-import { receiverOver, senderOver, type FormatOptions } from './format.ts';
+import { checkFormat, receiverOver, senderOver, type FormatOptions } from './format.ts';
 import { PacketReader, PacketWriter } from './packet-port.ts';
+import { streamsOn, type Ends } from './stream-on.ts';
+import { close } from './let-go.ts';
 
 /** A pipe seen as messages. */
 export interface PipeHalves {
@@ -19,11 +30,9 @@ export interface PipeHalves {
  * Cost: two descriptors. Source: pipe2(2).
  */
 export function pipe(options: FormatOptions & CapacityOptions = {}): PipeHalves {
-  const [readFd, writeFd] = createPipe(options);
-  return {
-    sender: senderOver(new DescriptorStream(-1, writeFd), options),
-    receiver: receiverOver(new DescriptorStream(readFd, -1), options),
-  };
+  checkFormat(options);
+  const [written, read] = openPipe(options);
+  return { sender: senderOver(written, options), receiver: receiverOver(read, options) };
 }
 
 /**
@@ -35,11 +44,10 @@ export function pipe(options: FormatOptions & CapacityOptions = {}): PipeHalves 
  * @throws As {@link pipe}. Source: O_DIRECT in pipe(2).
  */
 export function packetPipe(options: CapacityOptions = {}): PipeHalves {
-  const [readFd, writeFd] = createPipe(options, true);
-  const stream = new DescriptorStream(-1, writeFd);
+  const [written, read] = openPipe(options, true);
   return {
-    sender: streamSender(stream, new PacketWriter(stream)),
-    receiver: new ReceiveHalf(new PacketReader(new DescriptorStream(readFd, -1))),
+    sender: streamSender(written, new PacketWriter(written)),
+    receiver: new ReceiveHalf(new PacketReader(read)),
   };
 }
 
@@ -50,18 +58,22 @@ export interface PipePairOptions extends CapacityOptions {
 
 /** Two pipes as the two ends of a channel. @throws As {@link pipe}. Cost: four descriptors. */
 export function pipePair(options: PipePairOptions = {}): [Channel, Channel] {
-  const [near, far] = createPipePair(options);
-  return [
-    frameChannel(new DescriptorStream(...near), options),
-    frameChannel(new DescriptorStream(...far), options),
-  ];
+  checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  const [near, far] = streamsOn(...createPipePair(options));
+  return [frameChannel(near, options), frameChannel(far, options)];
 }
 
-/** The descriptors of one end of two pipes. */
-type ChannelDescriptors = readonly [readFd: number, writeFd: number];
+/** Streams over the two ends of one pipe. */
+function openPipe(
+  options: CapacityOptions,
+  packet = false,
+): [written: DescriptorStream, read: DescriptorStream] {
+  const [readFd, writeFd] = createPipe(options, packet);
+  return streamsOn([-1, writeFd], [readFd, -1]);
+}
 
 /** Two pipes, crossed. */
-function createPipePair(options: CapacityOptions): [near: ChannelDescriptors, far: ChannelDescriptors] {
+function createPipePair(options: CapacityOptions): [near: Ends, far: Ends] {
   const there = createPipe(options);
   try {
     const back = createPipe(options);

@@ -95,8 +95,8 @@ export class RecordWriter implements StreamWriter {
 
   #pushRow(message: Uint8Array): boolean {
     if (!this.#writeOut()) return false;
-    if (!ofdLock(this.#fd, 'exclusive', 0, 0)) {
-      this.#retryLater();
+    if (!this.#lock('exclusive')) {
+      if (!this.#released) this.#retryLater();
       return false;
     }
     this.#pauseMs = 1;
@@ -115,7 +115,7 @@ export class RecordWriter implements StreamWriter {
         this.#takeRecord(row);
       } else {
         this.#row = undefined;
-        ofdLock(this.#fd, 'unlock', 0, 0);
+        this.#lock('unlock');
       }
     }
     return false;
@@ -145,6 +145,16 @@ export class RecordWriter implements StreamWriter {
     if (first) writeU32(this.#buffer, RECORD_HEADER_BYTES, row.message.length);
     this.#buffer.set(row.message.subarray(row.taken, end), start);
     row.taken = end;
+  }
+
+  /** False when another holds it, or when it cannot be had at all, which then is the end. */
+  #lock(kind: 'exclusive' | 'unlock'): boolean {
+    try {
+      return ofdLock(this.#fd, kind, 0, 0);
+    } catch (error) {
+      this.#events.fail(transferError(error, 'send'));
+      return false;
+    }
   }
 
   #retryLater(): void {

@@ -1,0 +1,89 @@
+/**
+ * Preloaded into a test's process: makes the N-th call of one libc function fail, on the thread that asks for it.
+ *
+ * A program asks by access(2), which it can reach without native code:
+ *
+ *   /failing-call/NAME/N/ERRNO   from now on, the N-th call of NAME fails with ERRNO; the others work
+ *   /failing-call/               no more; it is there when that call was made, else ENOENT
+ *
+ * A close that fails has closed, as on Linux. Reads and writes fail on pipes only: libuv ends the process when it cannot
+ * read its own eventfd.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static __thread char name[16];
+static __thread int calls_left, error;
+
+static int fails(const char *function) {
+  if (calls_left == 0 || strcmp(function, name) != 0 || --calls_left > 0) return 0;
+  errno = error;
+  return 1;
+}
+
+static int fails_on_pipe(const char *function, int fd) {
+  struct stat status;
+  return calls_left != 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && fails(function);
+}
+
+#define REAL(function) ((__typeof__(&function))dlsym(RTLD_NEXT, #function))
+
+int access(const char *path, int mode) {
+  if (strncmp(path, "/failing-call/", 14) != 0) return REAL(access)(path, mode);
+  if (sscanf(path + 14, "%15[^/]/%d/%d", name, &calls_left, &error) == 3) return 0;
+  const int made = calls_left == 0;
+  calls_left = 0;
+  errno = ENOENT;
+  return made ? 0 : -1;
+}
+
+int open(const char *path, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
+  va_end(rest);
+  return fails("open") ? -1 : REAL(open)(path, flags, mode);
+}
+
+int fcntl(int fd, int command, ...) {
+  va_list rest;
+  va_start(rest, command);
+  void *argument = va_arg(rest, void *);
+  va_end(rest);
+  return fails("fcntl") ? -1 : REAL(fcntl)(fd, command, argument);
+}
+
+int ioctl(int fd, unsigned long command, ...) {
+  va_list rest;
+  va_start(rest, command);
+  void *argument = va_arg(rest, void *);
+  va_end(rest);
+  return fails("ioctl") ? -1 : ((int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl"))(fd, command, argument);
+}
+
+int close(int fd) {
+  const int result = REAL(close)(fd);
+  return fails("close") ? -1 : result;
+}
+
+int pipe2(int fds[2], int flags) { return fails("pipe2") ? -1 : REAL(pipe2)(fds, flags); }
+int mkfifo(const char *path, mode_t mode) { return fails("mkfifo") ? -1 : REAL(mkfifo)(path, mode); }
+int chmod(const char *path, mode_t mode) { return fails("chmod") ? -1 : REAL(chmod)(path, mode); }
+int rename(const char *from, const char *to) { return fails("rename") ? -1 : REAL(rename)(from, to); }
+int unlink(const char *path) { return fails("unlink") ? -1 : REAL(unlink)(path); }
+ssize_t read(int fd, void *target, size_t length) { return fails_on_pipe("read", fd) ? -1 : REAL(read)(fd, target, length); }
+ssize_t write(int fd, const void *source, size_t length) {
+  return fails_on_pipe("write", fd) ? -1 : REAL(write)(fd, source, length);
+}
+ssize_t writev(int fd, const struct iovec *vectors, int count) {
+  return fails_on_pipe("writev", fd) ? -1 : REAL(writev)(fd, vectors, count);
+}

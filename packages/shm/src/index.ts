@@ -6,6 +6,7 @@
 export { Region } from './region.ts';
 export type { NamedRegionOptions, OpenRegionOptions, RegionOptions } from './region.ts';
 export type { RegionIdentity } from './region-header.ts';
+export type { RegionInfo } from './region-list.ts';
 export { RingMemory, ringBytes } from './ring-layout.ts';
 export { RingWriter } from './ring-writer.ts';
 export { RingReader } from './ring-reader.ts';

@@ -19,7 +19,8 @@ import { fromErrno, IpcError, isIpcError, objectNameOf } from '@ipc/core';
 import * as native from '@ipc/native';
 import { checkKind, readRegionHeader, REGION_HEADER_BYTES, type RegionHeader } from './region-header.ts';
 
-const directory = '/dev/shm';
+/** Where named regions live. */
+export const regionDirectory = '/dev/shm';
 /** Of open(2); Node does not name it. The value is that of every architecture with asm-generic/fcntl.h. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
@@ -28,7 +29,7 @@ const removalChecks = 1000;
 
 /** Where a named region lives: `/dev/shm/ipc-orders.mutex`. */
 export function regionPath(name: string, kind: string): string {
-  return directory + objectNameOf(name, checkKind(kind));
+  return regionDirectory + objectNameOf(name, checkKind(kind));
 }
 
 /** @throws {IpcError} ERR_IPC_LIMIT with the room there is and the room it takes. */
@@ -38,11 +39,11 @@ export function reserve(fd: number, bytes: number, label: string): void {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code !== 'ENOSPC' && code !== 'ENOMEM' && code !== 'EFBIG') throw fromErrno(error, 'reserve', label);
-    const { bavail, blocks, bsize } = statfsSync(directory);
+    const { bavail, blocks, bsize } = statfsSync(regionDirectory);
     throw new IpcError(
       'ERR_IPC_LIMIT',
-      `${label} needs ${bytes} bytes; ${directory} has ${bavail * bsize} of ${blocks * bsize} left: free some, or enlarge it ` +
-        `with \`mount -o remount,size=<bytes> ${directory}\` (in Docker, \`--shm-size\`)`,
+      `${label} needs ${bytes} bytes; ${regionDirectory} has ${bavail * bsize} of ${blocks * bsize} left: free some, or enlarge it ` +
+        `with \`mount -o remount,size=<bytes> ${regionDirectory}\` (in Docker, \`--shm-size\`)`,
       { syscall: 'posix_fallocate', cause: error },
     );
   }
@@ -59,7 +60,7 @@ export interface FileAccess {
 export function createUnnamed(bytes: number, { mode = 0o600, group }: FileAccess, label: string): number {
   let fd: number;
   try {
-    fd = native.open(directory, O_TMPFILE | constants.O_RDWR, 0o600);
+    fd = native.open(regionDirectory, O_TMPFILE | constants.O_RDWR, 0o600);
   } catch (error) {
     throw fromErrno(error, 'create region', label);
   }

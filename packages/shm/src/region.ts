@@ -23,6 +23,7 @@ import {
   unlinkIfUnused,
   type FileAccess,
 } from './region-file.ts';
+import { listRegions, reclaimRegions, type RegionInfo } from './region-list.ts';
 
 /** What a new region is made of. */
 export interface RegionOptions extends RegionIdentity {
@@ -217,6 +218,20 @@ export class Region implements Disposable {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
       throw fromErrno(error, 'unlink region', name);
     }
+  }
+
+  /** All named regions that this process may read. Cost: about five system calls for each. */
+  static list(): RegionInfo[] {
+    return listRegions();
+  }
+
+  /**
+   * Removes what killed processes left: `while-open` regions that nobody has open, as the kernel says. `kept` ones stay.
+   *
+   * @returns What was removed.
+   */
+  static reclaim(): RegionInfo[] {
+    return reclaimRegions();
   }
 
   /** Stays open as long as the region: pass it on, or lock bytes of it. @throws {IpcError} ERR_IPC_CLOSED. */

@@ -31,3 +31,8 @@ export type { SlotOptions } from './slot-memory.ts';
 export { SharedMap } from './shared-map.ts';
 export type { SharedMapEntry, SharedMapOptions } from './shared-map.ts';
 export type { NumberField } from './map-number.ts';
+export { LoanPublisher } from './loan-publisher.ts';
+export type { LoanOptions } from './loan-publisher.ts';
+export { LoanReceiver } from './loan-receiver.ts';
+export type { BorrowOptions } from './loan-receiver.ts';
+export type { Borrowed, Loan } from './loan.ts';

@@ -1,0 +1,41 @@
+/** Remembers who took each loan, and warns when one is dropped, or left at the end, without having been given back. */
+export class LoanLeaks {
+  readonly #stacks = new Map<object, string>();
+  readonly #what: string;
+  /** Told of objects that nobody has any more. */
+  readonly #dropped = new FinalizationRegistry<object>((token) => {
+    this.#warn(token, 'was dropped');
+  });
+
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /** Call where the loan is taken. @returns What `ended` wants. */
+  taken(loan: object): object {
+    const token = {};
+    const at = new Error().stack?.split('\n').slice(3).join('\n') ?? '';
+    this.#stacks.set(token, at);
+    this.#dropped.register(loan, token, token);
+    return token;
+  }
+
+  ended(token: object): void {
+    this.#stacks.delete(token);
+    this.#dropped.unregister(token);
+  }
+
+  close(): void {
+    for (const token of [...this.#stacks.keys()]) this.#warn(token, 'was still out at close');
+  }
+
+  #warn(token: object, how: string): void {
+    const stack = this.#stacks.get(token);
+    this.ended(token);
+    process.emitWarning(`${this.#what} ${how} without being given back; it was taken`, {
+      type: 'LoanLeak',
+      code: 'IPC_LOAN_LEAK',
+      detail: stack ?? '',
+    });
+  }
+}

@@ -66,6 +66,6 @@ export function centralFigure({ messagesPerSecond, operationsPerSecond, latencyN
   return messagesPerSecond ?? operationsPerSecond ?? latencyNs?.p50 ?? NaN;
 }
 
-export function keyOf({ subject, scenario, messageBytes, placement }: Result): string {
+function keyOf({ subject, scenario, messageBytes, placement }: Result): string {
   return [subject, scenario, messageBytes, placement].join(' ');
 }

@@ -12,7 +12,7 @@ export interface Latency {
 }
 
 /** How often latencies were of each magnitude: bins that grow evenly from `leastNs` to `mostNs`. */
-export interface LatencyShape {
+interface LatencyShape {
   readonly leastNs: number;
   readonly mostNs: number;
   readonly counts: readonly number[];

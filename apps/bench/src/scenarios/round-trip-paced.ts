@@ -35,10 +35,9 @@ export const roundTripPaced: MessageScenario = defineScenario({
 });
 
 async function ask<T>(line: Line<T>, request: CellRequest): Promise<Sample> {
-  const { warmUpNs, durationNs, leastMessages, mostNs } = request;
+  const { warmUpNs, durationNs, leastMessages } = request;
   const warmUp = Math.ceil(warmUpNs / periodNs);
-  const wanted = Math.max(leastMessages, Math.ceil(durationNs / periodNs));
-  const measured = Math.max(1, Math.min(wanted, Math.ceil(mostNs / periodNs)));
+  const measured = Math.max(leastMessages, Math.ceil(durationNs / periodNs));
   const total = warmUp + measured;
   const beginNs = nowNs() + periodNs;
   const [latencyNs] = await Promise.all([

@@ -4,7 +4,7 @@ import { shutdown } from './socket.ts';
 import { DISCONNECT, FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 
 /**
- * A byte stream over a pipe's ends, a FIFO, a socket. It owns its fds, and makes them non-blocking.
+ * A byte stream over a pipe's ends, a FIFO, a socket. It owns its fds, and makes them non-blocking; a thread that ends closes them.
  *
  * Reads and writes are the system calls themselves; `want` says when to hear of more. Nothing is buffered here.
  */
@@ -137,11 +137,12 @@ class Interest {
 
   constructor(fd: number, onReady: (readiness: number) => void, always = 0) {
     this.#always = always;
-    this.#watch = watch(fd, (readiness) => {
+    const tell = (readiness: number): void => {
       // A failure stops a watch. Level-triggered means to hear of it until the owner has read what it was.
       if ((readiness & FAILED) !== 0 && this.#events !== 0) this.#watch.update(this.#events);
       onReady(readiness);
-    });
+    };
+    this.#watch = watch(fd, tell, true);
     if (always === 0) return;
     this.#watch.update(always);
     this.#watch.unref();

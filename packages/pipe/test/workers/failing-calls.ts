@@ -95,7 +95,7 @@ for (const [what, run] of Object.entries(work)) {
       failed++;
       const label = `${what}, ${call} ${n}`;
       if (outcome !== 'success' && !isIpcError(outcome))
-        findings.push(`${label}: ${outcome instanceof Error ? String(outcome.stack) : outcome}`);
+        findings.push(`${label}: ${outcome instanceof Error ? String(outcome.stack) : String(outcome)}`);
       const left = held().filter((each) => !before.includes(each) && !mayStay(call, each));
       if (left.length > 0) findings.push(`${label} leaves ${left.join(', ')}`);
       if (n > 500) throw new Error(`${label}: no end`);

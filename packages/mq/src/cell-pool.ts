@@ -41,8 +41,12 @@ export class CellPool {
 
   /** Index of a cell's first word. @throws {IpcError} ERR_IPC_CORRUPT: no such cell. */
   word(cell: number): number {
-    if (!(cell >= 1 && cell <= this.#cells)) throw new IpcError('ERR_IPC_CORRUPT', `queue: no cell ${cell}`);
+    if (!this.has(cell)) throw new IpcError('ERR_IPC_CORRUPT', `queue: no cell ${cell}`);
     return (this.#start + (cell - 1) * this.#cellBytes) >>> 2;
+  }
+
+  has(cell: number): boolean {
+    return cell >= 1 && cell <= this.#cells;
   }
 
   /** Whether a message of that length fits now. */

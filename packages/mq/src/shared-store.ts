@@ -22,6 +22,7 @@ import {
   EXPIRED,
   LEASED,
   LEASED_UNTIL_DUE,
+  LOG_LENGTH,
   MAX_ATTEMPTS,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGES,
@@ -32,6 +33,7 @@ import {
   READY,
   REDELIVERED,
   SERIAL,
+  TIMERS,
   WANTS_MESSAGE,
   WANTS_ROOM,
 } from './shared-layout.ts';
@@ -72,8 +74,8 @@ export interface Waiting {
   readonly dueMs: number;
 }
 
-/** A receiver that always finds messages asks this often whether those who have leases live; one that finds none always does. */
-const burialPauseMs = 10;
+/** How often a receiver asks at most whether those who have leases live: one that finds messages, and one that finds none. */
+const [burialPauseMs, emptyPauseMs] = [10, 1];
 
 /** Milliseconds of CLOCK_MONOTONIC, the same in all processes. */
 const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
@@ -141,6 +143,7 @@ export class SharedStore {
 
   /** False when there is no room. */
   push(message: Uint8Array, priority: number, timing?: Timing): boolean {
+    if (!this.#hasRoom(message.length) && this.#isSettled()) return false;
     this.#enter();
     try {
       if (!this.#hasRoom(message.length)) {
@@ -170,6 +173,7 @@ export class SharedStore {
 
   /** Takes the first message out, or leases it; undefined when none is ready. @param leaseMs - 0: takes it out. */
   pull(leaseMs: number): StoredMessage | undefined {
+    if (this.#lists.highest < 0 && this.#isSettled()) return undefined;
     this.#enter();
     try {
       const cell = this.#firstReady();
@@ -382,6 +386,19 @@ export class SharedStore {
     }
   }
 
+  /**
+   * Whether what was just seen from outside the guard holds: nobody is inside, or died there, and no time has come. Who looks
+   * again and again in vain must not keep others out, least of all when it is preempted there.
+   */
+  #isSettled(): boolean {
+    if (!this.#open || Atomics.load(this.#words, LOG_LENGTH) !== 0) return false;
+    if (Atomics.load(this.#words, TIMERS) === 0) return true;
+    const now = nowMs();
+    return (
+      now < this.#timers.nextMsSeen && (Atomics.load(this.#words, LEASED) === 0 || now < this.#nextBurialMs)
+    );
+  }
+
   #hasRoom(length: number): boolean {
     return (this.#words[MESSAGES] ?? 0) < this.maxMessages && this.#pool.hasRoom(length);
   }
@@ -393,7 +410,7 @@ export class SharedStore {
       const now = nowMs();
       this.#runTimers(now);
       if ((this.#words[LEASED] ?? 0) > 0 && (this.#lists.highest < 0 || now >= this.#nextBurialMs)) {
-        this.#nextBurialMs = now + burialPauseMs;
+        this.#nextBurialMs = now + (this.#lists.highest < 0 ? emptyPauseMs : burialPauseMs);
         this.#buryTheDead();
       }
       ({ highest } = this.#lists);

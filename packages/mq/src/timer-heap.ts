@@ -34,6 +34,12 @@ export class TimerHeap {
     return this.length === 0 ? Infinity : this.due(this.#cellAt(1));
   }
 
+  /** The same as seen from outside the guard, where it may be changing: a guess, then 0 for "look". */
+  get nextMsSeen(): number {
+    const cell = this.#cellAt(1);
+    return this.#pool.has(cell) ? this.due(cell) : 0;
+  }
+
   due(cell: number): number {
     return this.read(this.#pool.word(cell) + CELL_DUE);
   }

@@ -111,7 +111,8 @@ describe('a leased message', () => {
             ? queue.receiveSync({ leaseMs })
             : queue.tryReceive({ leaseMs });
       await peer.kill();
-      const first = await again;
+      let first = await again;
+      while (first === undefined && how === 'tryReceive') first = queue.tryReceive({ leaseMs }); // asks the kernel once in a millisecond
       expect(first).toMatchObject({ bytes: Uint8Array.of(1), attempt: 2 });
       expect(numbers([queue.tryReceive(), queue.tryReceive(), queue.tryReceive()])).toEqual([
         2,

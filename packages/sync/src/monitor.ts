@@ -84,8 +84,8 @@ export class Monitor {
 
   /** Inside: wakes every other participant that sleeps and wants one of these. Cost: one load when nobody sleeps. @param wants - Bits. */
   ring(wants: number): void {
+    if (Atomics.load(this.#participant.words, this.#sleepersAt) === 0) return;
     const { words, slotsStart, slotsEnd, slot: own } = this.#participant;
-    if (Atomics.load(words, this.#sleepersAt) === 0) return;
     let left = 0;
     for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
       const announcement = Atomics.load(words, slot + SLOT_WAITING);

@@ -93,6 +93,9 @@ class DatagramReader implements ReceivePort {
   readonly #inbox: PacketInbox;
   readonly #maxMessageBytes: number;
   readonly #unbind: () => void;
+  #awaited = false;
+  /** The kernel had nothing more, and nothing has been reported since. */
+  #dry = false;
   #released = false;
 
   constructor(socket: PacketSocket, maxMessageBytes: number, unbind: () => void) {
@@ -104,23 +107,28 @@ class DatagramReader implements ReceivePort {
 
   attach(events: ReceiveEvents): void {
     this.#socket.onReady = () => {
-      this.#socket.readable = false;
+      if (!this.#awaited || this.#inbox.length > 0) {
+        this.#socket.readable = false;
+        return;
+      }
+      this.#dry = false;
       events.ready();
     };
   }
 
-  pull(): Uint8Array | undefined {
-    return this.#next() ? this.#inbox.take(0).slice() : undefined;
+  pull(patient = false): Uint8Array | undefined {
+    return this.#next(patient) ? this.#inbox.take(0).slice() : undefined;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    for (; count < limit && this.#next(); count++) handler(this.#inbox.take(0));
+    for (; count < limit && this.#next(false); count++) handler(this.#inbox.take(0));
     return count;
   }
 
   awaitMessage(on: boolean): void {
-    this.#socket.readable = on && !this.#released;
+    this.#awaited = on; // turned off only when something comes that nobody waits for: often the next receive is near
+    if (on && !this.#released) this.#socket.readable = true;
   }
 
   release(): void {
@@ -132,10 +140,15 @@ class DatagramReader implements ReceivePort {
   }
 
   /** Whether a message is at the front of the inbox; fetches what waits in the kernel when the inbox is empty. */
-  #next(): boolean {
+  #next(patient: boolean): boolean {
     if (this.end !== undefined || this.#released) return false;
     try {
-      if (this.#inbox.length === 0 && this.#inbox.fill() === -1) return false;
+      if (this.#inbox.length === 0) {
+        if (patient && this.#dry) return false;
+        const count = this.#inbox.fill();
+        this.#dry = count === -1 || this.#inbox.isDry;
+        if (count === -1) return false;
+      }
       if (this.#inbox.nextLength !== -1) return true;
       const message = `a message is longer than maxMessageBytes, which is ${this.#maxMessageBytes}, or carries descriptors`;
       throw new IpcError('ERR_IPC_CORRUPT', message);

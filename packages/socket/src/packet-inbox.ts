@@ -3,6 +3,9 @@ import * as native from '@ipc/native';
 /** The most that comes with one system call, and what they may take together if each is as long as can be. */
 const [mostPackets, mostBytes] = [32, 8 << 20];
 
+/** From this size a packet fills the cache rather than a system call the time. */
+const largeBytes = 8 << 10;
+
 /** Buffers kept for reuse, of whatever slot size was used last. Untouched pages of a slot cost no memory. */
 const keptBuffers = 4;
 let spare: Uint8Array[] = [];
@@ -15,6 +18,10 @@ export class PacketInbox {
   readonly #fd: number;
   readonly #slotBytes: number;
   readonly #lengths: Int32Array;
+  readonly #oneLength: Int32Array;
+  /** The last packet was large, so the next may be: one at a time, into memory that is warm. */
+  #oneByOne = false;
+  #asked = 0;
   #buffer: Uint8Array | undefined;
   #count = 0;
   #next = 0;
@@ -26,6 +33,7 @@ export class PacketInbox {
     this.#lengths = new Int32Array(
       Math.max(1, Math.min(mostPackets, Math.floor(mostBytes / this.#slotBytes))),
     );
+    this.#oneLength = this.#lengths.subarray(0, 1);
   }
 
   /** Packets that can be taken without asking the kernel. */
@@ -38,15 +46,21 @@ export class PacketInbox {
     this.#buffer ??= takeSlots(this.#lengths.length * this.#slotBytes);
     this.#next = 0;
     this.#count = 0;
-    const count = native.receiveMessages(this.#fd, this.#buffer, this.#slotBytes, this.#lengths);
-    if (count === -1) this.clear();
-    else this.#count = count;
+    const lengths = this.#oneByOne ? this.#oneLength : this.#lengths;
+    this.#asked = lengths.length;
+    const count = native.receiveMessages(this.#fd, this.#buffer, this.#slotBytes, lengths);
+    if (count === -1) {
+      this.clear();
+    } else {
+      this.#count = count;
+      this.#oneByOne = (lengths[count - 1] ?? 0) >= largeBytes;
+    }
     return count;
   }
 
   /** Whether the last `fill` took all there was. */
   get isDry(): boolean {
-    return this.#count < this.#lengths.length;
+    return this.#count < this.#asked;
   }
 
   /** The length of the next packet, -1 when it was cut off; `take` it afterwards. */

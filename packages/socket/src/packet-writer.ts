@@ -1,9 +1,11 @@
-import { fromErrno, peerGoneError, POOLED_BYTES, type SendEvents, type SendPort } from '@ipc/core';
+import { fromErrno, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
 import * as native from '@ipc/native';
 import { attachedTo, releaseSent } from './descriptors.ts';
 import { PacketOutbox } from './packet-outbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
 
+/** From this size a message goes to the kernel from the caller's memory. */
+const directBytes = 8 << 10;
 const nothing = new Uint8Array(0);
 
 export interface PacketWriterOptions {
@@ -19,7 +21,7 @@ export interface PacketWriterOptions {
 
 /**
  * Messages as packets. What is sent in one turn of the event loop leaves with one system call; a message with descriptors,
- * and one that is larger than the buffer, with a call of its own.
+ * and a large one, with a call of its own.
  */
 export class PacketWriter implements SendPort {
   readonly maxMessageBytes: number;
@@ -52,7 +54,7 @@ export class PacketWriter implements SendPort {
   push(message: Uint8Array): boolean {
     if (this.#released) return false;
     const descriptors = attachedTo(message);
-    if (descriptors.length > 0 || this.#head.length + message.length > POOLED_BYTES) {
+    if (descriptors.length > 0 || message.length >= directBytes) {
       return this.#pushDirect(message, descriptors);
     }
     if (this.#outbox.push(this.#head, message)) return true;
@@ -108,9 +110,8 @@ export class PacketWriter implements SendPort {
 
   #pushDirect(message: Uint8Array, descriptors: readonly number[]): boolean {
     if (!this.#outbox.isEmpty && !this.#flush()) return false;
-    const packet = this.#head.length === 0 ? message : concatenate(this.#head, message);
     try {
-      if (native.sendMessage(this.#socket.fd, packet, 0, packet.length, descriptors) === -1) {
+      if (this.#send(message, descriptors) === -1) {
         this.#block();
         return false;
       }
@@ -122,6 +123,15 @@ export class PacketWriter implements SendPort {
     }
     if (descriptors.length > 0) releaseSent(message);
     return true;
+  }
+
+  /** One packet, now. -1 when there is no room. */
+  #send(message: Uint8Array, descriptors: readonly number[]): number {
+    if (descriptors.length === 0) return native.writev(this.#socket.fd, [this.#head, message]);
+    const packet = new Uint8Array(this.#head.length + message.length);
+    packet.set(this.#head);
+    packet.set(message, this.#head.length);
+    return native.sendMessage(this.#socket.fd, packet, 0, packet.length, descriptors);
   }
 
   #isGone(error: unknown): boolean {
@@ -139,11 +149,4 @@ export class PacketWriter implements SendPort {
     this.#blocked = true;
     this.#socket.writable = true;
   }
-}
-
-function concatenate(head: Uint8Array, message: Uint8Array): Uint8Array {
-  const both = new Uint8Array(head.length + message.length);
-  both.set(head);
-  both.set(message, head.length);
-  return both;
 }

@@ -1,5 +1,7 @@
 /** A child of `spawnChild`: does what its first argument says on its inherited channels. */
-import { inherited, inheritedReceiver, inheritedSender, spawnChild } from '@ipc/pipe';
+import { createHash } from 'node:crypto';
+import type { Channel } from '@ipc/core';
+import { fifo, inherited, inheritedReceiver, inheritedSender, spawnChild } from '@ipc/pipe';
 
 const actions: Record<string, () => Promise<void>> = {
   async echo() {
@@ -68,18 +70,19 @@ const actions: Record<string, () => Promise<void>> = {
     await channel.receive();
     await news.close();
   },
-  /** Counts and checks what comes, and answers with the count: a long stream with a checksum. */
-  async checksum() {
-    const { createHash } = await import('node:crypto');
-    const channel = inherited();
-    const hash = createHash('sha1');
-    for await (const message of channel) {
-      if (message.length === 0) break;
-      hash.update(message);
-    }
-    await channel.send(hash.digest());
-    await channel.close();
-  },
+  /** Answers a long stream, which an empty message ends, with its checksum. */
+  checksum: () => checksum(inherited()),
+  'fifo-checksum': async () => checksum(await fifo().connect(process.argv[3] ?? '')),
 };
+
+async function checksum(channel: Channel): Promise<void> {
+  const hash = createHash('sha1');
+  for await (const message of channel) {
+    if (message.length === 0) break;
+    hash.update(message);
+  }
+  await channel.send(hash.digest());
+  await channel.close();
+}
 
 await actions[process.argv[2] ?? '']?.();

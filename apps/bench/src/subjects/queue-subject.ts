@@ -5,8 +5,8 @@ import { defineSubject, type Link, type MessageSubject } from '../subject.ts';
 export interface QueueSubjectOptions {
   readonly id: string;
   readonly floor?: string;
-  openOrCreate(name: string): Queue;
-  unlink(name: string): void;
+  readonly openOrCreate: (name: string) => Queue;
+  readonly unlink: (name: string) => void;
 }
 
 /** Two queues of one engine, one for each direction, as a subject. */

@@ -2,7 +2,7 @@
  * A queue in shared memory: region kind `queue`, version 1 (docs/wire-formats/queue.md).
  *
  *   word 0      +---------------------------------------------------------------+
- *               | magic, cell bytes, cells, maxMessages, maxMessageBytes, ...   |   written once
+ *               | cell bytes, cells, maxMessages, maxMessageBytes, attempts ... |   written once
  *       16      +---------------------------------------------------------------+
  *               | free, fresh, used, messages, timers, leased, delayed, dead    |   state
  *       32      +---------------------------------------------------------------+

@@ -9,8 +9,6 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'mq.posix',
     'mq.sysv',
     'mq.shared',
-    'mq.sysv',
-    'mq.shared',
     'socket.unix',
     'socket.seqpacket',
     'socket.datagram',

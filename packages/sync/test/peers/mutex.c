@@ -210,7 +210,7 @@ int main(int arguments, char **argument) {
   int times;
   if (arguments != 2) return 2;
   signal(SIGPIPE, SIG_IGN);
-  setbuf(stdout, NULL);
+  setvbuf(stdout, NULL, _IOLBF, 0);
   join(argument[1]);
   puts("ready");
   while (fgets(line, sizeof line, stdin)) {

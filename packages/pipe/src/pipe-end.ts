@@ -73,7 +73,8 @@ export class PipeReader extends PipeEnd {
 
   /**
    * Moves what comes out of this pipe into a file, a socket or another pipe, without copying it through JavaScript,
-   * until the end or `bytes` of it. Both descriptors become non-blocking and stay the caller's.
+   * until the end or `bytes` of it. Both descriptors become non-blocking and stay the caller's. Neither may be that of a
+   * Node stream or socket that is open: its event loop cannot watch a descriptor for two.
    *
    * @returns Bytes moved. An abort rejects with `signal.reason`; what was moved is moved.
    * @throws {IpcError} ERR_IPC_PEER_GONE when the target's reader is gone; ERR_IPC_LIMIT on a full disk.

@@ -18,6 +18,8 @@ export interface RunInvocation {
   readonly verb: 'run';
   /** Ids, or URLs of modules. */
   readonly subjects: readonly string[];
+  /** URLs of modules. */
+  readonly scenarioModules: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
   readonly freshPairs: boolean;
@@ -43,6 +45,7 @@ interface RunOptions {
   readonly full: boolean;
   readonly only: readonly string[];
   readonly subject: readonly string[];
+  readonly scenario: readonly string[];
   readonly size?: readonly number[];
   readonly repeats?: number;
   readonly seconds?: number;
@@ -58,7 +61,7 @@ interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
 /** What a run is without any option, a quick one, and a full one. */
 const modes = {
   quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 14, freshPairs: false },
-  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 98, freshPairs: false },
+  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 102, freshPairs: false },
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
@@ -150,6 +153,12 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
       modules,
       [],
     )
+    .option(
+      '--scenario <module...>',
+      "also a scenario of one's own: a JavaScript module that exports `scenario`",
+      modules,
+      [],
+    )
     .option('--size <size...>', 'message sizes, e.g. 64,1k,64k,1m', sizes)
     .option('--repeats <count>', 'repeats of each figure', positiveInteger)
     .option('--seconds <count>', 'what the whole run may take, roughly', positiveInteger)
@@ -169,6 +178,7 @@ function complete(options: RunOptions, command: Command): RunInvocation {
     depth,
     freshPairs: mode.freshPairs,
     subjects: [...options.subject, ...known(options, command)],
+    scenarioModules: options.scenario,
     messageBytes: options.size ?? mode.messageBytes,
     repeats: options.repeats ?? mode.repeats,
     budgetMs: (options.seconds ?? mode.seconds) * 1000,

@@ -1,5 +1,6 @@
 /**
- * For those who bench their own mechanism: a module that exports `subject`, run by `bench --subject ./my-subject.js`.
+ * For those who bench their own mechanism or workload: a module that exports `subject`, run by
+ * `bench --subject ./my-subject.js`, or one that exports `scenario`, run by `bench --scenario ./my-scenario.js`.
  *
  * @packageDocumentation
  */
@@ -7,7 +8,18 @@ export { binaryFormat, DamagedMessage, LEAST_MESSAGE_BYTES, Mark, textFormat } f
 export type { MessageFormat } from './message-format.ts';
 export type { BenchReport, Failure, FloorMedians, Result, RunFacts, Skipped } from './result.ts';
 export type { Environment, Limits } from './environment.ts';
-export type { Placement } from './scenario.ts';
+export { defineScenario } from './scenario.ts';
+export type {
+  CellRequest,
+  Figures,
+  Line,
+  LockScenario,
+  MessageScenario,
+  Placement,
+  Sample,
+  Scenario,
+} from './scenario.ts';
+export { nowNs } from './clock.ts';
 export { defineSubject } from './subject.ts';
 export type {
   GuardedCounter,

@@ -21,7 +21,7 @@ export const FLOOR_SHARE = 0.3;
  * V8 has optimised the path of a message after 0.4 to 0.8 seconds; before, it shows a tenth of the figures. What a
  * scenario's first cell in a pair of processes therefore gets, but no more than this part of the whole run.
  */
-const compilingMs = 700;
+const compilingMs = 500;
 const compilingShare = 0.4;
 
 export class Pace {

@@ -41,6 +41,8 @@ export interface PairOptions {
   readonly subject: Subject;
   /** Its id, or the URL of its module. */
   readonly subjectModule: string;
+  /** See `Assignment`. */
+  readonly scenarioModules: readonly string[];
   /** Where the two begin. */
   readonly cpus: CpuPair;
   /** A directory for this pair alone, to be created and removed. */
@@ -90,8 +92,8 @@ export class Pair implements AsyncDisposable {
     }
   }
 
-  /** Scenarios whose path the compiler has optimised: those measured here before. */
-  readonly warm: Set<Scenario> = new Set<Scenario>();
+  /** Ids of the scenarios whose path the compiler has optimised: those measured here before. */
+  readonly warm: Set<string> = new Set<string>();
 
   /** The largest message the open subject carries; `Infinity` where it names no limit. */
   get maxMessageBytes(): number {
@@ -145,7 +147,7 @@ export class Pair implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { cpus, directory, name, signal, subject, subjectModule } = this.#options;
+    const { cpus, directory, name, scenarioModules, signal, subject, subjectModule } = this.#options;
     signal.throwIfAborted();
     signal.addEventListener('abort', this.#abort, { once: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -171,6 +173,7 @@ export class Pair implements AsyncDisposable {
       directory,
       control,
       cpus,
+      scenarioModules,
     };
     const leaderStartsFollower = subject.kind === 'messages' && subject.followerStartedBy === 'leader';
     for (const role of leaderStartsFollower ? roles.slice(0, 1) : roles) this.#spawn({ role, ...assignment });

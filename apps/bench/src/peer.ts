@@ -6,7 +6,7 @@ import { isMainThread } from 'node:worker_threads';
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
 import type { CpuPair } from './placement.ts';
-import { scenarioOf } from './scenarios/index.ts';
+import { loadScenario, scenarioOf } from './scenarios/index.ts';
 import type { CellRequest, Sample } from './scenario.ts';
 import type { Role, Session, Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
@@ -18,6 +18,8 @@ export interface Assignment {
   readonly name: string;
   readonly directory: string;
   readonly control: string;
+  /** URLs of the modules of scenarios that are not of the bench. */
+  readonly scenarioModules: readonly string[];
   /** Where it begins, by role. */
   readonly cpus: CpuPair;
 }
@@ -59,6 +61,7 @@ attempt(open);
 
 async function open(): Promise<void> {
   subject = await loadSubject(assignment.subject);
+  for (const url of assignment.scenarioModules) await loadScenario(url);
   // What a leader starts must not inherit its processor; everybody else had better know it before they open anything.
   const startsFollower =
     role === 'leader' && subject.kind === 'messages' && subject.followerStartedBy === 'leader';

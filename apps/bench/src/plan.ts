@@ -25,17 +25,25 @@ export type Depth = 'quick' | 'default' | 'full';
 export interface PlanOptions {
   readonly subjects: readonly { readonly module: string; readonly subject: Subject }[];
   readonly scenarios: readonly Scenario[];
+  /** Which every subject of their kind is measured by, whether it names them or not. */
+  readonly ownScenarios?: readonly Scenario[];
   readonly messageBytes: readonly number[];
   readonly placements: ReadonlyMap<Placement, CpuPair>;
   readonly depth: Depth;
 }
 
 /** Subject by subject; within one, placement by placement, size by size and scenario by scenario. */
-export function plan({ subjects, scenarios, messageBytes, placements, depth }: PlanOptions): PlannedPair[] {
+export function plan({
+  subjects,
+  scenarios,
+  ownScenarios = [],
+  messageBytes,
+  placements,
+  depth,
+}: PlanOptions): PlannedPair[] {
   return subjects.flatMap(({ module, subject }) => {
-    const fitting = scenarios.filter(
-      (scenario) => scenario.kind === subject.kind && subject.scenarios.includes(scenario.id),
-    );
+    const named = scenarios.filter(({ id }) => subject.scenarios.includes(id));
+    const fitting = [...named, ...ownScenarios].filter(({ kind }) => kind === subject.kind);
     const sizes = subject.kind === 'lock' ? [0] : messageBytes;
     const cells: PlannedCell[] = [];
     for (const [placement, cpus] of placements) {
@@ -54,8 +62,8 @@ export function plan({ subjects, scenarios, messageBytes, placements, depth }: P
 
 /**
  * Whether a cell is worth its time. The first size is always measured, in every placement; beyond it a default run
- * has no batches of large messages, which are no batches, polls with two sizes only, and takes every other size on
- * one core; a quick one has neither batches nor polling nor other sizes on one core.
+ * has no batches of large messages, which are no batches, polls with small ones only, and on one core has neither, and
+ * beside the first size only 64 KiB; a quick one has neither batches nor polling nor other sizes on one core.
  */
 function keeps(
   depth: Depth,
@@ -69,6 +77,7 @@ function keeps(
     if (scenario.inDepth === 'default') return false;
     return isFirstSize || isOnlyPlacement || placement === 'cross-core';
   }
+  if (placement === 'same-core' && !isOnlyPlacement && scenario.inDepth === 'default') return false;
   if (isFirstSize) return true;
   if (scenario.mostBytes !== undefined && messageBytes > scenario.mostBytes) return false;
   return isOnlyPlacement || placement === 'cross-core' || messageBytes === 64 << 10;
@@ -81,7 +90,8 @@ export function workload(pairs: readonly PlannedPair[], repeats: number, fresh: 
     pairs.reduce((total, pair) => total + count(pair), 0);
   return {
     pairs: pairs.length * times,
-    warmUps: sum(({ cells }) => new Set(cells.map(({ scenario }) => scenario)).size) * times,
+    warmUps:
+      sum(({ cells }) => new Set(cells.map(({ scenario: { id, warmedBy } }) => warmedBy ?? id)).size) * times,
     cells: sum(({ cells }) => cells.length) * repeats,
   };
 }

@@ -12,7 +12,7 @@ import { Pair, type CellTimes } from './pair.ts';
 import { choosePlacements } from './placement.ts';
 import { plan, workload, type Depth, type PlannedCell, type PlannedPair } from './plan.ts';
 import { resultSchema, ResultTable, type BenchReport, type Failure, type Skipped } from './result.ts';
-import { scenarios } from './scenarios/index.ts';
+import { loadScenario, scenarios } from './scenarios/index.ts';
 import type { Figures } from './scenario.ts';
 import { formatSize } from './size.ts';
 import type { Subject } from './subject.ts';
@@ -21,6 +21,8 @@ import { loadSubject } from './subjects/index.ts';
 export interface RunOptions {
   /** Ids, or URLs of modules. */
   readonly subjects: readonly string[];
+  /** URLs of modules of scenarios of one's own: every subject of their kind is measured by them as well. */
+  readonly scenarioModules: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
   /** Each repeat starts its own processes; else one pair per subject lives for all, and its compiled code with it. */
@@ -90,7 +92,15 @@ class Run {
     const { depth, messageBytes, repeats, signal } = this.#options;
     await this.#prepareFloor();
     const subjects = await this.#loadSubjects();
-    const pairs = plan({ subjects, scenarios, messageBytes, placements: this.#placements, depth });
+    const ownScenarios = await Promise.all(this.#options.scenarioModules.map(loadScenario));
+    const pairs = plan({
+      subjects,
+      scenarios,
+      ownScenarios,
+      messageBytes,
+      placements: this.#placements,
+      depth,
+    });
     const before = await this.#coreToCoreNs();
     await this.#repeat(pairs);
     const after = await this.#coreToCoreNs();
@@ -213,6 +223,7 @@ class Run {
       subject,
       subjectModule,
       cpus: first.cpus,
+      scenarioModules: this.#options.scenarioModules,
       directory: join(this.#directory, String(number)),
       name: `bench-${process.pid}-${number}`,
       signal: this.#options.signal,
@@ -227,9 +238,10 @@ class Run {
     floors: Floors,
   ): Promise<void> {
     const { scenario, messageBytes, placement } = cell;
-    const isFirst = !pair.warm.has(scenario);
+    const path = scenario.warmedBy ?? scenario.id;
+    const isFirst = !pair.warm.has(path);
     if (isFirst) pace.strike({ warmUps: 1 });
-    pair.warm.add(scenario);
+    pair.warm.add(path);
     const compilingMs = isFirst ? pace.compilingMs : 0;
     const cellMs = pace.cellMs();
     const begin = performance.now();

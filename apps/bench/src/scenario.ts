@@ -69,6 +69,8 @@ interface ScenarioFacts {
   readonly placements?: readonly Placement[];
   /** The least thorough run that has it. @default every run has it */
   readonly inDepth?: 'default' | 'full';
+  /** A scenario that runs the same code: after it, the compiler needs no time for this one. */
+  readonly warmedBy?: string;
   /** A larger message tells nothing new, and only a full run measures it. */
   readonly mostBytes?: number;
   /** The floor's scenario for this subject, or none. */

@@ -19,11 +19,12 @@ test('without options everything is measured, three times', () => {
   expect(parseCli([])).toEqual({
     verb: 'run',
     subjects: subjectIds,
+    scenarioModules: [],
     messageBytes: [64, 1024, 65_536, 1 << 20],
     repeats: 3,
     freshPairs: false,
     depth: 'default',
-    budgetMs: 98_000,
+    budgetMs: 102_000,
     json: undefined,
     markdown: false,
   });

@@ -30,7 +30,7 @@ function simulate(budgetMs: number, pairMs: number, overheadMs: number): number 
 
 test('the compiler gets its time, but never most of a short run', () => {
   const work = { pairs: 10, warmUps: 20, cells: 100 };
-  expect(new Pace(work, 100_000, 0).compilingMs).toBe(700);
+  expect(new Pace(work, 100_000, 0).compilingMs).toBe(500);
   expect(new Pace(work, 1000, 0).compilingMs).toBe(20);
 });
 

@@ -150,6 +150,20 @@ test("the README's subject of one's own runs", async () => {
   expect(new Set(sizes)).toEqual(new Set([64])); // 64 KiB are over its limit
 });
 
+test("the README's scenario of one's own runs, with every subject", async () => {
+  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
+  const [, code = ''] = /## A scenario of one's own[^]*?```js\n([^]*?)```/.exec(readme) ?? [];
+  const module = fileURLToPath(new URL('../dist-test/readme-scenario.js', import.meta.url));
+  writeFileSync(module, code);
+  const { code: exitCode, report } = await bench([
+    ...['--scenario', module, '--only', 'socket.unix,peer.node-net', '--size', '64'],
+  ]);
+  expect(exitCode).toBe(0);
+  const bursts = report.results.filter(({ scenario }) => scenario === 'own.burst');
+  expect(new Set(bursts.map(({ subject }) => subject))).toEqual(new Set(['socket.unix', 'peer.node-net']));
+  for (const { latencyNs } of bursts) expect(latencyNs?.p50).toBeGreaterThan(0);
+});
+
 describe('a run that is interrupted', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('by %s leaves nothing and tells what it has', async (signal) => {
     const { code, stdout, report } = await bench(['--size', '64', '--repeats', '50'], {}, (child) => {

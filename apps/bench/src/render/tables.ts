@@ -1,7 +1,7 @@
 /** The results as tables of text, whatever they are printed on: one for each question and placement. */
 import type { BenchReport, Result } from '../result.ts';
 import type { Placement } from '../scenario.ts';
-import { scenarioOf } from '../scenarios/index.ts';
+import { findScenario } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
 import {
   formatFraction,
@@ -36,12 +36,12 @@ export function toTables({ results, environment }: BenchReport): Table[] {
       placement === 'cross-core' ? `on cores ${cpus.join(' and ')}` : `both on core ${String(cpus[0])}`;
     const here = results.filter((result) => result.placement === placement);
     return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
-      const scenario = scenarioOf(id);
       const rows = here.filter((result) => result.scenario === id);
-      const columns = scenario.kind === 'lock' ? lockColumns : messageColumns(rows, here);
+      const isLock = rows.some(({ operationsPerSecond }) => operationsPerSecond !== undefined);
+      const columns = isLock ? lockColumns : messageColumns(rows, here);
       return {
         title: `${id}, ${where}`,
-        question: scenario.question,
+        question: findScenario(id)?.question ?? '',
         head: columns.map(({ head }) => head),
         rows: rows.map((result) => columns.map(({ cell }) => cell(result))),
       };

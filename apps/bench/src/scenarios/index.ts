@@ -19,9 +19,36 @@ export const scenarios: readonly Scenario[] = [
   lockContended,
 ];
 
+/** Scenarios of one's own, in this process. */
+const own = new Map<string, Scenario>();
+
+/**
+ * Loads a scenario of one's own, which {@link scenarioOf} then knows.
+ *
+ * @param url - A module that exports `scenario`.
+ * @throws {TypeError} It exports none. @throws {RangeError} Its id is taken.
+ */
+export async function loadScenario(url: string): Promise<Scenario> {
+  const { scenario } = (await import(url)) as { scenario?: Partial<Scenario> };
+  if (typeof scenario?.id !== 'string' || typeof scenario.run !== 'function') {
+    throw new TypeError(`${url} exports no scenario (see defineScenario)`);
+  }
+  const loaded = scenario as Scenario;
+  if (scenarios.some(({ id }) => id === loaded.id)) {
+    throw new RangeError(`${url}: there is a scenario ${loaded.id} already`);
+  }
+  own.set(loaded.id, loaded);
+  return loaded;
+}
+
+/** `undefined` where this process knows none of that name. */
+export function findScenario(id: string): Scenario | undefined {
+  return own.get(id) ?? scenarios.find((candidate) => candidate.id === id);
+}
+
 /** @throws {RangeError} There is no such scenario. */
 export function scenarioOf(id: string): Scenario {
-  const scenario = scenarios.find((candidate) => candidate.id === id);
+  const scenario = findScenario(id);
   if (scenario === undefined) throw new RangeError(`there is no scenario ${id}`);
   return scenario;
 }

@@ -25,6 +25,7 @@ export const roundTripPaced: MessageScenario = defineScenario({
   question: `How long does a request take at a steady ${requestsPerSecond} per second, from when it was due?`,
   placements: ['cross-core'], // who waits for the next request keeps its processor busy
   inDepth: 'default',
+  warmedBy: 'round-trip',
   mostBytes: 0,
   floorScenario: () => undefined,
   combine: combineRoundTrips,

@@ -20,6 +20,7 @@ export const wakeUp: MessageScenario = defineScenario({
   id: 'wake-up',
   question: `How long does one message take, one way, to a process that has slept for ${restMs} ms?`,
   inDepth: 'full',
+  warmedBy: 'round-trip',
   mostBytes: 0,
   floorScenario: () => undefined,
   combine,

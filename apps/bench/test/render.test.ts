@@ -81,6 +81,7 @@ describe('a report', () => {
     const text = renderTerminal(report);
     expect(text).toContain('Left out: mq.posix: no queues here');
     expect(text).toContain('The cores moved apart');
+    expect(text).toContain('Noisy: half of the figures are uncertain by ±33 %');
     expect(text).not.toContain('not complete');
   });
 

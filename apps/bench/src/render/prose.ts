@@ -1,5 +1,6 @@
 /** What has to be said beside the tables. */
-import type { BenchReport } from '../result.ts';
+import type { BenchReport, Result } from '../result.ts';
+import { median } from '../statistics.ts';
 
 /** One paragraph: where and with what the figures were made. */
 export function describeMachine({ environment }: BenchReport): string {
@@ -11,7 +12,7 @@ export function describeMachine({ environment }: BenchReport): string {
 }
 
 /** What limits what the figures say, what is missing, and what went wrong. */
-export function describeRun({ environment }: BenchReport): string {
+export function describeRun({ environment, results }: BenchReport): string {
   const { cpu, load, run, virtualised } = environment;
   const { coreToCoreNs } = run;
   const lines: string[] = [];
@@ -21,6 +22,10 @@ export function describeRun({ environment }: BenchReport): string {
     ...((load[0] ?? 0) > 0.5 ? [`a load of ${(load[0] ?? 0).toFixed(1)} before the run`] : []),
   ];
   if (noises.length > 0) lines.push(`Indicative: ${noises.join(', ')}.`);
+  const noise = typicalError(results);
+  if (noise > 0.1) {
+    lines.push(`Noisy: half of the figures are uncertain by ±${(100 * noise).toFixed(0)} % or more.`);
+  }
   if (run.repeats < 3) lines.push('Fewer than three complete repeats: a look, not figures.');
   if (run.pinnedBy === null) lines.push('The processes could not be pinned: placements are only names here.');
   if (coreToCoreNs !== null) {
@@ -40,4 +45,12 @@ export function describeRun({ environment }: BenchReport): string {
   }
   if (!run.complete) lines.push('The run is not complete.');
   return `${lines.join('\n')}\n`;
+}
+
+/** Half the interval in parts of the figure, in the middle of all results; 0 where no repeat tells. */
+function typicalError(results: readonly Result[]): number {
+  const errors = results
+    .filter(({ repeats }) => repeats > 1)
+    .map(({ interval: [low, high] }) => (high - low) / (high + low));
+  return errors.length === 0 ? 0 : median(errors);
 }

@@ -187,20 +187,32 @@ test('lap: a slow subscriber is told exactly how many messages it will not get',
   }
 });
 
+test('lap: history that is gone before it is read does not count as lapped', async () => {
+  const { name, publisher } = open(lapping);
+  for (let n = 0; n < 8; n++) await publisher.send(bytes(`old ${n}`));
+  const subscriber = subscribe(name, 8);
+  for (let n = 0; n < 4; n++) await publisher.send(bytes(`new ${n}`));
+  expect(received(subscriber)).toEqual(['old 6', 'old 7', 'new 0', 'new 1', 'new 2', 'new 3']);
+  expect(subscriber.lapped).toBe(0);
+  for (let n = 0; n < 9; n++) await publisher.send(bytes(String(n)));
+  expect(received(subscriber)).toHaveLength(6);
+  expect(subscriber.lapped).toBe(3);
+});
+
 test('lap: under a publisher that never waits, messages are whole and the count is exact', async () => {
-  const options = { ...lapping, slots: 64, maxMessageBytes: 1000 };
+  const options = { ...lapping, slots: 8, maxMessageBytes: 100_000 }; // large, so that copies are often overtaken
   const { name, publisher } = open(options);
   const other = await peer();
   await other.call('subscriber', name, {});
-  const reply = other.call('receiveMany', 20_000);
-  const message = new Uint8Array(1000);
+  const reply = other.call('receiveMany', 100);
+  const message = new Uint8Array(100_000);
   const flood = { over: false };
   void reply.finally(() => (flood.over = true));
   for (let number = 0; !flood.over; number++) {
     message.fill(number);
     new DataView(message.buffer).setUint32(0, number, true);
     publisher.trySend(message);
-    if ((number & 0xfff) === 0) await new Promise((resolve) => setImmediate(resolve));
+    if ((number & 0xff) === 0) await new Promise((resolve) => setImmediate(resolve));
   }
   const { gaps, lapped } = (await reply) as { gaps: number; lapped: number };
   expect(lapped).toBe(gaps);
@@ -237,6 +249,15 @@ test('wait: a publisher that waits goes on when the one it waits for is killed, 
     await sent;
     expect(publisher.subscribers).toBe(0);
   }
+});
+
+test('wait: trying again and again is enough to get past a subscriber that was killed', async () => {
+  const { name, publisher } = open(waiting);
+  const slow = await peer();
+  await slow.call('subscriber', name, {});
+  while (publisher.trySend(bytes('x')));
+  await slow.kill();
+  expect(publisher.trySend(bytes('y'))).toBe(true);
 });
 
 test('wait: no message is lost between processes, however the ends sleep', async () => {

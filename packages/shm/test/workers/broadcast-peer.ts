@@ -42,6 +42,7 @@ serveCommands({
     for (let n = 0; n < messages; n++) {
       const message = (await subscriber?.receive()) as Uint8Array;
       const number = new DataView(message.buffer, message.byteOffset).getUint32(0, true);
+      if (message.subarray(4).some((byte) => byte !== (number & 0xff))) throw new Error('torn');
       gaps += number - last - 1;
       last = number;
     }

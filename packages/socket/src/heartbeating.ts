@@ -160,7 +160,9 @@ class Pulse implements SendPort {
       this.#flushing = false;
       if (this.#halves > 0) this.#send.room();
     };
-    this.#channel.flush().then(report, () => (this.#flushing = false));
+    this.#channel.flush().then(report, (error: unknown) => {
+      this.#fail(error);
+    });
   }
 
   finish(): void {
@@ -296,6 +298,7 @@ class Pulse implements SendPort {
     if (this.receivePort.end !== undefined) return;
     this.receivePort.end = end;
     clearInterval(this.#timer);
+    this.#send.fail(end.error ?? peerGoneError('the peer has closed the channel')); // also when nobody receives any more
     this.#receive.ready();
   }
 

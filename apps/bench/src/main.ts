@@ -55,7 +55,8 @@ async function execute(invocation: Invocation): Promise<number> {
 async function measure(options: RunInvocation): Promise<number> {
   const interrupt = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
+    // Also when it comes twice, from the terminal and from the package manager: the first one is obeyed in peace.
+    process.on(signal, () => {
       interrupt.abort(new Error(`interrupted by ${signal}`));
     });
   }

@@ -1,4 +1,5 @@
 import type { Campaign } from './campaign.ts';
+import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
 import { mutexFrozen } from './campaigns/mutex-frozen.ts';
 import { mutexKill } from './campaigns/mutex-kill.ts';
@@ -10,6 +11,7 @@ import { wakeUp } from './campaigns/wake-up.ts';
 export const campaigns: readonly Campaign[] = [
   mutexKill,
   mutexFrozen,
+  lockStress,
   ringProducerKill,
   ringConsumerKill,
   openRace,

@@ -170,7 +170,7 @@ describe('a run that is interrupted', () => {
       // At the first news of a subject something is under way.
       // Twice, as a terminal and a package manager both pass it on.
       child.stderr?.on('data', (news: Buffer) => {
-        if (!news.includes('building')) [1, 2].forEach(() => child.kill(signal));
+        if (!/building|results/.test(String(news))) [1, 2].forEach(() => child.kill(signal));
       });
     });
     expect(code).toBe(130);

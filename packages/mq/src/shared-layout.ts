@@ -72,7 +72,8 @@ export const PRIORITIES = 1024;
 export const SUMMARY = 544;
 export const LEVELS = 545;
 export const LISTS = 592;
-export const DEAD_LIST: number = PRIORITIES;
+/** The list behind those of the priorities. */
+export const DEAD_LIST = 1024;
 export const LEASES = 2656;
 const MAX_PARTICIPANTS = 254;
 const MONITOR = 3424;
@@ -105,7 +106,6 @@ export const DEAD_LETTER = 4;
 /** What participants want that sleep: bits of the monitor. */
 export const WANTS_MESSAGE = 1;
 export const WANTS_ROOM = 2;
-export const WANTS_DEAD_LETTER = 4;
 
 export interface QueueGeometry {
   readonly cellBytes: number;

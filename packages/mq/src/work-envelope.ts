@@ -8,7 +8,7 @@
  */
 import { IpcError } from '@ipc/core';
 
-export const WORK_HEADER_BYTES = 16;
+const WORK_HEADER_BYTES = 16;
 const MAGIC = 0x57435049;
 
 export const JOB = 0;

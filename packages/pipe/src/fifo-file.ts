@@ -90,7 +90,7 @@ export async function openToWriteWhenRead(
 }
 
 /** Removes a name, if it is there. */
-export function remove(path: string): void {
+function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {

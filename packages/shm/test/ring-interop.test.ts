@@ -43,7 +43,7 @@ async function exchange(channel: Channel, maxMessageBytes: number): Promise<numb
     for (const [seed, length] of lengths.entries()) await channel.send(pattern(length, seed));
   })();
   for (const [seed, length] of lengths.entries()) {
-    expectBytes((await channel.receive()), pattern(length, seed));
+    expectBytes(await channel.receive(), pattern(length, seed));
   }
   await sending;
   await channel.send(new Uint8Array(1)); // one that finds the peer asleep

@@ -37,7 +37,7 @@ type Entry = { readonly value: unknown } | { readonly error: unknown };
 const suspension: unknown = Object.freeze({ suspended: true });
 
 /** What became of a run. */
-export type Outcome = { readonly next: Step } | { readonly next: undefined };
+type Outcome = { readonly next: Step } | { readonly next: undefined };
 
 /** More steps than any terminating run takes. */
 const endless = 3000;

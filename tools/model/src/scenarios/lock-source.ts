@@ -17,7 +17,7 @@ const smaller: readonly Edit[] = [
   },
 ];
 
-export type Sync = typeof sync;
+type Sync = typeof sync;
 
 export interface LockSource {
   /** One file's exports, made anew, on a thread with nothing on its event loop. */

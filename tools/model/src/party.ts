@@ -36,9 +36,6 @@ type Entry = { readonly value: unknown } | { readonly error: unknown };
 /** Thrown through the program to stop it. Not an Error: nobody but the party may recognise it. */
 const suspension: unknown = Object.freeze({ suspended: true });
 
-/** What became of a run. */
-type Outcome = { readonly next: Step } | { readonly next: undefined };
-
 /** More steps than any terminating run takes. */
 const endless = 3000;
 

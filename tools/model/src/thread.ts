@@ -8,7 +8,7 @@
  */
 import { party, type Step } from './party.ts';
 import { SharedMemory } from './shared-memory.ts';
-import { SystemError, type Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import type { World } from './world.ts';
 
 const napMs = 5;
@@ -343,5 +343,3 @@ export class ModelRegion {
     this.words = new Int32(new SharedMemory(bytes) as unknown as ArrayBuffer, 0, bytes >> 2);
   }
 }
-
-export { SystemError };

@@ -65,8 +65,9 @@ export async function spawnPeer(file: URL, ...args: readonly string[]): Promise<
   await ready;
 
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<PeerExit> => {
-    child.kill('SIGCONT'); // a stopped process would not see a SIGTERM
     child.kill(signal);
+    // A stopped process sees no other signal; and killed it must be before it can go on.
+    if (signal !== 'SIGKILL') child.kill('SIGCONT');
     return exited;
   };
   return {

@@ -1,6 +1,6 @@
 /**
  * A link that BENCH_INTERFERE makes worse in a known way: `slow` sends each message 50 µs late, `stall` stops the
- * answering process for 20 ms at every thousandth message.
+ * answering process for 20 ms at every three hundredth message.
  */
 import { defineSubject, transportSubject, type Link, type MessageSubject } from '@ipc/bench';
 import { unix } from '@ipc/socket';
@@ -36,7 +36,7 @@ function stalling(link: Link<Uint8Array>): Link<Uint8Array> {
     ...through(link),
     async receive() {
       const message = await link.receive();
-      if (++received % 1000 === 0) busyMs(20);
+      if (++received % 300 === 0) busyMs(20);
       return message;
     },
   };

@@ -111,11 +111,11 @@ class Peer:
     def receive(self):
         while True:
             message = self.reader.try_receive()
+            needed = self.reader.load(WRITER_WAITS)  # padding alone gives room too
+            if needed and self.reader.room() >= needed:
+                self.reader.store(WRITER_WAITS, 0)
+                self.wake()
             if message is not None:
-                needed = self.reader.load(WRITER_WAITS)
-                if needed and self.reader.room() >= needed:
-                    self.reader.store(WRITER_WAITS, 0)
-                    self.wake()
                 return message
             if self.ended:
                 return None

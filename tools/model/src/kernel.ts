@@ -23,7 +23,7 @@ interface Lock {
 }
 
 /** A failed system call, as `@ipc/native` and `node:fs` report it. */
-export class SystemError extends Error {
+class SystemError extends Error {
   readonly code: string;
 
   constructor(code: string) {

@@ -17,6 +17,8 @@ export const mutexFrozen: Campaign = {
     const violations: string[] = [];
     let inside = 0;
     using region = Region.create(name, { kind: 'faults', bytes: 64, lifetime: 'while-open' });
+    // A lock that its last owner abandoned keeps its name, for the next to know.
+    using _name: Disposable = { [Symbol.dispose]: () => void Mutex.unlink(name) };
     using mutex = Mutex.create(name);
     const worker = await startWorker('mutex-owner', name);
     worker.send('go');

@@ -19,6 +19,8 @@ export const mutexKill: Campaign = {
     let inside = 0;
     let told = 0;
     using region = Region.create(name, { kind: 'faults', bytes: 64, lifetime: 'while-open' });
+    // A lock that its last owner abandoned keeps its name, for the next to know.
+    using _name: Disposable = { [Symbol.dispose]: () => void Mutex.unlink(name) };
     using mutex = Mutex.create(name);
     await using workers = new Workers('mutex-owner', () => [name]);
     for (let round = 0; round < rounds; round++) {

@@ -143,9 +143,11 @@ function waitsFor(region: Region, lock: string): Edge[] {
   const waiters = slots.filter((slot) => load(slot + SLOT_WAITING) !== 0 && isAlive(slot));
   return waiters.flatMap((waiter) =>
     holders
-      .filter((holder) => (holder !== waiter || kind === 'mutex') && excludes(waiter, holder))
-      .map((holder) => {
+      .filter((holder) => excludes(waiter, holder))
+      .flatMap((holder) => {
         const announcement = load(waiter + SLOT_WAITING);
+        // One that blocks is between taking the lock and saying that it waits no more: nobody blocks on itself for ever.
+        if (holder === waiter && (announcement < 0 || kind !== 'mutex')) return [];
         const identity = load(holder + SLOT_LIFE);
         return {
           lock,

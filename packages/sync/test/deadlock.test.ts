@@ -12,6 +12,16 @@ async function partyOf(kind: string, holds: string, wants: string): Promise<Peer
   return peer;
 }
 
+/** The one that concerns these locks, once all who want one have said so in shared memory. */
+async function deadlockOf(...names: string[]): Promise<Deadlock> {
+  for (;;) {
+    const [deadlock, ...others] = deadlocksOf(...names);
+    expect(others).toEqual([]);
+    if (deadlock !== undefined) return deadlock;
+    await new Promise(setImmediate);
+  }
+}
+
 /** Those that concern these locks: other tests run, too. */
 function deadlocksOf(...names: string[]): Deadlock[] {
   return findDeadlocks().filter(({ parties }) =>
@@ -30,11 +40,9 @@ test('two processes that block on each other are found, with where they acquired
   while (second.waiters.length === 0) await new Promise(setImmediate);
   expect(deadlocksOf(a, b)).toEqual([]);
   await two.call('want', 'acquireSync');
-  while (first.waiters.length === 0) await new Promise(setImmediate);
-  const [deadlock, ...others] = deadlocksOf(a, b);
-  expect(others).toEqual([]);
-  expect(deadlock?.certain).toBe(true);
-  const parties = [...(deadlock?.parties ?? [])].sort((x, y) => x.holds.localeCompare(y.holds));
+  const deadlock = await deadlockOf(a, b);
+  expect(deadlock.certain).toBe(true);
+  const parties = [...deadlock.parties].sort((x, y) => x.holds.localeCompare(y.holds));
   const stack = expect.stringContaining('two-locks') as string;
   const heldMs = expect.any(Number) as number;
   expect(parties).toMatchObject([
@@ -58,11 +66,10 @@ test('three that wait on their event loops are suspected, and not certain', asyn
   await two.call('want', 'acquireSync');
   const mine = first.acquire();
   mine.catch(() => undefined);
-  while (third.waiters.length === 0) await new Promise(setImmediate);
-  const [deadlock] = deadlocksOf(a, b, c);
-  expect(deadlock?.certain).toBe(false);
-  expect(deadlock?.parties.map(({ pid }) => pid).sort()).toEqual([one.pid, two.pid, process.pid].sort());
-  expect(deadlock?.parties.find(({ pid }) => pid === process.pid)).toMatchObject({
+  const deadlock = await deadlockOf(a, b, c);
+  expect(deadlock.certain).toBe(false);
+  expect(deadlock.parties.map(({ pid }) => pid).sort()).toEqual([one.pid, two.pid, process.pid].sort());
+  expect(deadlock.parties.find(({ pid }) => pid === process.pid)).toMatchObject({
     holds: `${c}.mutex`,
     waitsFor: `${a}.mutex`,
     blocks: false,
@@ -81,12 +88,7 @@ test('a reader and a writer of two reader-writer locks; two readers are none', a
   const abort = new AbortController();
   const mine = first.shared.acquire({ signal: abort.signal });
   mine.catch(() => undefined);
-  let found = deadlocksOf(a, b);
-  while (found.length === 0) {
-    await new Promise(setImmediate);
-    found = deadlocksOf(a, b);
-  }
-  expect(found[0]?.parties).toHaveLength(2);
+  expect((await deadlockOf(a, b)).parties).toHaveLength(2);
   abort.abort();
   reading.release();
   expect(deadlocksOf(a, b)).toEqual([]);

@@ -60,9 +60,9 @@ describe('a leased message', () => {
   test('stays longer when extended', () => {
     using queue = fresh();
     queue.trySend(Uint8Array.of(1));
-    const message = queue.tryReceive({ leaseMs: 30 });
+    const message = queue.tryReceive({ leaseMs: 300 });
     expect(message?.extend(leaseMs)).toBe(true);
-    expect(queue.receiveSync({ timeoutMs: 60 })).toBeUndefined();
+    expect(queue.receiveSync({ timeoutMs: 400 })).toBeUndefined();
     expect(message?.acknowledge()).toBe(true);
   });
 
@@ -78,7 +78,7 @@ describe('a leased message', () => {
   test('comes back after a delay, if one is asked for', async () => {
     using queue = fresh();
     queue.trySend(Uint8Array.of(1));
-    expect(queue.tryReceive({ leaseMs })?.release({ delayMs: 20 })).toBe(true);
+    expect(queue.tryReceive({ leaseMs })?.release({ delayMs: 300 })).toBe(true);
     expect(queue.tryReceive()).toBeUndefined();
     expect(queue.attributes()).toMatchObject({ messages: 1, delayed: 1, leased: 0 });
     expect((await queue.receive()).bytes[0]).toBe(1);
@@ -171,15 +171,15 @@ describe('times', () => {
     using other = SharedQueue.open(queue.name ?? '');
     const waiting = other.receive();
     const startMs = performance.now();
-    queue.trySend(Uint8Array.of(1), { delayMs: 30 });
+    queue.trySend(Uint8Array.of(1), { delayMs: 300 });
     expect(queue.tryReceive()).toBeUndefined();
     expect((await waiting).bytes[0]).toBe(1);
-    expect(performance.now() - startMs).toBeGreaterThanOrEqual(29);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(299);
   });
 
   test('the soonest comes first, however they were sent', async () => {
     using queue = fresh();
-    for (const n of [5, 1, 4, 2, 3]) queue.trySend(Uint8Array.of(n), { delayMs: n * 2 });
+    for (const n of [5, 1, 4, 2, 3]) queue.trySend(Uint8Array.of(n), { delayMs: n * 100 });
     const received = [];
     for (let i = 0; i < 5; i++) received.push(await queue.receive());
     expect(numbers(received)).toEqual([1, 2, 3, 4, 5]);
@@ -187,7 +187,7 @@ describe('times', () => {
 
   test('a message past its time to live is dropped, counted, and makes room for one who waits', async () => {
     using queue = fresh({ ...size, maxMessages: 1 });
-    queue.trySend(Uint8Array.of(1), { ttlMs: 20 });
+    queue.trySend(Uint8Array.of(1), { ttlMs: 300 });
     expect(queue.trySend(Uint8Array.of(2))).toBe(false);
     await queue.send(Uint8Array.of(2));
     expect(queue.tryReceive()?.bytes[0]).toBe(2);
@@ -196,9 +196,9 @@ describe('times', () => {
 
   test('one that was received in time is not dropped later', () => {
     using queue = fresh();
-    queue.trySend(Uint8Array.of(1), { ttlMs: 5 });
+    queue.trySend(Uint8Array.of(1), { ttlMs: 300 });
     const message = queue.tryReceive({ leaseMs });
-    expect(queue.receiveSync({ timeoutMs: 20 })).toBeUndefined();
+    expect(queue.receiveSync({ timeoutMs: 400 })).toBeUndefined();
     expect(message?.acknowledge()).toBe(true);
     expect(queue.attributes()).toMatchObject({ messages: 0, expired: 0 });
   });

@@ -120,9 +120,9 @@ test('with leases, what failed for the last time is a dead letter, and a slow jo
     async (payload, { attempt }) => {
       seen.push(attempt);
       if (payload[0] === 1) throw new Error('no');
-      await new Promise((resolve) => setTimeout(resolve, 150)); // more than its lease
+      await new Promise((resolve) => setTimeout(resolve, 1_000)); // more than its lease
     },
-    { attempts: 2, backoffMs: () => 0, leaseMs: 60 },
+    { attempts: 2, backoffMs: () => 0, leaseMs: 400 },
   );
   while (jobs.attributes().deadLetters === 0) await new Promise((resolve) => setImmediate(resolve));
   expect(jobs.tryReceiveDeadLetter()).toMatchObject({ attempts: 2 });

@@ -5,7 +5,9 @@ import { mutexFrozen } from './campaigns/mutex-frozen.ts';
 import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
+import { pidReuse } from './campaigns/pid-reuse.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
+import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
 export const campaigns: readonly Campaign[] = [
@@ -14,6 +16,9 @@ export const campaigns: readonly Campaign[] = [
   lockStress,
   ringProducerKill,
   ringConsumerKill,
+  pidReuse,
+  instructionKill,
+  callKill,
   openRace,
   memoryFull,
   wakeUp,

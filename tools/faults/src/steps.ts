@@ -1,0 +1,217 @@
+import { Consumer, LatestReader, LatestWriter, Producer, Region, SharedMap } from '@ipc/shm';
+import { Mutex, RwLock, Semaphore } from '@ipc/sync';
+import { SharedQueue } from '@ipc/mq';
+import { numbered, numberOf } from './numbered.ts';
+
+/** Something that a process does again and again until it is killed between two instructions, and what must be true then. */
+export interface Step {
+  readonly name: string;
+  /** Opens what it needs, in the process that will die; the function does it once. */
+  open(name: string): () => void;
+  /** What is wrong now, in another process, after the death of the first; undefined when all is well. */
+  verify(name: string): Promise<string | undefined> | string | undefined;
+  unlink(name: string): void;
+}
+
+const patience = { timeoutMs: 5000 };
+const shape = { slots: 8, maxMessageBytes: 1024 };
+const entry = { capacity: 8, keyBytes: 8, valueBytes: 64 };
+const memory = { kind: 'faults', bytes: 64 };
+
+/** Two words that are equal unless somebody is between them. */
+function twoWords(name: string): { change: () => void; mend: () => boolean } {
+  const { words } = Region.openOrCreate(name, memory);
+  return {
+    change() {
+      words[0] = (words[0] ?? 0) + 1;
+      words[1] = (words[1] ?? 0) + 1;
+    },
+    mend() {
+      const torn = words[0] !== words[1];
+      words[1] = words[0] ?? 0;
+      return torn;
+    },
+  };
+}
+
+const mutex: Step = {
+  name: 'mutex',
+  open(name) {
+    const lock = Mutex.openOrCreate(name);
+    const { change } = twoWords(name);
+    return () => {
+      const held = lock.acquireSync();
+      change();
+      held.release();
+    };
+  },
+  verify(name) {
+    using lock = Mutex.openOrCreate(name);
+    const held = lock.acquireSync(patience);
+    if (held === undefined) return 'nobody gets the mutex any more';
+    const torn = twoWords(name).mend();
+    held.release();
+    return torn && !held.abandoned ? 'its owner died inside and nobody was told' : undefined;
+  },
+  unlink(name) {
+    Mutex.unlink(name);
+    Region.unlink(name, 'faults');
+  },
+};
+
+const rwLock: Step = {
+  name: 'rw-lock',
+  open(name) {
+    const lock = RwLock.openOrCreate(name);
+    const { change } = twoWords(name);
+    return () => {
+      lock.shared.acquireSync().release();
+      const held = lock.exclusive.acquireSync();
+      change();
+      held.release();
+    };
+  },
+  verify(name) {
+    using lock = RwLock.openOrCreate(name);
+    const held = lock.exclusive.acquireSync(patience);
+    if (held === undefined) return 'nobody gets the lock any more';
+    const torn = twoWords(name).mend();
+    held.release();
+    return torn && !held.abandoned ? 'its writer died inside and nobody was told' : undefined;
+  },
+  unlink(name) {
+    RwLock.unlink(name);
+    Region.unlink(name, 'faults');
+  },
+};
+
+const semaphore: Step = {
+  name: 'semaphore',
+  open(name) {
+    const permits = Semaphore.openOrCreate(name, { permits: 2 });
+    return () => {
+      const one = permits.acquireSync();
+      permits.acquireSync().release();
+      one.release();
+    };
+  },
+  verify(name) {
+    using permits = Semaphore.openOrCreate(name, { permits: 2 });
+    const both = permits.acquireSync({ ...patience, permits: 2 });
+    if (both === undefined) return 'a permit is lost';
+    const third = permits.tryAcquire();
+    both.release();
+    return third === undefined ? undefined : 'there is a permit too many';
+  },
+  unlink: (name) => void Semaphore.unlink(name),
+};
+
+const map: Step = {
+  name: 'map',
+  open(name) {
+    const shared = SharedMap.open(name, entry);
+    const value = new Uint8Array(entry.valueBytes);
+    let count = 0;
+    return () => {
+      shared.set('key', value.fill(++count));
+      if (count % 4 === 0) shared.delete('key');
+    };
+  },
+  verify(name) {
+    using shared = SharedMap.open(name, entry);
+    const value = shared.get('key');
+    if (value?.some((byte) => byte !== value[0]) === true) return 'a torn value';
+    shared.set('key', new Uint8Array(entry.valueBytes).fill(7));
+    return shared.get('key')?.[0] === 7 ? undefined : 'the map keeps nothing any more';
+  },
+  unlink: (name) => void Region.unlink(name, 'map'),
+};
+
+const latest: Step = {
+  name: 'latest',
+  open(name) {
+    const writer = LatestWriter.open(name, { maxBytes: 64 });
+    const value = new Uint8Array(64);
+    let count = 0;
+    return () => {
+      writer.publish(value.fill(++count));
+    };
+  },
+  verify(name) {
+    using writer = LatestWriter.open(name, { maxBytes: 64 });
+    using reader = LatestReader.open(name);
+    const value = reader.read();
+    if (value?.some((byte) => byte !== value[0]) === true) return 'a torn value';
+    writer.publish(Uint8Array.of(9));
+    return reader.read()?.[0] === 9 ? undefined : 'the next writer is not heard';
+  },
+  unlink: (name) => void Region.unlink(name, 'latest'),
+};
+
+const queue: Step = {
+  name: 'queue',
+  open(name) {
+    const producer = Producer.open(name, shape);
+    const consumer = Consumer.open(name);
+    let count = 0;
+    return () => {
+      producer.trySend(numbered(count++));
+      consumer.tryReceive();
+    };
+  },
+  async verify(name) {
+    await using consumer = Consumer.open(name, shape);
+    await using producer = Producer.open(name, shape);
+    for (let left = consumer.tryReceive(); left !== undefined; left = consumer.tryReceive())
+      if (numberOf(left) < 0) return 'a torn message';
+    for (let index = 0; index < 3 * shape.slots; index++) {
+      if (!producer.sendSync(numbered(index), patience)) return 'there is no room any more';
+      const message = consumer.receiveSync(patience);
+      if (message === undefined || numberOf(message) !== index) return `message ${index} is lost`;
+    }
+    return undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'mpmc'),
+};
+
+const sharedQueue: Step = {
+  name: 'shared-queue',
+  open(name) {
+    const jobs = SharedQueue.openOrCreate(name);
+    let count = 0;
+    return () => {
+      jobs.trySend(numbered(count++), { priority: count % 3 });
+      jobs.tryReceive();
+    };
+  },
+  verify(name) {
+    using jobs = SharedQueue.openOrCreate(name);
+    let left = jobs.attributes().messages;
+    if (left > 1) return `${left} messages where there was room for one`;
+    for (; left > 0; left--) {
+      const bytes = jobs.receiveSync(patience)?.bytes;
+      if (bytes === undefined || numberOf(bytes) < 0) return 'a torn message';
+    }
+    jobs.sendSync(numbered(1), patience);
+    return numberOf(jobs.tryReceive()?.bytes ?? new Uint8Array(0)) === 1 ? undefined : 'the queue is dead';
+  },
+  unlink: (name) => void SharedQueue.unlink(name),
+};
+
+const region: Step = {
+  name: 'region',
+  open: (name) => () => {
+    Region.openOrCreate(name, { ...memory, lifetime: 'while-open' }).close();
+  },
+  verify(name) {
+    {
+      using fresh = Region.openOrCreate(name, { ...memory, lifetime: 'while-open' });
+      if (fresh.words.some((word) => word !== 0)) return 'memory of somebody else';
+    }
+    Region.reclaim();
+    return Region.list().some((info) => info.name.includes(name)) ? 'a name is left' : undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'faults'),
+};
+
+export const steps: readonly Step[] = [mutex, rwLock, semaphore, map, latest, queue, sharedQueue, region];

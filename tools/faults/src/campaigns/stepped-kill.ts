@@ -38,7 +38,11 @@ export const callKill: Campaign = {
 
 async function run({ rounds, random }: CampaignOptions, granularity: Granularity): Promise<Findings> {
   const folder = mkdtempSync(join(tmpdir(), 'ipc-stepper-'));
-  using _folder: Disposable = { [Symbol.dispose]: () => void rmSync(folder, { recursive: true }) };
+  using _folder: Disposable = {
+    [Symbol.dispose]() {
+      rmSync(folder, { recursive: true });
+    },
+  };
   const stepper = join(folder, 'stepper');
   execFileSync('cc', ['-O1', '-o', stepper, source], { stdio: 'inherit' });
 

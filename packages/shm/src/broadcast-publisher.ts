@@ -1,8 +1,9 @@
 import { SendHalf } from '@ipc/core';
 import { Participant } from './participant.ts';
 import { WRITER } from './participants-layout.ts';
+import { sendBlocking } from './records-send-port.ts';
 import { SlotMemory, type SlotOptions } from './slot-memory.ts';
-import { sendBlocking, SlotSendPort } from './slot-send-port.ts';
+import { SlotSendPort } from './slot-send-port.ts';
 
 export const broadcastKind = 'broadcast';
 

@@ -3,7 +3,8 @@ import { broadcastKind, overflows } from './broadcast-publisher.ts';
 import { Participant } from './participant.ts';
 import { POSITION, READER } from './participants-layout.ts';
 import { phaseOf, SlotMemory } from './slot-memory.ts';
-import { receiveBlocking, SlotReceivePort, type Copy } from './slot-receive-port.ts';
+import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { wakeWriters } from './sleepers.ts';
 import { DONE, FULL, JOINED, SLOT_HEADER_BYTES, TAIL } from './slots-layout.ts';
 
 export interface SubscribeOptions {
@@ -64,8 +65,9 @@ export class Subscriber extends ReceiveHalf {
   }
 }
 
-class SubscribePort extends SlotReceivePort {
+class SubscribePort extends RecordsReceivePort {
   lapped = 0;
+  readonly #memory: SlotMemory;
   readonly #waits: boolean;
   readonly #quantum: number;
   /** Messages before this one were there before us. */
@@ -75,6 +77,7 @@ class SubscribePort extends SlotReceivePort {
 
   constructor(memory: SlotMemory, participant: Participant, start: number, spinUs: number) {
     super(memory, participant, spinUs);
+    this.#memory = memory;
     this.#waits = memory.mode === overflows.wait;
     this.#quantum = Math.max(1, memory.slots >>> 3);
     this.#position = this.#released = start;
@@ -84,7 +87,7 @@ class SubscribePort extends SlotReceivePort {
   }
 
   protected hasMessage(): boolean {
-    const { memory } = this;
+    const memory = this.#memory;
     const state = Atomics.load(memory.words, memory.slotOf(this.#position));
     const lead = memory.lead(state, this.#position);
     if (lead === -1) return false;
@@ -93,7 +96,7 @@ class SubscribePort extends SlotReceivePort {
   }
 
   protected step(copy: Copy): Uint8Array | 'none' | 'again' {
-    const { memory } = this;
+    const memory = this.#memory;
     const { words } = memory;
     const slot = memory.slotOf(this.#position);
     const state = Atomics.load(words, slot);
@@ -129,19 +132,20 @@ class SubscribePort extends SlotReceivePort {
     if (from === this.#position) return;
     this.#released = this.#position;
     if (!this.#waits) return;
-    Atomics.store(this.memory.words, this.participant.line + POSITION, this.#position);
-    this.memory.wakeWriters(from, this.#position, this.participant);
+    const { words, sleepingWriters } = this.#memory;
+    Atomics.store(words, this.participant.line + POSITION, this.#position);
+    wakeWriters(words, sleepingWriters, from, this.#position, this.participant);
   }
 
   /** Publishers have come round: goes on with the oldest message that is likely to stay for long enough. */
   #catchUp(): void {
-    const { words, slots } = this.memory;
+    const { words, slots } = this.#memory;
     const behind = (Atomics.load(words, TAIL) - this.#position) | 0;
-    if (behind < 0) throw this.memory.damaged();
+    if (behind < 0) throw this.#memory.damaged();
     const history = Math.max(0, (this.#first - this.#position) | 0);
     let skipped = Math.max(1, behind - slots + (slots >>> 2));
     if (this.#waits) {
-      if (history === 0) throw this.memory.damaged(); // they must have waited
+      if (history === 0) throw this.#memory.damaged(); // they must have waited
       skipped = Math.min(skipped, history);
     }
     this.lapped += Math.max(0, skipped - history);

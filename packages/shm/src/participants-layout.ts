@@ -37,7 +37,12 @@ export const GENERATION_SHIFT = 8;
 export const GENERATION_MASK = 0x7fffff;
 
 /** Participants are numbered in 8 bits, and 0 is nobody. */
-export const MAX_PARTICIPANTS = 255;
+const MAX_PARTICIPANTS = 255;
+
+/** There is no sharing with fewer than two. */
+export function isParticipantCount(count: number): boolean {
+  return Number.isInteger(count) && count >= 2 && count <= MAX_PARTICIPANTS;
+}
 
 export const WRITER = 1;
 export const READER = 2;

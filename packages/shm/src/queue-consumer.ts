@@ -3,18 +3,9 @@ import { Participant } from './participant.ts';
 import { READER, WRITER } from './participants-layout.ts';
 import { queueKind } from './queue-producer.ts';
 import { phaseOf, SlotMemory, type SlotOptions } from './slot-memory.ts';
-import { receiveBlocking, SlotReceivePort, type Copy } from './slot-receive-port.ts';
-import {
-  CLAIMED,
-  DONE,
-  FULL,
-  HEAD,
-  LEFT_OVER,
-  SLEEPING_WRITERS,
-  SLOT_HEADER_BYTES,
-  TAIL,
-  TAKEN,
-} from './slots-layout.ts';
+import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { wakeAll } from './sleepers.ts';
+import { CLAIMED, DONE, FULL, HEAD, LEFT_OVER, SLOT_HEADER_BYTES, TAIL, TAKEN } from './slots-layout.ts';
 
 export interface ConsumeOptions {
   /** Longest spin before sleeping, in microseconds. @default 50 */
@@ -65,9 +56,16 @@ export class Consumer extends ReceiveHalf {
   }
 }
 
-class TakePort extends SlotReceivePort {
+class TakePort extends RecordsReceivePort {
+  readonly #memory: SlotMemory;
+
+  constructor(memory: SlotMemory, participant: Participant, spinUs: number) {
+    super(memory, participant, spinUs);
+    this.#memory = memory;
+  }
+
   protected hasMessage(): boolean {
-    const { memory } = this;
+    const memory = this.#memory;
     const { words } = memory;
     if (Atomics.load(words, LEFT_OVER) !== 0) return true;
     const head = Atomics.load(words, HEAD);
@@ -78,7 +76,7 @@ class TakePort extends SlotReceivePort {
   }
 
   protected step(copy: Copy): Uint8Array | 'none' | 'again' {
-    const { memory } = this;
+    const memory = this.#memory;
     const { words } = memory;
     if (Atomics.load(words, LEFT_OVER) !== 0) {
       const message = this.#takeLeftOver(copy);
@@ -98,7 +96,7 @@ class TakePort extends SlotReceivePort {
 
   /** Undefined when another consumer was faster. */
   #takeFrom(slot: number, state: number, sequence: number, copy: Copy): Uint8Array | undefined {
-    const { memory } = this;
+    const memory = this.#memory;
     const { words } = memory;
     const taken = memory.state(sequence, TAKEN, this.participant.number);
     if (Atomics.compareExchange(words, slot, state, taken) !== state) return undefined;
@@ -109,7 +107,7 @@ class TakePort extends SlotReceivePort {
     Atomics.store(words, slot, memory.state(sequence, DONE, 0));
     // Producers that wait, wait for the slot of the message `tail`.
     if (((Atomics.load(words, TAIL) - sequence) | 0) === memory.slots) {
-      memory.wake(SLEEPING_WRITERS, WRITER, this.participant);
+      wakeAll(words, memory.sleepingWriters, WRITER, this.participant);
     }
     if (message === undefined) throw memory.damaged();
     return message;
@@ -117,7 +115,7 @@ class TakePort extends SlotReceivePort {
 
   /** A message that a consumer had begun to take when it died: full, and behind head. */
   #takeLeftOver(copy: Copy): Uint8Array | undefined {
-    const { memory } = this;
+    const memory = this.#memory;
     const { words } = memory;
     const count = Atomics.load(words, LEFT_OVER);
     const head = Atomics.load(words, HEAD);

@@ -1,14 +1,9 @@
 import { IpcError } from '@ipc/core';
-import type { Participant, ParticipantTable } from './participant.ts';
-import {
-  ANNOUNCEMENT,
-  LINE_BYTES,
-  LINE_WORDS,
-  MAX_PARTICIPANTS,
-  NEED,
-  WRITER,
-} from './participants-layout.ts';
+import type { Participant } from './participant.ts';
+import { isParticipantCount, LINE_BYTES, LINE_WORDS } from './participants-layout.ts';
 import { Region, type NamedRegionOptions } from './region.ts';
+import { maxAttempts, type SharedRecords } from './shared-records.ts';
+import { raiseHint } from './sleepers.ts';
 import {
   CLAIMED,
   DONE,
@@ -41,16 +36,13 @@ export interface SlotOptions extends Pick<NamedRegionOptions, 'mode' | 'group' |
   readonly participants?: number | undefined;
 }
 
-/** Steps in a row that did not get anywhere because others were faster; only damage makes that many. */
-export const maxAttempts = 1_000_000;
-
 /** Offsets into it stay 32-bit integers, which are the fast ones. */
 const maxRegionBytes = 2 ** 31 - 1;
 
 const LAP_UNUSED_BITS = 32 - LAP_BITS;
 
 /** Numbered slots in a region: the steps that writers and readers of any structure over them take. Layout: slots-layout.ts. */
-export class SlotMemory implements ParticipantTable {
+export class SlotMemory implements SharedRecords {
   readonly region: Region;
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
@@ -60,6 +52,8 @@ export class SlotMemory implements ParticipantTable {
   /** Of participants. */
   readonly capacity: number;
   readonly at: number = PARTICIPANTS_AT;
+  readonly sleepingReaders: number = SLEEPING_READERS;
+  readonly sleepingWriters: number = SLEEPING_WRITERS;
   /** The number of the message that the last {@link SlotMemory.claim} was for. */
   claimed = 0;
   readonly #slotsAt: number;
@@ -225,30 +219,6 @@ export class SlotMemory implements ParticipantTable {
     return Atomics.compareExchange(this.words, slot, state, stateOf(state >>> LAP_SHIFT, DONE, 0)) === state;
   }
 
-  /** Wakes the sleepers of one role, if there may be any. `hint`: SLEEPING_READERS or SLEEPING_WRITERS. */
-  wake(hint: number, role: number, participant: Participant): void {
-    const sleeping = Atomics.load(this.words, hint);
-    if ((sleeping & 1) === 0) return;
-    participant.others(role, (line) => {
-      participant.ringLine(line);
-    });
-    Atomics.compareExchange(this.words, hint, sleeping, sleeping & ~1);
-  }
-
-  /** Wakes those writers whose need, the number of a message that must have been read, lies in (from, to]. */
-  wakeWriters(from: number, to: number, participant: Participant): void {
-    const sleeping = Atomics.load(this.words, SLEEPING_WRITERS);
-    if ((sleeping & 1) === 0) return;
-    let left = 0;
-    participant.others(WRITER, (line) => {
-      if (Atomics.load(this.words, line + ANNOUNCEMENT) === 0) return;
-      const needed = Atomics.load(this.words, line + NEED);
-      if (((needed - from) | 0) > 0 && ((to - needed) | 0) >= 0) participant.ringLine(line);
-      else left++;
-    });
-    if (left === 0) Atomics.compareExchange(this.words, SLEEPING_WRITERS, sleeping, sleeping & ~1);
-  }
-
   /** What a dead participant had claimed was never sent; what it had taken is there again. */
   repair(owner: number): void {
     const { words } = this;
@@ -269,18 +239,13 @@ export class SlotMemory implements ParticipantTable {
     raiseHint(words, SLEEPING_WRITERS);
   }
 
+  close(): void {
+    this.region.close();
+  }
+
   damaged(): IpcError {
     return new IpcError('ERR_IPC_CORRUPT', `${this.region.kind} "${this.region.name ?? ''}" is damaged`);
   }
-}
-
-/**
- * Says that somebody may sleep, behind the announcement. The count comes first: taking the bit back must fail for whoever
- * looked at the announcements before this one, also when the bit has come and gone meanwhile.
- */
-export function raiseHint(words: Int32Array, hint: number): void {
-  Atomics.add(words, hint, 2);
-  Atomics.or(words, hint, 1);
 }
 
 export function phaseOf(state: number): number {
@@ -305,8 +270,4 @@ function isSlotCount(slots: number): boolean {
 
 function isMaxBytes(bytes: number): boolean {
   return Number.isInteger(bytes) && bytes >= 1 && bytes <= 2 ** 28;
-}
-
-function isParticipantCount(count: number): boolean {
-  return Number.isInteger(count) && count >= 2 && count <= MAX_PARTICIPANTS;
 }

@@ -1,8 +1,8 @@
 import type { Participant } from './participant.ts';
-import { raiseHint } from './slot-memory.ts';
+import { raiseHint } from './sleepers.ts';
 
 /**
- * The sleep of one end of a structure over slots: on the event loop, or of the whole thread.
+ * The sleep of one end of a structure with participants: on the event loop, or of the whole thread.
  *
  * Announce, then look: whoever changes something either is seen by that look, or sees the announcement and rings. Every
  * ring takes the announcement back, so it is renewed before each further look.
@@ -44,7 +44,7 @@ export class SlotSleep {
     setImmediate(() => {
       this.#look();
     });
-    this.#announce();
+    this.#announce(this.#need());
   }
 
   stop(): void {
@@ -59,8 +59,7 @@ export class SlotSleep {
     const deadline = performance.now() + timeoutMs;
     try {
       for (;;) {
-        this.#announce();
-        if (this.#isReady()) return true;
+        if (this.#announceAndLook()) return true;
         const left = timeoutMs < 0 ? -1 : deadline - performance.now();
         if (timeoutMs >= 0 && left <= 0) return false;
         this.#participant.block(left);
@@ -74,16 +73,23 @@ export class SlotSleep {
     }
   }
 
-  #announce(): void {
-    this.#participant.announce(this.#need());
+  /** The need must be that of the look: had it grown in between, its time could have passed, and nobody would ring. */
+  #announceAndLook(): boolean {
+    for (let need = this.#need(); ; need = this.#need()) {
+      this.#announce(need);
+      if (this.#isReady()) return true;
+      if (this.#need() === need) return false;
+    }
+  }
+
+  #announce(need: number): void {
+    this.#participant.announce(need);
     raiseHint(this.#words, this.#hint);
   }
 
   #look(): void {
     const onReady = this.#onReady;
-    if (onReady === undefined) return;
-    this.#announce();
-    if (!this.#isReady()) return;
+    if (onReady === undefined || !this.#announceAndLook()) return;
     this.stop();
     onReady();
   }

@@ -32,11 +32,7 @@
  * Tail and head only follow: who finds that slot `tail` has been claimed moves tail on, whoever claimed it. So a process
  * that dies between the two holds nobody up, and every claim names its owner from its first moment on. Of a dead owner
  * (proved by the kernel, participants-layout.ts), CLAIMED becomes DONE: that message was never sent. TAKEN becomes FULL
- * again and is counted in "left over": its reader died before it had the message; the next reader looks for it.
- *
- * "sleeping" is `announcements << 1 | 1` while somebody of that role may sleep: who announces adds 2 and then sets bit 0; who
- * has rung all clears bit 0, unless the word has changed since before that one looked. A mere flag would not do: it could have
- * been cleared by one and set by another meanwhile.
+ * again and is counted in "left over": its reader died before it had the message; the next reader looks for it. "sleeping": sleepers.ts.
  *
  * Source: Vyukov's bounded MPMC queue (a sequence in every slot), with the owner in the same word. Normative:
  * docs/wire-formats/broadcast.md.

@@ -157,6 +157,22 @@ test('a producer and a consumer that sleep are woken from another process', asyn
   }
 });
 
+test('blocking calls serve those first who wait on the event loop already', async () => {
+  const { name, producer } = open();
+  const consumer = consume(name);
+  const received = consumer.receive();
+  producer.trySend(bytes('first'));
+  producer.trySend(bytes('second'));
+  expect(text(consumer.receiveSync())).toBe('second');
+  expect(text(await received)).toBe('first');
+  for (let n = 0; n < 8; n++) producer.trySend(bytes(String(n)));
+  const sent = producer.send(bytes('8'));
+  consumer.tryReceive();
+  expect(producer.sendSync(bytes('9'), { timeoutMs: 1 })).toBe(false);
+  await sent;
+  for (let n = 1; n < 9; n++) expect(text(consumer.tryReceive())).toBe(String(n));
+});
+
 test('either end may create it; damage is ERR_IPC_CORRUPT; a closed end says so', async () => {
   const name = uniqueName('queue');
   expect(() => Consumer.open(name)).toThrow(code('ERR_IPC_NOT_FOUND'));

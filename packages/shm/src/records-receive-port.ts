@@ -7,24 +7,25 @@ import {
   type Receiver,
 } from '@ipc/core';
 import { LentCopy } from './lent-copy.ts';
-import { ownedCopy } from './owned-copy.ts';
+import { ownedCopy, view, type CopySource } from './owned-copy.ts';
 import type { Participant } from './participant.ts';
-import { maxAttempts, type SlotMemory } from './slot-memory.ts';
+import { maxAttempts, type SharedRecords } from './shared-records.ts';
 import { SlotSleep } from './slot-sleep.ts';
-import { SLEEPING_READERS } from './slots-layout.ts';
 import { Spin } from './spin.ts';
 
 /** Makes a message out of `source.bytes[offset, offset + length)`. */
-export type Copy = (source: SlotMemory, offset: number, length: number) => Uint8Array;
+export type Copy = (source: CopySource, offset: number, length: number) => Uint8Array;
 
 /** Looks at a message that somebody is writing before asking whether that one is dead: it costs a system call. */
 const looksPerProof = 64;
 
-/** The reading end of slots as a port; how it reads is up to the structure. */
-export abstract class SlotReceivePort implements ReceivePort {
+/** A reading end of records in shared memory as a port; how it reads is up to the structure. */
+export abstract class RecordsReceivePort implements ReceivePort {
   end: End | undefined;
-  protected readonly memory: SlotMemory;
   protected readonly participant: Participant;
+  /** Whether nobody changes a message while `copy` is at it: then it is handed out where it lies. */
+  protected readonly lendsInPlace: boolean = false;
+  readonly #records: SharedRecords;
   readonly #sleep: SlotSleep;
   readonly #spin: Spin;
   #lent: LentCopy | undefined;
@@ -33,23 +34,23 @@ export abstract class SlotReceivePort implements ReceivePort {
   #awaited = false;
   #released = false;
 
-  constructor(memory: SlotMemory, participant: Participant, spinUs: number) {
-    this.memory = memory;
+  constructor(records: SharedRecords, participant: Participant, spinUs: number) {
+    this.#records = records;
     this.participant = participant;
-    this.#lent = new LentCopy(memory);
+    this.#lent = new LentCopy(records);
     this.#spin = new Spin(spinUs);
-    this.#sleep = new SlotSleep(memory.words, SLEEPING_READERS, participant, () => this.hasMessage());
+    this.#sleep = new SlotSleep(records.words, records.sleepingReaders, participant, () => this.hasMessage());
   }
 
   /** Whether `step` might find something. Whatever is wrong, it will tell. */
   protected abstract hasMessage(): boolean;
 
-  /** Takes the next message, copied; or gets nearer to it; or finds none. @throws {IpcError} ERR_IPC_CORRUPT. */
+  /** Takes the next message, by `copy`; or gets nearer to it; or finds none. @throws {IpcError} ERR_IPC_CORRUPT. Whatever `copy` throws. */
   protected abstract step(copy: Copy): Uint8Array | 'none' | 'again';
 
   /** Whether a message that somebody has not finished is out of the way, because that one is dead. Asks once in a while. */
-  protected unblocks(sequence: number): boolean {
-    return (++this.#blocked & (looksPerProof - 1)) === 0 && this.memory.unblock(sequence, this.participant);
+  protected unblocks(position: number): boolean {
+    return (++this.#blocked & (looksPerProof - 1)) === 0 && this.#records.unblock(position, this.participant);
   }
 
   attach(events: ReceiveEvents): void {
@@ -63,20 +64,13 @@ export abstract class SlotReceivePort implements ReceivePort {
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     const lent = this.#lent;
     this.#lent = undefined; // a handler that drains must not overwrite what it was lent
-    const copy: Copy = (source, offset, length) =>
-      lent?.lend(offset, length) ?? ownedCopy(source, offset, length);
-    let count = 0;
     try {
-      while (count < limit) {
-        const message = this.#take(copy);
-        if (message === undefined) break;
-        count++;
-        handler(message);
-      }
+      return this.lendsInPlace
+        ? this.#drainInPlace(handler, limit, lent)
+        : this.#drainCopies(handler, limit, lent);
     } finally {
       this.#lent = lent;
     }
-    return count;
   }
 
   awaitMessage(on: boolean): void {
@@ -89,9 +83,12 @@ export abstract class SlotReceivePort implements ReceivePort {
     }); // prettier-ignore
   }
 
+  /** Blocks this thread until there may be a message, which those who wait on the event loop get first; false when the time is over first. */
   block(timeoutMs: number): boolean {
     if (this.#released) throw closedError('receiver');
-    return this.#spin.until(() => this.hasMessage()) || this.#sleep.block(timeoutMs);
+    if (!this.#spin.until(() => this.hasMessage()) && !this.#sleep.block(timeoutMs)) return false;
+    if (this.#awaited) this.#report();
+    return true;
   }
 
   release(): void {
@@ -99,18 +96,55 @@ export abstract class SlotReceivePort implements ReceivePort {
     this.awaitMessage(false);
     this.#released = true;
     this.participant.leave();
-    this.memory.region.close();
+    this.#records.close();
   }
 
   #fallAsleep(): void {
     if (!this.#awaited || this.#released) return;
     const report = (): void => {
-      if (!this.#awaited || this.#released) return;
-      this.#awaited = false;
-      this.#events?.ready();
+      this.#report();
     };
     if (this.end !== undefined || this.#spin.until(() => this.hasMessage())) setImmediate(report);
     else this.#sleep.start(report);
+  }
+
+  #report(): void {
+    if (!this.#awaited || this.#released) return;
+    this.#awaited = false;
+    this.#sleep.stop();
+    this.#events?.ready();
+  }
+
+  #drainCopies(handler: (message: Uint8Array) => void, limit: number, lent: LentCopy | undefined): number {
+    const copy: Copy = (source, offset, length) =>
+      lent?.lend(offset, length) ?? ownedCopy(source, offset, length);
+    let count = 0;
+    while (count < limit) {
+      const message = this.#take(copy);
+      if (message === undefined) break;
+      count++;
+      handler(message);
+    }
+    return count;
+  }
+
+  #drainInPlace(handler: (message: Uint8Array) => void, limit: number, lent: LentCopy | undefined): number {
+    let thrown: { readonly error: unknown } | undefined;
+    const lend: Copy = ({ bytes }, offset, length) => {
+      const message = lent?.lend(offset, length) ?? view(bytes, offset, length);
+      try {
+        handler(message);
+      } catch (error) {
+        thrown = { error };
+      }
+      return message;
+    };
+    let count = 0;
+    while (count < limit && this.#take(lend) !== undefined) {
+      count++;
+      if (thrown !== undefined) throw thrown.error;
+    }
+    return count;
   }
 
   #take(copy: Copy): Uint8Array | undefined {
@@ -121,7 +155,7 @@ export abstract class SlotReceivePort implements ReceivePort {
         if (found === 'none') return undefined;
         if (found !== 'again') return found;
       }
-      throw this.memory.damaged();
+      throw this.#records.damaged();
     } catch (error) {
       if (!isIpcError(error, 'ERR_IPC_CORRUPT')) throw error;
       this.end = { error };
@@ -133,7 +167,7 @@ export abstract class SlotReceivePort implements ReceivePort {
 /** Receives, blocking this thread until there is a message; `undefined` when the time is over first. */
 export function receiveBlocking(
   receiver: Receiver,
-  port: SlotReceivePort,
+  port: RecordsReceivePort,
   timeoutMs: number,
 ): Uint8Array | undefined {
   const deadline = performance.now() + timeoutMs;

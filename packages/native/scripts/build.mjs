@@ -53,7 +53,7 @@ const { error, status } = spawnSync(
     ],
     `-I${createRequire(import.meta.url)('node-api-headers').include_dir}`,
     ...words(process.env.CFLAGS),
-    ...['-shared', '-o', temporary],
+    ...['-shared', '-Wl,-z,nodelete', '-o', temporary], // a signal handler of it may outlive its last user
     ...sources.filter((path) => path.endsWith('.c')),
     ...['-lrt', '-ldl', '-lpthread'], // parts of libc since glibc 2.34, and in musl
     ...words(process.env.LDFLAGS),

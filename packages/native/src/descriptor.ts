@@ -72,6 +72,14 @@ export const linkDescriptor: (fd: number, path: string) => void = native('linkDe
 export const close: (fd: number) => void = native('close');
 
 /**
+ * Leaves the closing of an fd to the end of this thread, should `close` not come first: a worker that is terminated runs no
+ * code of its own that could. Whoever asks for it closes the fd with `close` of this package and nothing else.
+ *
+ * @throws EBADF. Cost: one system call.
+ */
+export const closeAtThreadExit: (fd: number) => void = native('closeAtThreadExit');
+
+/**
  * Reads into `target[offset, offset + length)`.
  *
  * @returns Bytes read; 0 at the end; -1 when a non-blocking fd has nothing.

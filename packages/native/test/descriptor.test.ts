@@ -317,3 +317,11 @@ test('splice moves between pipes, and tells full, empty and end apart', () => {
   close(source);
   expect(splice(from, to, 100)).toBe(0);
 });
+
+test('a terminated worker closes what it left to the end of its thread, and nothing else', async () => {
+  const worker = startWorker('thread-exit');
+  expect(JSON.parse(await worker.line())).toEqual({
+    during: ['/memfd:thread-exit-next', '/memfd:thread-exit-owned', '/memfd:thread-exit-shared'],
+    after: ['/memfd:thread-exit-next', '/memfd:thread-exit-shared'],
+  });
+});

@@ -1,6 +1,7 @@
 /**
  * The entry of the addon. It runs once per environment (main thread, each worker); the only state is the list of
- * watches an environment owns (watch.c) and the table of mappings of the process (memory.c).
+ * watches an environment owns (watch.c) and the table of mappings of the process (mapping.c). It stays loaded when the last
+ * environment that uses it ends (-z nodelete): signal handlers point into it.
  */
 #include "addon.h"
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -74,10 +75,51 @@ static napi_value link_descriptor(napi_env env, napi_callback_info info) {
                                                                                : js_undefined(env);
 }
 
-static napi_value close_fd(napi_env env, napi_callback_info info) {
-  ARGUMENTS(1);
+/** The fds to close when an environment ends, a bit each: a worker that is terminated runs no JavaScript that could. */
+struct owned {
+  uint64_t *bits;
+  size_t words;
+};
+
+static void close_owned(void *data) {
+  struct owned *owned = data;
+  for (size_t word = 0; word < owned->words; word++)
+    for (uint64_t bits = owned->bits[word]; bits; bits &= bits - 1)
+      close((int)(word * 64) + __builtin_ctzll(bits));
+  free(owned->bits);
+  free(owned);
+}
+
+static napi_value close_at_thread_exit(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  size_t count = 1;
+  struct owned *owned;
   int fd;
-  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  if (napi_get_cb_info(env, info, &count, argument, NULL, (void **)&owned) != napi_ok ||
+      !argument_fd(env, argument[0], "fd", &fd))
+    return NULL;
+  if (fcntl(fd, F_GETFD) < 0) return throw_errno(env, "fcntl", NULL);
+  const size_t word = (size_t)fd / 64;
+  if (word >= owned->words) {
+    uint64_t *grown = realloc(owned->bits, (word + 1) * sizeof *grown);
+    if (!grown) return throw_error_number(env, ENOMEM, "realloc", NULL);
+    memset(grown + owned->words, 0, (word + 1 - owned->words) * sizeof *grown);
+    owned->bits = grown;
+    owned->words = word + 1;
+  }
+  owned->bits[word] |= UINT64_C(1) << fd % 64;
+  return js_undefined(env);
+}
+
+static napi_value close_fd(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  size_t count = 1;
+  struct owned *owned;
+  int fd;
+  if (napi_get_cb_info(env, info, &count, argument, NULL, (void **)&owned) != napi_ok ||
+      !argument_fd(env, argument[0], "fd", &fd))
+    return NULL;
+  if ((size_t)fd / 64 < owned->words) owned->bits[fd / 64] &= ~(UINT64_C(1) << fd % 64);
   // Linux frees the fd even when it reports EINTR: repeating the call could close another thread's new fd.
   return close(fd) < 0 && errno != EINTR ? throw_errno(env, "close", NULL) : js_undefined(env);
 }
@@ -255,7 +297,6 @@ bool descriptor_init(napi_env env, napi_value exports) {
       FUNCTION("mkfifo", make_fifo),
       FUNCTION("open", open_path),
       FUNCTION("linkDescriptor", link_descriptor),
-      FUNCTION("close", close_fd),
       FUNCTION("read", read_bytes),
       FUNCTION("write", write_bytes),
       FUNCTION("writev", write_vector),
@@ -271,5 +312,14 @@ bool descriptor_init(napi_env env, napi_value exports) {
       FUNCTION("splice", splice_bytes),
       FUNCTION("tee", tee_bytes),
   };
-  return DEFINE_FUNCTIONS(env, exports, functions);
+  struct owned *owned = calloc(1, sizeof *owned);
+  if (!owned || napi_add_env_cleanup_hook(env, close_owned, owned) != napi_ok) {
+    free(owned);
+    return false;
+  }
+  const napi_property_descriptor closing[] = {
+      {"close", NULL, close_fd, NULL, NULL, NULL, napi_enumerable, owned},
+      {"closeAtThreadExit", NULL, close_at_thread_exit, NULL, NULL, NULL, napi_enumerable, owned},
+  };
+  return DEFINE_FUNCTIONS(env, exports, functions) && DEFINE_FUNCTIONS(env, exports, closing);
 }

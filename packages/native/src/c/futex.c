@@ -21,6 +21,12 @@ static inline bool argument_word(napi_env env, napi_value words_value, napi_valu
   return true;
 }
 
+/**
+ * The kernel answers EFAULT where an access is SIGBUS: in a mapping whose file was cut short. With this access mapping.c
+ * puts a page of zeros there, and the caller finds the word changed.
+ */
+static void touch(int32_t *word) { (void)__atomic_load_n(word, __ATOMIC_SEQ_CST); }
+
 static napi_value outcome(napi_env env, const char *text) {
   napi_value value = NULL;
   napi_create_string_latin1(env, text, NAPI_AUTO_LENGTH, &value);
@@ -45,6 +51,9 @@ static napi_value futex_wait(napi_env env, napi_callback_info info) {
     switch (errno) {
       case EINTR:
         continue;
+      case EFAULT:
+        touch(word);
+        return outcome(env, "changed");
       case EAGAIN:
         return outcome(env, "changed");
       case ETIMEDOUT:
@@ -65,7 +74,10 @@ static napi_value futex_wake(napi_env env, napi_callback_info info) {
   // The kernel wakes one sleeper even when asked for none.
   if (count == 0) return js_int(env, 0);
   long woken = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
-  return woken < 0 ? throw_errno(env, "futex", NULL) : js_int(env, (int32_t)woken);
+  if (woken >= 0) return js_int(env, (int32_t)woken);
+  if (errno != EFAULT) return throw_errno(env, "futex", NULL);
+  touch(word);
+  return js_int(env, 0);
 }
 
 bool futex_init(napi_env env, napi_value exports) {

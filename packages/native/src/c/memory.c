@@ -5,76 +5,30 @@
  * lives until the runtime has dropped the buffer and every view of it; only then is it unmapped, because a view of
  * unmapped memory is a crash. `unmap` is the early way out for an ArrayBuffer: it detaches the buffer first.
  *
- * The table of mappings is the process's, not the environment's: a SharedArrayBuffer may be passed to a worker and
- * outlive the thread that made it.
+ * The table of mappings (mapping.c) is the process's, not the environment's: a SharedArrayBuffer may be passed to a
+ * worker and outlive the thread that made it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "addon.h"
 #include "args.h"
-
-struct mapping {
-  void *address;  // NULL once unmapped
-  size_t bytes;
-  struct mapping *next;
-};
-
-static pthread_mutex_t mappings_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct mapping *mappings;
-
-static void remember(struct mapping *mapping) {
-  pthread_mutex_lock(&mappings_lock);
-  mapping->next = mappings;
-  mappings = mapping;
-  pthread_mutex_unlock(&mappings_lock);
-}
-
-static void unmap_once(struct mapping *mapping) {
-  pthread_mutex_lock(&mappings_lock);
-  if (mapping->address) {
-    for (struct mapping **link = &mappings; *link; link = &(*link)->next)
-      if (*link == mapping) {
-        *link = mapping->next;
-        break;
-      }
-    munmap(mapping->address, mapping->bytes);
-    mapping->address = NULL;
-  }
-  pthread_mutex_unlock(&mappings_lock);
-}
-
-/** The mapping that starts at `address`, or NULL. */
-static struct mapping *find_mapping(const void *address) {
-  pthread_mutex_lock(&mappings_lock);
-  struct mapping *mapping = mappings;
-  while (mapping && mapping->address != address) mapping = mapping->next;
-  pthread_mutex_unlock(&mappings_lock);
-  return address ? mapping : NULL;
-}
-
-/** The last reference to the memory is gone. Any thread. */
-static void release(struct mapping *mapping) {
-  unmap_once(mapping);
-  free(mapping);
-}
+#include "mapping.h"
 
 static void release_unshared(napi_env env, void *data, void *hint) {
   (void)env;
   (void)data;
-  release(hint);
+  mapping_release(hint);
 }
 
 static void release_shared(void *data, void *hint) {
   (void)data;
-  release(hint);
+  mapping_release(hint);
 }
 
 /** V8 counts the bytes of an external ArrayBuffer by itself, those of a shared one it does not. */
@@ -87,28 +41,30 @@ static void uncount_shared(napi_env env, void *data, void *hint) {
 typedef napi_status (*create_external_shared)(napi_env, void *, size_t, void (*)(void *, void *), void *, napi_value *);
 
 static napi_value wrap(napi_env env, struct mapping *mapping) {
+  void *address = atomic_load(&mapping->address);
+  const size_t bytes = atomic_load(&mapping->bytes);
   static const char symbol[] = "node_api_create_external_sharedarraybuffer";
   create_external_shared create_shared;
   *(void **)&create_shared = dlsym(RTLD_DEFAULT, symbol);
   napi_value buffer;
   napi_status status;
   if (create_shared) {
-    status = create_shared(env, mapping->address, mapping->bytes, release_shared, mapping, &buffer);
+    status = create_shared(env, address, bytes, release_shared, mapping, &buffer);
     if (status == napi_ok) {
       int64_t total;
-      if (napi_add_finalizer(env, buffer, NULL, uncount_shared, (void *)mapping->bytes, NULL) == napi_ok)
-        napi_adjust_external_memory(env, (int64_t)mapping->bytes, &total);
+      if (napi_add_finalizer(env, buffer, NULL, uncount_shared, (void *)bytes, NULL) == napi_ok)
+        napi_adjust_external_memory(env, (int64_t)bytes, &total);
       return buffer;
     }
   } else {
-    status = napi_create_external_arraybuffer(env, mapping->address, mapping->bytes, release_unshared, mapping, &buffer);
+    status = napi_create_external_arraybuffer(env, address, bytes, release_unshared, mapping, &buffer);
     if (status == napi_ok) return buffer;
   }
   if (status != napi_no_external_buffers_allowed) {
-    // Node has taken over the memory even when it fails (a length over its limit, say) and will call `release`.
+    // Node has taken over the memory even when it fails (a length over its limit, say) and will call the finalizer.
     return throw_runtime_error(env, "mmap");
   }
-  release(mapping);
+  mapping_release(mapping);
   return throw_unsupported(env, "this runtime was built without external buffers: memory cannot be mapped into it");
 }
 
@@ -193,16 +149,8 @@ static napi_value map(napi_env env, napi_callback_info info) {
                              "kills the process (SIGBUS)",
                              (long long)offset, (long long)bytes, (long long)status.st_size);
 
-  struct mapping *mapping = malloc(sizeof *mapping);
-  if (!mapping) return throw_error_number(env, ENOMEM, "mmap", NULL);
-  void *address = mmap(NULL, (size_t)bytes, PROT_READ | (read_only ? 0 : PROT_WRITE),
-                       MAP_SHARED | (populate ? MAP_POPULATE : 0), fd, offset);
-  if (address == MAP_FAILED) {
-    free(mapping);
-    return throw_errno(env, "mmap", NULL);
-  }
-  *mapping = (struct mapping){.address = address, .bytes = (size_t)bytes};
-  remember(mapping);
+  struct mapping *mapping = mapping_create(fd, (size_t)bytes, offset, read_only, populate);
+  if (!mapping) return throw_errno(env, "mmap", NULL);
   return wrap(env, mapping);
 }
 
@@ -214,23 +162,27 @@ static napi_value unmap(napi_env env, napi_callback_info info) {
   if (napi_get_arraybuffer_info(env, argument[0], &data, &bytes) != napi_ok)
     return throw_type_error(env, "buffer: expected an ArrayBuffer or a SharedArrayBuffer from map()");
   if (napi_is_detached_arraybuffer(env, argument[0], &detached) == napi_ok && detached) return js_undefined(env);
-  struct mapping *mapping = find_mapping(data);
-  if (!mapping || mapping->bytes != bytes) return throw_type_error(env, "buffer: expected one from map()");
+  struct mapping *mapping = mapping_at(data);
+  if (!mapping || atomic_load(&mapping->bytes) != bytes) return throw_type_error(env, "buffer: expected one from map()");
   if (napi_detach_arraybuffer(env, argument[0]) != napi_ok) return throw_runtime_error(env, "munmap");
-  unmap_once(mapping);
+  mapping_unmap(mapping);
   return js_undefined(env);
 }
 
-/** A range of a whole-buffer view of a live mapping of ours: msync or madvise on other memory could destroy it. */
+/** The live mapping of ours that a whole-buffer view shows. */
+static struct mapping *argument_mapping(napi_env env, napi_value view) {
+  struct view whole;
+  if (!argument_view(env, view, "buffer", napi_uint8_array, &whole)) return NULL;
+  struct mapping *mapping = mapping_at(whole.data);
+  if (mapping && atomic_load(&mapping->bytes) == whole.length) return mapping;
+  throw_type_error(env, "buffer: expected one from map() that is not unmapped");
+  return NULL;
+}
+
+/** A range of a mapping of ours: msync or madvise on other memory could destroy it. */
 static bool argument_mapped(napi_env env, napi_value view, napi_value offset, napi_value length,
                             struct bytes *range) {
-  struct view whole;
-  if (!argument_view(env, view, "buffer", napi_uint8_array, &whole)) return false;
-  const struct mapping *mapping = find_mapping(whole.data);
-  if (!mapping || mapping->bytes != whole.length) {
-    throw_type_error(env, "buffer: expected one from map() that is not unmapped");
-    return false;
-  }
+  if (!argument_mapping(env, view)) return false;
   if (!argument_bytes(env, view, offset, length, range)) return false;
   size_t into_page = (uintptr_t)range->data % (size_t)sysconf(_SC_PAGESIZE);
   range->data -= into_page;
@@ -267,6 +219,12 @@ static napi_value advise_mapping(napi_env env, napi_callback_info info) {
                                                                 : js_undefined(env);
 }
 
+static napi_value lost_pages(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  const struct mapping *mapping = argument_mapping(env, argument[0]);
+  return mapping ? js_number(env, atomic_load(&mapping->lost_pages)) : NULL;
+}
+
 bool memory_init(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       FUNCTION("shmOpen", shared_open),
@@ -280,6 +238,7 @@ bool memory_init(napi_env env, napi_value exports) {
       FUNCTION("sync", sync_mapping),
       FUNCTION("lock", lock_mapping),
       FUNCTION("advise", advise_mapping),
+      FUNCTION("lostPages", lost_pages),
   };
   return DEFINE_FUNCTIONS(env, exports, functions);
 }

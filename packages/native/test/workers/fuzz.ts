@@ -97,6 +97,7 @@ const excluded = [
   'claimPath',
   'lock',
   'close',
+  'closeAtThreadExit',
   'memfdCreate',
   'splice',
   'allocate',

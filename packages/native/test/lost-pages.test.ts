@@ -13,7 +13,7 @@ test('what another process cut off reads as zeros, takes writes, counts, and wak
 });
 
 test('SIGBUS that a process sends still kills, also when the threads that used the addon are gone', async () => {
-  const worker = startWorker('lost-pages', ['thread', join(temporaryFolder(), 'file')]);
+  const worker = startWorker('last-user-gone', [join(temporaryFolder(), 'file')]);
   expect(await worker.ended).toMatchObject({ code: null, signal: 'SIGBUS' });
 });
 

@@ -1,10 +1,8 @@
 /** Maps a file that another process then cuts short: `lost-pages <scenario> <file> [foreign addon]`; see lost-pages.test.ts. */
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Worker, isMainThread, workerData } from 'node:worker_threads';
 import { futexWait, futexWake, lostPages, map, unmap } from '@ipc/native';
 
 interface ForeignAddon {
@@ -13,9 +11,7 @@ interface ForeignAddon {
 }
 
 const page = 4096;
-const [scenario = '', path = '', addonPath = ''] = isMainThread
-  ? process.argv.slice(2)
-  : (workerData as string[]);
+const [scenario = '', path = '', addonPath = ''] = process.argv.slice(2);
 const foreign = (): ForeignAddon => createRequire(import.meta.url)(addonPath) as ForeignAddon;
 
 /** Four pages of sevens, of which another process then takes all but the first. */
@@ -67,27 +63,12 @@ function again(): void {
   assert.equal(lostPages(cutShort()), 0);
 }
 
-const scenarios: Record<string, () => Promise<void> | void> = {
+const scenarios: Record<string, () => void> = {
   pages() {
     reads();
     writes();
     atomics();
     again();
-  },
-
-  async thread() {
-    if (isMainThread) {
-      const [code] = (await once(
-        new Worker(new URL(import.meta.url), { workerData: [scenario, path] }),
-        'exit',
-      )) as [number];
-      assert.equal(code, 0);
-      // The addon's last user is gone, and its handler must still be there to pass this on.
-      process.kill(process.pid, 'SIGBUS');
-      await new Promise((resolve) => setTimeout(resolve, 10_000));
-    } else {
-      assert.equal(new Uint8Array(cutShort())[page], 0);
-    }
   },
 
   foreign() {
@@ -102,4 +83,4 @@ const scenarios: Record<string, () => Promise<void> | void> = {
   },
 };
 
-await scenarios[scenario]?.();
+scenarios[scenario]?.();

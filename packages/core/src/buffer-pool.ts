@@ -23,6 +23,23 @@ export function giveBuffer(buffer: Uint8Array): void {
   if (buffer !== noBuffer && free.length < keptBuffers) free.push(buffer);
 }
 
+/** Larger than this is not kept for reuse. */
+const keptLargeBytes = 1 << 20;
+let spareLarge = noBuffer;
+
+/** Memory for one message, not zeroed: for the caller to fill before anybody sees it. Hand it on, or give it back. */
+export function takeLarge(bytes: number): Uint8Array {
+  if (spareLarge.length !== bytes) return uninitialized(bytes);
+  const large = spareLarge;
+  spareLarge = noBuffer;
+  return large;
+}
+
+/** Gives back what a message was only lent in: the next one of its size finds it still in the cache. One per thread is kept. */
+export function giveLarge(large: Uint8Array): void {
+  if (large.length <= keptLargeBytes) spareLarge = large;
+}
+
 /** Memory of its own that is not zeroed: for the caller to fill before anybody sees it. */
 export function uninitialized(bytes: number): Uint8Array {
   return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);

@@ -1,4 +1,4 @@
-import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
+import { giveBuffer, giveLarge, noBuffer, POOLED_BYTES, takeBuffer, takeLarge } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
@@ -67,7 +67,11 @@ export class FrameReader implements ReceivePort {
       const large = this.#large;
       if (large !== undefined) {
         this.#large = undefined;
-        handler(large);
+        try {
+          handler(large);
+        } finally {
+          giveLarge(large);
+        }
         continue;
       }
       const from = this.#start + FRAME_HEADER_BYTES;
@@ -152,7 +156,7 @@ export class FrameReader implements ReceivePort {
   }
 
   #startLarge(payloadBytes: number): void {
-    const large = uninitialized(payloadBytes); // handed out only when it is full
+    const large = takeLarge(payloadBytes); // handed out only when it is full
     const from = this.#start + FRAME_HEADER_BYTES;
     large.set(this.#buffer.subarray(from, this.#filled));
     this.#largeFilled = this.#filled - from;

@@ -161,6 +161,24 @@ test('frames of one turn leave in one write, before any timer or I/O', async () 
   expect(sizes).toEqual([200 * 64]);
 });
 
+test('large messages that are lent follow each other in one memory; one that is received has its own', async () => {
+  const stream = new ScriptStream();
+  const receiver = frameReceiver(stream);
+  stream.feed(...[1, 2, 3, 4].map((n) => frame(new Uint8Array(70_000).fill(n))));
+  const lent: { memory: unknown; first: number | undefined }[] = [];
+  const lend = (message: Uint8Array): void => {
+    lent.push({ memory: message.buffer, first: message[0] });
+  };
+  receiver.drain(lend, 2);
+  const owned = receiver.tryReceive();
+  receiver.drain(lend, 1);
+  expect(lent.map(({ first }) => first)).toEqual([1, 2, 4]);
+  expect(lent[1]?.memory).toBe(lent[0]?.memory);
+  expect(lent[2]?.memory).not.toBe(owned?.buffer);
+  expect(owned?.every((byte) => byte === 3)).toBe(true);
+  await receiver.close();
+});
+
 test('a failed write ends sending with ERR_IPC_PEER_GONE, waiting sends included', async () => {
   const stream = new ScriptStream();
   stream.room = 0;

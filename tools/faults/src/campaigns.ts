@@ -1,4 +1,5 @@
 import type { Campaign } from './campaign.ts';
+import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
 import { mutexFrozen } from './campaigns/mutex-frozen.ts';
@@ -19,6 +20,7 @@ export const campaigns: readonly Campaign[] = [
   pidReuse,
   instructionKill,
   callKill,
+  hostileMemory,
   openRace,
   memoryFull,
   wakeUp,

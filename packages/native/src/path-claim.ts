@@ -9,10 +9,10 @@
  * the name meanwhile finds byte 0 free, and waits instead of being told that the name is taken.
  */
 import { constants, fstatSync, statSync, unlinkSync } from 'node:fs';
-import { close, open } from './descriptor.ts';
+import { close, closeAtThreadExit, open } from './descriptor.ts';
 import { ofdHolder, ofdLock } from './lock.ts';
 
-/** A path that no other process can claim. */
+/** A path that no other process can claim. It goes with the thread that made it, if that ends before `release`. */
 export interface PathClaim extends Disposable {
   readonly path: string;
   /** Removes the lock file while it is held, unless it shall be kept, then lets go of it. Twice is harmless. */
@@ -29,12 +29,12 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  * @param path - Of a lock file that holds nothing else. A symbolic link there is refused.
  * @returns `undefined` when a live holder has it, in this process or another.
  * @throws EACCES, ENOENT (no such folder), ELOOP (a symbolic link), EISDIR.
- * Cost: four system calls; up to 100 ms when whoever sweeps the name is stopped in the middle of it.
+ * Cost: six system calls; up to 100 ms when whoever sweeps the name is stopped in the middle of it.
  * Source: F_OFD_SETLK in fcntl(2).
  */
 export function claimPath(path: string): PathClaim | undefined {
   for (let looks = 0; ;) {
-    const fd = open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const { fd, created } = openOrCreate(path);
     let kept = false;
     try {
       if (ofdLock(fd, 'exclusive', 0, 0)) {
@@ -44,8 +44,28 @@ export function claimPath(path: string): PathClaim | undefined {
         if (ofdHolder(fd, 'exclusive', 0, 1) || ++looks > sweepLooks) return undefined;
         Atomics.wait(pause, 0, 0, 1);
       }
+    } catch (error) {
+      // There are no locks here (a file system without, or none left): the file would claim the name for nobody.
+      if (created && isFileAt(path, fd)) unlinkSync(path);
+      throw error;
     } finally {
       if (!kept) close(fd);
+    }
+  }
+}
+
+function openOrCreate(path: string): { fd: number; created: boolean } {
+  const access = constants.O_RDWR | constants.O_NOFOLLOW;
+  for (;;) {
+    try {
+      return { fd: open(path, access | constants.O_CREAT | constants.O_EXCL, 0o600), created: true };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    try {
+      return { fd: open(path, access), created: false };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // else released in between
     }
   }
 }
@@ -80,6 +100,7 @@ function isFileAt(path: string, fd: number): boolean {
 }
 
 function claim(path: string, fd: number): PathClaim {
+  closeAtThreadExit(fd);
   let held = true;
   const release: PathClaim['release'] = ({ keepFile = false } = {}) => {
     if (!held) return;

@@ -1,5 +1,7 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { claimAbandonedPath, claimPath } from '@ipc/native';
 import { expectNoLeaks, startWorker, temporaryFolder, thrownBy } from './support.ts';
@@ -40,6 +42,26 @@ test('the claim of a process that is killed is free at once', async () => {
   await worker.ended;
   using claim = claimPath(path);
   expect(claim).toBeDefined();
+});
+
+test('the claim of a thread that is terminated is free at once', async () => {
+  const worker = startWorker('claiming-thread', [lockPath()]);
+  expect(await worker.ended).toEqual({ code: 0, signal: null, stderr: '' });
+});
+
+test('where nothing can be locked nothing is left', () => {
+  const path = lockPath();
+  const library = `${path}.so`;
+  const source = fileURLToPath(new URL('c/no-locks.c', import.meta.url));
+  execFileSync('cc', ['-D_GNU_SOURCE', '-fPIC', '-shared', '-o', library, source]);
+  const file = fileURLToPath(new URL('../dist-test/workers/claim-loop.js', import.meta.url));
+  const result = spawnSync(process.execPath, [file, path, '1'], {
+    encoding: 'utf8',
+    env: { ...process.env, LD_PRELOAD: library },
+  });
+  expect(result.stderr).toContain('ENOLCK: no locks available, fcntl');
+  expect(result.status).toBe(1);
+  expect(existsSync(path)).toBe(false);
 });
 
 test('a file that was unlinked or replaced under a claim is not removed with it', () => {

@@ -34,7 +34,8 @@ const soon = { timeoutMs: 1 };
 const shape = { slots: 8, maxMessageBytes: 200 };
 const entry = { capacity: 8, keyBytes: 8, valueBytes: 64 };
 const value = new Uint8Array(entry.valueBytes);
-const ignore = (): void => undefined;
+/** For what is only looked at. */
+const look = (..._seen: readonly unknown[]): void => undefined;
 
 /** Several that close together, those opened last first. */
 function together(...ends: readonly Closing[]): Closing {
@@ -60,7 +61,7 @@ function broadcast(overflow: 'lap' | 'wait'): Target {
       subscriber.tryReceive();
       publisher.trySend(numbered(1));
       publisher.sendSync(numbered(1), soon);
-      subscriber.drain(ignore, 20);
+      subscriber.drain(look, 20);
       subscriber.receiveSync(soon);
     },
   };
@@ -83,7 +84,7 @@ export const targets: readonly Target[] = [
       consumer.tryReceive();
       producer.trySend(numbered(1));
       producer.sendSync(numbered(1), soon);
-      consumer.drain(ignore, 20);
+      consumer.drain(look, 20);
       consumer.receiveSync(soon);
     },
   },
@@ -118,7 +119,7 @@ export const targets: readonly Target[] = [
       map.set('a', value);
       map.delete('b');
       map.add('e', 1);
-      for (const { value: found } of map.entries()) found.at(0);
+      look(...map.entries());
     },
   },
   {
@@ -169,7 +170,7 @@ export const targets: readonly Target[] = [
       queue.tryReceive({ leaseMs: 1000 })?.acknowledge();
       queue.receiveSync(soon);
       queue.tryReceiveDeadLetter();
-      queue.drain(ignore, 20);
+      queue.drain(look, 20);
     },
   },
   {
@@ -179,8 +180,7 @@ export const targets: readonly Target[] = [
     use(name) {
       using lock = Mutex.open(name);
       lock.acquireSync(soon)?.release();
-      void lock.owner;
-      void lock.waiters;
+      look(lock.owner, lock.waiters);
     },
   },
   {
@@ -200,7 +200,7 @@ export const targets: readonly Target[] = [
     use(name) {
       using permits = Semaphore.open(name);
       permits.acquireSync(soon)?.release();
-      void permits.available;
+      look(permits.available);
     },
   },
 ];

@@ -30,7 +30,7 @@ function interesting(random: () => number): number {
 /** What is in /dev/shm after somebody has made one. */
 async function template(target: Target): Promise<{ path: string; whole: Uint8Array }> {
   const own = `${name}-${target.kind}`;
-  const end = await target.make(own);
+  const end = target.make(own);
   const path = `/dev/shm/ipc-${own}.${target.kind}`;
   const whole = readFileSync(path);
   await end.close();

@@ -81,7 +81,7 @@ test('a file that was unlinked or replaced under a claim is not removed with it'
 
 test('many processes that claim and release never hold it together', async () => {
   const path = lockPath();
-  const workers = Array.from({ length: 4 }, () => startWorker('claim-loop', [path, '500']));
+  const workers = Array.from({ length: 4 }, () => startWorker('claim-loop', [path, '100']));
   for (const worker of workers) expect(await worker.ended).toEqual({ code: 0, signal: null, stderr: '' });
   expect(existsSync(path)).toBe(false);
 });

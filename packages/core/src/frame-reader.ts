@@ -1,4 +1,14 @@
-import { giveBuffer, giveLarge, noBuffer, POOLED_BYTES, takeBuffer, takeLarge } from './buffer-pool.ts';
+import {
+  giveBuffer,
+  giveLarge,
+  moveBytes,
+  noBuffer,
+  POOLED_BYTES,
+  SMALL_BYTES,
+  takeBuffer,
+  takeLarge,
+  takeSmallBuffer,
+} from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
@@ -107,6 +117,20 @@ export class FrameReader implements ReceivePort {
     this.#dry = false;
     this.#next();
     this.#events.ready();
+    this.#shrink();
+  }
+
+  /** What few bytes nobody has taken yet go into a small buffer, and no bytes into none: those who wait may be many. */
+  #shrink(): void {
+    const here = this.#filled - this.#start;
+    if (here === 0) this.#dropBuffer();
+    else if (here <= SMALL_BYTES && this.#buffer.length > SMALL_BYTES) this.#moveTo(takeSmallBuffer());
+  }
+
+  #moveTo(other: Uint8Array): void {
+    this.#buffer = moveBytes(this.#buffer, this.#start, this.#filled, other);
+    this.#filled -= this.#start;
+    this.#start = 0;
   }
 
   /** Reads and drops, so that a peer that is still flushing gets done. */
@@ -170,8 +194,9 @@ export class FrameReader implements ReceivePort {
     if (this.#large !== undefined) {
       return this.#read(this.#large, this.#largeFilled, this.#large.length - this.#largeFilled);
     }
-    if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
-    if (this.#start > 0) {
+    if (this.#buffer.length < POOLED_BYTES) {
+      this.#moveTo(takeBuffer());
+    } else if (this.#start > 0) {
       if (this.#start < this.#filled) this.#buffer.copyWithin(0, this.#start, this.#filled);
       this.#filled -= this.#start;
       this.#start = 0;

@@ -1,4 +1,13 @@
-import { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer, uninitialized } from './buffer-pool.ts';
+import {
+  giveBuffer,
+  moveBytes,
+  noBuffer,
+  POOLED_BYTES,
+  SMALL_BYTES,
+  takeBuffer,
+  takeSmallBuffer,
+  uninitialized,
+} from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
 import { FRAME_HEADER_BYTES, GOODBYE, writeFrameHeader } from './frame.ts';
@@ -10,8 +19,8 @@ const directBytes = 8 << 10;
 /**
  * Frames onto a byte stream, coalesced: what is sent in one turn of the event loop leaves in one write.
  *
- * Small frames are copied into one pooled buffer, which is written when the turn's callbacks and
- * promises have run (`process.nextTick`) or when it is full. A large frame with nothing before it is
+ * Small frames are copied into one pooled buffer, a larger one when they are many, which is written when the turn's
+ * callbacks and promises have run (`process.nextTick`) or when it is full. A large frame with nothing before it is
  * gathered from the caller's memory by one `writev`; only what the kernel does not take is copied.
  */
 export class FrameWriter implements SendPort {
@@ -122,15 +131,19 @@ export class FrameWriter implements SendPort {
   }
 
   #makeRoom(frameBytes: number): boolean {
-    if (!this.#blocked) this.#writeOut();
+    if (this.#buffer.length === POOLED_BYTES && !this.#blocked) this.#writeOut();
     if (this.#released) return false;
-    if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
-    if (this.#start > 0) {
+    const neededBytes = this.#end - this.#start + frameBytes;
+    if (neededBytes > POOLED_BYTES) return false;
+    if (this.#buffer.length < POOLED_BYTES) {
+      const other = neededBytes <= SMALL_BYTES ? takeSmallBuffer() : takeBuffer();
+      this.#buffer = moveBytes(this.#buffer, this.#start, this.#end, other);
+    } else {
       this.#buffer.copyWithin(0, this.#start, this.#end);
-      this.#end -= this.#start;
-      this.#start = 0;
     }
-    return frameBytes <= this.#buffer.length - this.#end;
+    this.#end -= this.#start;
+    this.#start = 0;
+    return true;
   }
 
   /** Writes until the stream blocks. True when everything is out. */

@@ -179,6 +179,24 @@ test('large messages that are lent follow each other in one memory; one that is 
   await receiver.close();
 });
 
+test('a thousand streams with a few bytes under way each take a few KiB, not 64', async () => {
+  const streams = Array.from({ length: 1_000 }, () => new ScriptStream());
+  const before = process.memoryUsage().arrayBuffers;
+  const takenKiB = (): number => (process.memoryUsage().arrayBuffers - before) / 1024 / streams.length;
+  const senders = streams.map((stream) => frameSender(stream));
+  for (const sender of senders) sender.trySend(new Uint8Array(8));
+  expect(takenKiB()).toBeLessThan(16);
+  await Promise.all(senders.map((sender) => sender.flush()));
+  const receivers = streams.map((stream) => frameReceiver(stream));
+  for (const stream of streams) stream.feed(frame(new Uint8Array(8)), frame(new Uint8Array(9)));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(takenKiB()).toBeLessThan(16);
+  for (const receiver of receivers) {
+    expect(receiver.tryReceive()).toHaveLength(8);
+    expect(receiver.tryReceive()).toHaveLength(9);
+  }
+});
+
 test('a failed write ends sending with ERR_IPC_PEER_GONE, waiting sends included', async () => {
   const stream = new ScriptStream();
   stream.room = 0;

@@ -28,6 +28,12 @@ export { Producer } from './queue-producer.ts';
 export { Consumer } from './queue-consumer.ts';
 export type { ConsumeOptions } from './queue-consumer.ts';
 export type { SlotOptions } from './slot-memory.ts';
+export { MpscSender } from './mpsc-sender.ts';
+export { MpscReceiver } from './mpsc-receiver.ts';
+export { formatMpsc } from './mpsc-memory.ts';
+export type { MpscOptions } from './mpsc-memory.ts';
+export { mpscBytes } from './mpsc-layout.ts';
+export type { MpscShape } from './mpsc-layout.ts';
 export { SharedMap } from './shared-map.ts';
 export type { SharedMapEntry, SharedMapOptions } from './shared-map.ts';
 export type { NumberField } from './map-number.ts';
@@ -36,3 +42,7 @@ export type { LoanOptions } from './loan-publisher.ts';
 export { LoanReceiver } from './loan-receiver.ts';
 export type { BorrowOptions } from './loan-receiver.ts';
 export type { Borrowed, Loan } from './loan.ts';
+
+// For those who build a structure of their own in a region.
+export { ownedCopy } from './owned-copy.ts';
+export type { CopySource } from './owned-copy.ts';

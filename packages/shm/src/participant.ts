@@ -101,6 +101,11 @@ export class Participant {
     }
   }
 
+  /** Locks a byte of the region's file for as long as it takes part; false while somebody else has it. */
+  lock(byte: number): boolean {
+    return ofdLock(this.#proof, 'exclusive', byte, 1);
+  }
+
   /** Gives the line back and closes everything. */
   leave(): void {
     clearTimeout(this.#retry);

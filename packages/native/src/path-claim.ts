@@ -38,8 +38,11 @@ export function claimPath(path: string): PathClaim | undefined {
     let kept = false;
     try {
       if (ofdLock(fd, 'exclusive', 0, 0)) {
-        kept = isFileAt(path, fd);
-        if (kept) return claim(path, fd);
+        if (isFileAt(path, fd)) {
+          const claimed = claim(path, fd);
+          kept = true;
+          return claimed;
+        }
       } else {
         if (ofdHolder(fd, 'exclusive', 0, 1) || ++looks > sweepLooks) return undefined;
         Atomics.wait(pause, 0, 0, 1);
@@ -86,8 +89,10 @@ export function claimAbandonedPath(path: string): PathClaim | undefined {
   }
   let kept = false;
   try {
-    kept = ofdLock(fd, 'exclusive', 1, 1) && isFileAt(path, fd);
-    return kept ? claim(path, fd) : undefined;
+    if (!ofdLock(fd, 'exclusive', 1, 1) || !isFileAt(path, fd)) return undefined;
+    const claimed = claim(path, fd);
+    kept = true;
+    return claimed;
   } finally {
     if (!kept) close(fd);
   }

@@ -37,7 +37,8 @@ export const connections: Campaign = {
           `resident ${openMiB.toFixed(0)} MiB open and ${(rss / 2 ** 20).toFixed(0)} closed, in objects ${leftMiB.toFixed(1)}`,
         );
         if (after !== before) violations.push(`wave ${n}: ${after - before} descriptors left`);
-        if (leftMiB > memoryMiB + slackMiB) violations.push(`wave ${n}: ${(leftMiB - memoryMiB).toFixed(1)} MiB left`);
+        if (leftMiB > memoryMiB + slackMiB)
+          violations.push(`wave ${n}: ${(leftMiB - memoryMiB).toFixed(1)} MiB left`);
         memoryMiB = leftMiB;
       }
     } finally {

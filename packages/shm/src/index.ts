@@ -4,8 +4,15 @@
  * @packageDocumentation
  */
 export { Region } from './region.ts';
-export type { NamedRegionOptions, OpenRegionOptions, RegionOptions } from './region.ts';
-export type { RegionIdentity } from './region-header.ts';
+export type {
+  AnonymousRegionOptions,
+  NamedRegionOptions,
+  OpenRegionOptions,
+  RegionOptions,
+} from './region.ts';
+export type { FileOwner } from './region-file.ts';
+export type { LayoutIdentity, RegionIdentity } from './region-header.ts';
+export type { RegionName } from './region-place.ts';
 export type { RegionInfo } from './region-list.ts';
 export { RingMemory, ringBytes } from './ring-layout.ts';
 export { RingWriter } from './ring-writer.ts';

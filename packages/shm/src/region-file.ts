@@ -10,68 +10,68 @@ import {
   fchmodSync,
   fchownSync,
   fstatSync,
+  fsyncSync,
   readSync,
-  statfsSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { fromErrno, IpcError, isIpcError, objectNameOf } from '@ipc/core';
+import { fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
-import { checkKind, readRegionHeader, REGION_HEADER_BYTES, type RegionHeader } from './region-header.ts';
-
-/** Where named regions live. */
-export const regionDirectory = '/dev/shm';
-/** Of open(2); Node does not name it. The value is that of every architecture with asm-generic/fcntl.h. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+import { readLayoutText, readRegionHeader, REGION_HEADER_BYTES, type RegionHeader } from './region-header.ts';
+import { pageUnit, reserve } from './region-memory.ts';
+import type { RegionPlace } from './region-place.ts';
 
 /** How often to look again while somebody else decides whether to remove a name: each look is microseconds. */
 const removalChecks = 1000;
 
-/** Where a named region lives: `/dev/shm/ipc-orders.mutex`. */
-export function regionPath(name: string, kind: string): string {
-  return regionDirectory + objectNameOf(name, checkKind(kind));
-}
-
-/** @throws {IpcError} ERR_IPC_LIMIT with the room there is and the room it takes. */
-export function reserve(fd: number, bytes: number, label: string): void {
-  try {
-    native.allocate(fd, bytes);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== 'ENOSPC' && code !== 'ENOMEM' && code !== 'EFBIG') throw fromErrno(error, 'reserve', label);
-    const { bavail, blocks, bsize } = statfsSync(regionDirectory);
-    throw new IpcError(
-      'ERR_IPC_LIMIT',
-      `${label} needs ${bytes} bytes; ${regionDirectory} has ${bavail * bsize} of ${blocks * bsize} left: free some, or enlarge it ` +
-        `with \`mount -o remount,size=<bytes> ${regionDirectory}\` (in Docker, \`--shm-size\`)`,
-      { syscall: 'posix_fallocate', cause: error },
-    );
-  }
-}
-
 export interface FileAccess {
   /** Permission bits, exactly: the umask does not count. @default 0o600 */
   readonly mode?: number | undefined;
-  /** Group id of the new file. @default the process's */
+  /** Group id of the new file, one of the process's own unless it is root's. @default the process's */
   readonly group?: number | undefined;
 }
 
-/** An unnamed file in /dev/shm of `bytes` reserved bytes. A process that dies now leaves nothing. */
-export function createUnnamed(bytes: number, { mode = 0o600, group }: FileAccess, label: string): number {
+/** Who made a file. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface FileTrust {
+  /**
+   * Whether to accept what this owner made: whoever has the right to create files there may put a region of any content
+   * under a name. Asked before anything of it is read. @default this process's user and root; root accepts all
+   */
+  readonly authorize?: ((owner: FileOwner) => boolean) | undefined;
+}
+
+/** A file of `bytes` reserved bytes in the place's folder, without a name yet. A process that dies now leaves nothing. */
+export function createUnnamed(
+  place: RegionPlace,
+  bytes: number,
+  { mode = 0o600, group }: FileAccess,
+): number {
+  const { label, folder } = place;
   let fd: number;
   try {
-    fd = native.open(regionDirectory, O_TMPFILE | constants.O_RDWR, 0o600);
+    fd = native.open(folder, native.O_TMPFILE | constants.O_RDWR, 0o600);
   } catch (error) {
-    throw fromErrno(error, 'create region', label);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOTSUP' && code !== 'EISDIR') throw fromErrno(error, 'create', label);
+    throw new IpcError(
+      'ERR_IPC_UNSUPPORTED',
+      `create ${label}: the file system of ${folder} has no unnamed files (O_TMPFILE); ext4, xfs, btrfs and tmpfs have`,
+      { syscall: 'open', cause: error },
+    );
   }
   try {
-    reserve(fd, bytes, label);
+    reserve(fd, bytes, label, folder);
     if (group !== undefined) fchownSync(fd, -1, group);
     fchmodSync(fd, mode);
     return fd;
   } catch (error) {
     native.close(fd);
-    throw fromErrno(error, 'create region', label);
+    throw fromErrno(error, 'create', label);
   }
 }
 
@@ -82,9 +82,9 @@ export function createUnnamed(bytes: number, { mode = 0o600, group }: FileAccess
  *   ERR_IPC_PERMISSION; ERR_IPC_MISMATCH and ERR_IPC_CORRUPT as `readRegionHeader`.
  */
 export function openNamed(
-  path: string,
-  label: string,
+  { path, label }: RegionPlace,
   readOnly: boolean,
+  trust: FileTrust = {},
 ): { fd: number; header: RegionHeader } {
   let fd: number;
   try {
@@ -95,7 +95,7 @@ export function openNamed(
     throw fromErrno(error, 'open', label);
   }
   try {
-    checkOwner(fd, label);
+    checkOwner(fd, label, trust);
     const header = readHeader(fd, label);
     if (header.whileOpen && !readOnly) unlinkIfUnused(fd, path);
     for (let attempt = 0; !holdOpen(fd) && attempt < removalChecks; attempt++);
@@ -112,16 +112,16 @@ export function openNamed(
   }
 }
 
-/** Everybody may create names in /dev/shm: what another user put there is not ours to trust. */
-function checkOwner(fd: number, label: string): void {
-  const { uid } = fstatSync(fd);
+function checkOwner(fd: number, label: string, { authorize }: FileTrust): void {
+  const { uid, gid } = fstatSync(fd);
   const self = process.geteuid?.();
-  if (uid !== 0 && uid !== self && self !== 0) {
-    throw new IpcError(
-      'ERR_IPC_PERMISSION',
-      `open ${label}: it belongs to uid ${uid}, this process runs as ${self ?? '?'}`,
-    );
-  }
+  if (authorize === undefined ? uid === 0 || uid === self || self === 0 : authorize({ uid, gid })) return;
+  throw new IpcError(
+    'ERR_IPC_PERMISSION',
+    authorize === undefined
+      ? `open ${label}: it belongs to uid ${uid}, this process runs as ${self ?? '?'}; \`authorize\` may accept others`
+      : `open ${label}: \`authorize\` refused its owner, uid ${uid}`,
+  );
 }
 
 /** Declares this descriptor a user of the region, until it is closed or the process dies. False while somebody removes it. */
@@ -138,37 +138,55 @@ export function letGo(fd: number): void {
   }
 }
 
-/** Reads the header into a private copy and checks it. */
+/** Reads the header, and the layout's text, into private copies and checks them. */
 export function readHeader(fd: number, label: string): RegionHeader {
   const status = fstatSync(fd);
   if (!status.isFile()) throw new IpcError('ERR_IPC_MISMATCH', `${label} is not a region: it is not a file`);
-  const head = new Uint8Array(REGION_HEADER_BYTES);
-  const count = readSync(fd, head, 0, head.length, 0);
-  return readRegionHeader(head.subarray(0, count), status.size, label);
+  const read = (bytes: number, position: number): Uint8Array => {
+    const target = new Uint8Array(bytes);
+    return target.subarray(0, readSync(fd, target, 0, bytes, position));
+  };
+  const header = readRegionHeader(read(REGION_HEADER_BYTES, 0), status.size, pageUnit(fd), label);
+  if (header.layoutBytes === 0) return header;
+  const text = read(header.layoutBytes, REGION_HEADER_BYTES + header.bytes);
+  return { ...header, layoutText: readLayoutText(text, header, label) };
 }
 
 /**
- * Gives a finished region its name; a `while-open` region that killed users left makes way.
+ * Gives a finished region its name; a `while-open` region that killed users left makes way. What has a file of its own is on
+ * the disk before it has a name, and its name when this returns.
  *
  * @throws {IpcError} ERR_IPC_EXISTS.
  */
-export function publish(fd: number, path: string, label: string): void {
+export function publish(fd: number, place: RegionPlace, trust: FileTrust): void {
+  const lasting = place.name === undefined;
+  if (lasting) fsyncSync(fd);
   for (let attempt = 0; ; attempt++) {
     try {
-      native.linkDescriptor(fd, path);
-      return;
+      native.linkDescriptor(fd, place.path);
+      break;
     } catch (error) {
-      const failure = fromErrno(error, 'create', label);
-      if (failure.code !== 'ERR_IPC_EXISTS' || attempt >= removalChecks || !removeLeftover(path, label))
+      const failure = fromErrno(error, 'create', place.label);
+      if (failure.code !== 'ERR_IPC_EXISTS' || attempt >= removalChecks || !removeLeftover(place, trust))
         throw failure;
     }
+  }
+  if (lasting) syncFolder(place.folder);
+}
+
+function syncFolder(folder: string): void {
+  const fd = native.open(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    native.close(fd);
   }
 }
 
 /** True when there is nothing of that name any more. */
-function removeLeftover(path: string, label: string): boolean {
+function removeLeftover(place: RegionPlace, trust: FileTrust): boolean {
   try {
-    native.close(openNamed(path, label, false).fd);
+    native.close(openNamed(place, false, trust).fd);
     return false;
   } catch (error) {
     return isIpcError(error, 'ERR_IPC_NOT_FOUND');

@@ -1,8 +1,9 @@
 import { constants, fstatSync, readdirSync } from 'node:fs';
 import { isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
-import { readHeader, regionDirectory, unlinkIfUnused } from './region-file.ts';
+import { readHeader, unlinkIfUnused } from './region-file.ts';
 import type { RegionHeader } from './region-header.ts';
+import { regionDirectory } from './region-place.ts';
 
 /** What is known of a named region without opening it. */
 export interface RegionInfo {
@@ -22,7 +23,7 @@ export interface RegionInfo {
 
 const fileName = /^ipc-([A-Za-z0-9][A-Za-z0-9._-]{0,63})\.([a-z][a-z0-9-]{0,15})$/;
 
-/** All named regions that this process may read. What has such a name and is no region, or a damaged one, is left out. */
+/** All named regions, in /dev/shm, that this process may read. What has such a name and is no region, or a damaged one, is left out. */
 export function listRegions(): RegionInfo[] {
   return regionFiles(constants.O_RDONLY, (fd, _path, info) =>
     info.nlink > 0 ? infoOf(info, fd) : undefined,

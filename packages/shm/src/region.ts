@@ -1,53 +1,36 @@
-import { fstatSync, unlinkSync } from 'node:fs';
+import { fdatasync, fstatSync, unlinkSync } from 'node:fs';
 import { closedError, fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import {
   checkIdentity,
-  checkRegionBytes,
+  checkKind,
   FLAG_WHILE_OPEN,
   readRegionHeader,
   REGION_HEADER_BYTES,
+  regionFileBytes,
   writeRegionHeader,
   type RegionHeader,
-  type RegionIdentity,
 } from './region-header.ts';
 import {
   createUnnamed,
   holdOpen,
+  letGo,
   openNamed,
   publish,
   readHeader,
-  regionPath,
-  reserve,
-  letGo,
   unlinkIfUnused,
-  type FileAccess,
 } from './region-file.ts';
 import { listRegions, reclaimRegions, type RegionInfo } from './region-list.ts';
+import { createHugeMemory, lockPages, mapPages, pageUnit, reserve } from './region-memory.ts';
+import type {
+  AnonymousRegionOptions,
+  NamedRegionOptions,
+  OpenRegionOptions,
+  RegionOptions,
+} from './region-options.ts';
+import { placeOf, type RegionName, type RegionPlace } from './region-place.ts';
 
-/** What a new region is made of. */
-export interface RegionOptions extends RegionIdentity {
-  /** Payload size in bytes; the header comes on top. */
-  readonly bytes: number;
-  /** Fills the payload, which is all zeros, before anybody else can see it. */
-  readonly initialise?: ((region: Region) => void) | undefined;
-  /** Page tables filled at once, so that first touches do not fault. @default false */
-  readonly populate?: boolean | undefined;
-}
-
-export interface NamedRegionOptions extends RegionOptions, FileAccess {
-  /**
-   * `kept`: the name stays until `Region.unlink` or a reboot. `while-open`: it goes with its last user, and what
-   * killed users left is taken for absent by the next `openOrCreate`. @default 'kept'
-   */
-  readonly lifetime?: 'kept' | 'while-open' | undefined;
-}
-
-export interface OpenRegionOptions extends RegionIdentity {
-  /** Maps without write permission: a store then kills the process (SIGSEGV). @default false */
-  readonly readOnly?: boolean | undefined;
-  readonly populate?: boolean | undefined;
-}
+export type { AnonymousRegionOptions, NamedRegionOptions, OpenRegionOptions, RegionOptions };
 
 /** How often `openOrCreate` starts again when others create and remove the same name at the same time. */
 const openOrCreateAttempts = 1000;
@@ -60,13 +43,22 @@ const ALL_SIZE_SEALS = native.SEAL_SHRINK | native.SEAL_GROW;
  * Pages are reserved at creation, so a full /dev/shm is an error then and never a SIGBUS later. A named region gets
  * its name only when it is complete: no opener ever sees half of it, and a process killed on the way leaves nothing.
  *
+ * A region is in /dev/shm under its name and ends with a reboot; or it is a file of its own, by path, and outlives that. What
+ * is written to the latter reaches the disk at `sync`, or when the kernel finds time, in any order: after a power failure
+ * a file has what was synced last, and of what came later any pages or none.
+ *
+ * Whoever may write to a region that is not anonymous may also cut it short. Then what was cut off reads as zeros, here as
+ * a private page, and `damaged` says so; the process goes on.
+ *
  * The mapping lives until the last view of it is collected: closing never leaves a dangling view.
- * Thread: any; a worker opens the region again, by name or descriptor.
+ * Thread: any; a worker opens the region again, by name or descriptor. What a terminated worker had open is closed.
  * Source: shm_overview(7), memfd_create(2), O_TMPFILE in open(2). Layout: docs/wire-formats/region.md.
  */
 export class Region implements Disposable {
-  /** `undefined` for an anonymous region. */
+  /** `undefined` for an anonymous region, and for one that is a file of its own. */
   readonly name: string | undefined;
+  /** Of its file; `undefined` for an anonymous region. */
+  readonly path: string | undefined;
   readonly kind: string;
   /** Payload size. */
   readonly bytes: number;
@@ -75,7 +67,8 @@ export class Region implements Disposable {
   /** 16 hexadecimal digits that tell this region from every other that had or will have its name. */
   readonly generation: string;
   readonly creatorPid: number;
-  readonly layoutHash: Uint8Array;
+  /** The layout it was made with, in words; empty without one. */
+  readonly layoutText: string;
   /** Where the payload starts in {@link Region.buffer}. */
   readonly offset: number = REGION_HEADER_BYTES;
   /** Everything, header included. A SharedArrayBuffer where the runtime can make one of mapped memory. */
@@ -86,74 +79,72 @@ export class Region implements Disposable {
   readonly words: Int32Array;
   /** The payload for any type at any offset. */
   readonly view: DataView;
-  readonly #path: string | undefined;
+  readonly #label: string;
   readonly #descriptor: number;
+  readonly #fileBytes: number;
   readonly #removesName: boolean;
   #open = true;
 
-  /** @internal Maps `fd`, which then belongs to the region; on failure it stays the caller's. */
+  /** @internal Takes over `fd`; on failure it stays the caller's. */
   private constructor(fd: number, header: RegionHeader, source: RegionSource) {
-    this.name = source.name;
+    this.name = source.place?.name;
+    this.path = source.place?.path;
     this.kind = header.kind;
     this.bytes = header.bytes;
     this.created = source.created;
     this.generation = header.generation;
     this.creatorPid = header.creatorPid;
-    this.layoutHash = header.layoutHash;
+    this.layoutText = header.layoutText;
     this.buffer = source.buffer;
     this.bytesView = new Uint8Array(this.buffer, this.offset, this.bytes);
     this.words = new Int32Array(this.buffer, this.offset, this.bytes >>> 2);
     this.view = new DataView(this.buffer, this.offset, this.bytes);
-    this.#path = source.path;
+    this.#label = source.label;
     this.#descriptor = fd;
+    this.#fileBytes = this.buffer.byteLength;
     this.#removesName = header.whileOpen && source.readOnly !== true;
+    native.closeAtThreadExit(fd);
   }
 
   /**
-   * Creates a named region.
+   * Creates a region that others find, by name or path.
    *
-   * @throws {TypeError} A malformed name or kind. @throws {RangeError} A size out of range.
-   * @throws {IpcError} ERR_IPC_EXISTS; ERR_IPC_LIMIT when /dev/shm is short, with the room left and the room needed;
-   *   ERR_IPC_PERMISSION; ERR_IPC_UNSUPPORTED. Whatever `initialise` throws: then nothing is left.
-   * Cost: about ten system calls, and the kernel zeroes the pages.
+   * @throws {TypeError} A malformed name, path or kind. @throws {RangeError} A size out of range.
+   * @throws {IpcError} ERR_IPC_EXISTS; ERR_IPC_LIMIT when /dev/shm or the disk is short, with the room left and the room
+   *   needed, or when `lock` is over RLIMIT_MEMLOCK; ERR_IPC_NOT_FOUND when there is no such folder; ERR_IPC_PERMISSION;
+   *   ERR_IPC_UNSUPPORTED. Whatever `initialise` throws: then nothing is left.
+   * Cost: about fifteen system calls, and the kernel zeroes the pages; a file is written to the disk, which takes milliseconds.
    */
-  static create(name: string, options: NamedRegionOptions): Region {
-    const path = regionPath(name, options.kind);
-    const label = `region "${name}"`;
-    const size = REGION_HEADER_BYTES + checkRegionBytes(options.bytes);
-    const fd = createUnnamed(size, options, label);
+  static create(name: RegionName, options: NamedRegionOptions): Region {
+    const place = placeOf(name, options.kind);
+    const fd = createUnnamed(place, regionFileBytes(options.bytes, options.layout), options);
     try {
-      const region = Region.#initialise(
-        fd,
-        options,
-        label,
-        { name, path },
-        options.lifetime === 'while-open' ? FLAG_WHILE_OPEN : 0,
-      );
+      const flags = options.lifetime === 'while-open' ? FLAG_WHILE_OPEN : 0;
+      const region = Region.#initialise(fd, options, place.label, place, flags);
       holdOpen(fd);
-      publish(fd, path, label);
+      publish(fd, place, options);
       return region;
     } catch (error) {
       native.close(fd);
-      throw error;
+      throw fromErrnoOnly(error, 'create', place.label);
     }
   }
 
   /**
-   * Opens a named region.
+   * Opens a region by name or path.
    *
-   * @throws {IpcError} ERR_IPC_NOT_FOUND; ERR_IPC_MISMATCH when it is of another kind, version, layout or byte order;
-   *   ERR_IPC_CORRUPT when its header or size is damaged; ERR_IPC_PERMISSION, also when it belongs to another user.
+   * @throws {IpcError} ERR_IPC_NOT_FOUND; ERR_IPC_MISMATCH when it is of another kind, version, byte order or layout, field
+   *   by field; ERR_IPC_CORRUPT when its header or size is damaged; ERR_IPC_PERMISSION, also when it belongs to another user
+   *   whom `authorize` does not accept; ERR_IPC_LIMIT when `lock` is over RLIMIT_MEMLOCK.
    */
-  static open(name: string, options: OpenRegionOptions): Region {
-    const path = regionPath(name, options.kind);
-    const label = `region "${name}"`;
-    const { fd, header } = openNamed(path, label, options.readOnly ?? false);
-    return Region.#map(fd, header, options, label, { name, path });
+  static open(name: RegionName, options: OpenRegionOptions): Region {
+    const place = placeOf(name, options.kind);
+    const { fd, header } = openNamed(place, options.readOnly ?? false, options);
+    return Region.#map(fd, header, options, place.label, place);
   }
 
   /** Opens the region of this name, or creates it. Of any number of processes that do so at once, one creates it. Throws as both. */
-  static openOrCreate(name: string, options: NamedRegionOptions): Region {
+  static openOrCreate(name: RegionName, options: NamedRegionOptions): Region {
     for (let attempt = 0; ; attempt++) {
       try {
         return Region.open(name, options);
@@ -168,23 +159,24 @@ export class Region implements Disposable {
     }
   }
 
-  /** Memory without a name, sealed against any change of size, to be handed to others by its {@link Region.descriptor}. Throws as `create`. */
-  static anonymous(options: RegionOptions): Region {
+  /**
+   * Memory without a name, sealed against any change of size, to be handed to others by its {@link Region.descriptor}.
+   *
+   * @throws As `create`; with `hugePages` ERR_IPC_LIMIT that says how many are free and needed, and what sets more aside.
+   */
+  static anonymous(options: AnonymousRegionOptions): Region {
     const label = `anonymous region of kind "${options.kind}"`;
-    const size = REGION_HEADER_BYTES + checkRegionBytes(options.bytes);
-    let fd: number;
+    const size = regionFileBytes(options.bytes, options.layout);
+    const memoryName = `ipc-${checkKind(options.kind)}`;
+    let fd: number | undefined;
     try {
-      fd = native.memfdCreate(`ipc-${options.kind}`);
-    } catch (error) {
-      throw fromErrno(error, 'create', label);
-    }
-    try {
+      fd = options.hugePages === true ? createHugeMemory(memoryName, label) : native.memfdCreate(memoryName);
       reserve(fd, size, label);
       native.addSeals(fd, ALL_SIZE_SEALS | native.SEAL_SEAL);
-      return Region.#initialise(fd, options, label, {}, 0);
+      return Region.#initialise(fd, options, label, undefined, 0);
     } catch (error) {
-      native.close(fd);
-      throw fromErrno(error, 'create', label);
+      if (fd !== undefined) native.close(fd);
+      throw fromErrnoOnly(error, 'create', label);
     }
   }
 
@@ -206,17 +198,35 @@ export class Region implements Disposable {
       native.close(fd);
       throw fromErrno(error, 'map', label);
     }
-    return Region.#map(fd, header, options, label, {});
+    return Region.#map(fd, header, options, label, undefined);
   }
 
-  /** Removes a name; those who have the region open keep it. False when there is none. @throws {IpcError} ERR_IPC_PERMISSION. */
-  static unlink(name: string, kind: string): boolean {
+  /**
+   * Removes a name; those who have the region open keep it. The kernel decides who may: in /dev/shm the region's owner and
+   * root, elsewhere whoever may write to the folder.
+   *
+   * @param options - `ifUnused`: only when nobody has it open, as the kernel says.
+   * @returns False when there is none, or it is in use.
+   * @throws {IpcError} ERR_IPC_PERMISSION; with `ifUnused` ERR_IPC_MISMATCH and ERR_IPC_CORRUPT for what is no region.
+   */
+  static unlink(name: RegionName, kind: string, options: { readonly ifUnused?: boolean } = {}): boolean {
+    const place = placeOf(name, kind);
     try {
-      unlinkSync(regionPath(name, kind));
-      return true;
+      if (options.ifUnused !== true) {
+        unlinkSync(place.path);
+        return true;
+      }
+      const { fd } = openNamed(place, false, { authorize: () => true });
+      try {
+        native.ofdLock(fd, 'unlock', 0, 1);
+        return unlinkIfUnused(fd, place.path);
+      } finally {
+        native.close(fd);
+      }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw fromErrno(error, 'unlink region', name);
+      const failure = fromErrno(error, 'unlink', place.label);
+      if (failure.code === 'ERR_IPC_NOT_FOUND') return false;
+      throw failure;
     }
   }
 
@@ -242,29 +252,91 @@ export class Region implements Disposable {
 
   /** True when somebody removed the name: new processes will not find this region. (Python before 3.13 does that to everything it attaches.) */
   get unlinked(): boolean {
-    return this.name !== undefined && fstatSync(this.descriptor).nlink === 0;
+    return this.path !== undefined && fstatSync(this.descriptor).nlink === 0;
   }
 
   get isOpen(): boolean {
     return this.#open;
   }
 
+  /**
+   * True when somebody cut the region's file short, or its disk failed: what is missing reads as zeros, and what is written
+   * there nobody else sees. It stays true. An anonymous region is sealed against that.
+   *
+   * @throws {IpcError} ERR_IPC_CLOSED. Cost: one system call, about 2 µs.
+   */
+  get damaged(): boolean {
+    return fstatSync(this.descriptor).size < this.#fileBytes || native.lostPages(this.buffer) > 0;
+  }
+
+  /** @throws {IpcError} ERR_IPC_CORRUPT when the region is {@link damaged}; ERR_IPC_CLOSED. Cost: as `damaged`. */
+  assertIntact(): void {
+    if (!this.damaged) return;
+    const pages = native.lostPages(this.buffer);
+    throw new IpcError(
+      'ERR_IPC_CORRUPT',
+      `${this.#label}: its file of ${this.#fileBytes} bytes was cut short (${pages} pages of it were used since)`,
+    );
+  }
+
   /** Keeps the pages out of swap. @throws {IpcError} ERR_IPC_CLOSED; ERR_IPC_LIMIT over RLIMIT_MEMLOCK. Source: mlock(2). */
   lockInMemory(): void {
     if (!this.#open) throw closedError('region');
-    try {
-      native.lock(this.buffer);
-    } catch (error) {
-      throw fromErrno(error, 'mlock region', this.name);
-    }
+    lockPages(this.buffer, this.#label);
   }
 
-  /** Lets go of the region and of every lock on its bytes; the last user of a `while-open` region removes its name. Views stay valid until they are collected. Idempotent. */
+  /**
+   * Resolves when everything that was written to the region before this call is on the disk. The kernel does the same by itself
+   * within about 30 seconds (vm.dirty_expire_centisecs). Memory without a disk is always in sync.
+   *
+   * @throws {IpcError} ERR_IPC_CORRUPT when the region is damaged; ERR_IPC_SYSTEM (EIO) when the disk refuses; ERR_IPC_CLOSED.
+   * Cost: a thread of libuv's pool for as long as the disk takes. Source: fdatasync(2), which writes mapped pages too.
+   */
+  async sync(): Promise<void> {
+    const own = native.duplicate(this.descriptor); // the region may be closed meanwhile
+    native.closeAtThreadExit(own);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        fdatasync(own, (error) => {
+          if (error === null) resolve();
+          else reject(fromErrno(error, 'sync', this.#label));
+        });
+      });
+    } finally {
+      native.close(own);
+    }
+    if (this.#open) this.assertIntact();
+  }
+
+  /**
+   * As {@link sync}, of some bytes of the payload, and BLOCKS the thread.
+   *
+   * @throws {RangeError} The range is not in the payload. @throws As `sync`. Source: msync(2), MS_SYNC.
+   */
+  syncSync(offset = 0, length: number = this.bytes - offset): void {
+    if (!this.#open) throw closedError('region');
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.bytes))
+      throw new RangeError(`expected a range in 0..${this.bytes}, got ${length} bytes at ${offset}`);
+    try {
+      native.sync(this.buffer, this.offset + offset, length);
+    } catch (error) {
+      throw fromErrnoOnly(error, 'sync', this.#label);
+    }
+    this.assertIntact();
+  }
+
+  /**
+   * Lets go of the region and of every lock on its bytes; the last user of a `while-open` region removes its name, if it may. Views
+   * stay valid until they are collected. Idempotent.
+   */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     try {
-      if (this.#removesName && this.#path !== undefined) unlinkIfUnused(this.#descriptor, this.#path);
+      if (this.#removesName && this.path !== undefined) unlinkIfUnused(this.#descriptor, this.path);
+    } catch (error) {
+      // Who shares another user's region may not remove its name: the next one to open it takes it for absent.
+      if (fromErrno(error, 'close').code !== 'ERR_IPC_PERMISSION') throw error;
     } finally {
       letGo(this.#descriptor);
     }
@@ -279,16 +351,14 @@ export class Region implements Disposable {
     header: RegionHeader,
     options: OpenRegionOptions,
     label: string,
-    place: RegionPlace,
+    place: RegionPlace | undefined,
   ): Region {
     try {
       checkIdentity(header, options, label);
       const readOnly = options.readOnly ?? false;
-      const buffer = native.map(fd, REGION_HEADER_BYTES + header.bytes, {
-        readOnly,
-        populate: options.populate,
-      });
-      return new Region(fd, header, { ...place, created: false, readOnly, buffer });
+      const size = REGION_HEADER_BYTES + header.bytes + header.layoutBytes;
+      const buffer = mapPages(fd, size, readOnly, options, label);
+      return new Region(fd, header, { place, label, created: false, readOnly, buffer });
     } catch (error) {
       native.close(fd);
       throw fromErrno(error, 'open', label);
@@ -299,29 +369,35 @@ export class Region implements Disposable {
     fd: number,
     options: RegionOptions,
     label: string,
-    place: RegionPlace,
+    place: RegionPlace | undefined,
     flags: number,
   ): Region {
-    const size = REGION_HEADER_BYTES + options.bytes;
-    const buffer = native.map(fd, size, { populate: options.populate });
-    const head = new Uint8Array(buffer, 0, REGION_HEADER_BYTES);
-    writeRegionHeader(head, options, options.bytes, flags);
-    const header = readRegionHeader(head.slice(), size, label);
-    const region = new Region(fd, header, { ...place, created: true, buffer });
+    const buffer = mapPages(fd, regionFileBytes(options.bytes, options.layout), false, options, label);
+    const file = new Uint8Array(buffer);
+    writeRegionHeader(file, options, options.bytes, flags);
+    const header = {
+      ...readRegionHeader(file.slice(0, REGION_HEADER_BYTES), file.length, pageUnit(fd), label),
+      layoutText: options.layout?.text ?? '',
+    };
+    const region = new Region(fd, header, { place, label, created: true, buffer });
     options.initialise?.(region);
     return region;
   }
 }
 
-interface RegionPlace {
-  readonly name?: string;
-  readonly path?: string;
-}
-
-interface RegionSource extends RegionPlace {
+interface RegionSource {
+  readonly place: RegionPlace | undefined;
+  readonly label: string;
   readonly created: boolean;
   readonly readOnly?: boolean;
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
+}
+
+/** What the kernel said becomes an IpcError; a caller's bug, and whatever a callback threw, stays what it is. */
+function fromErrnoOnly(error: unknown, what: string, label: string): unknown {
+  return typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
+    ? fromErrno(error, what, label)
+    : error;
 }
 
 function isSealed(fd: number): boolean {

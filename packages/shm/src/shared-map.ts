@@ -29,7 +29,7 @@ import { Owner } from './owner.ts';
 import { Region, type NamedRegionOptions } from './region.ts';
 
 export interface SharedMapOptions
-  extends MapShape, Pick<NamedRegionOptions, 'mode' | 'group' | 'lifetime' | 'layoutHash'> {
+  extends MapShape, Pick<NamedRegionOptions, 'mode' | 'group' | 'lifetime' | 'layout'> {
   /** Most entries. They take about `capacity * 2 * (8 + keyBytes + 2 * valueBytes)` bytes of /dev/shm. */
   readonly capacity: number;
   /** Largest key, 1..1024. A shorter one is padded with zero bytes: those at its end do not count. */

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { layout, Region } from '@ipc/shm';
-import { noLeaks, uniqueName } from '@ipc/testkit';
+import { layout, Region, type Fields } from '@ipc/shm';
+import { noLeaks, python, uniqueName } from '@ipc/testkit';
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 
 noLeaks();
 
@@ -73,20 +73,59 @@ test('bad declarations are refused', () => {
   expect(() => layout({ a: 'utf8[0]' })).toThrow(RangeError);
 });
 
-test('two programs that disagree about a layout do not share a region', () => {
-  const name = uniqueName('layout');
-  using region = Region.create(name, {
-    kind: 'quotes',
-    bytes: 48,
-    layoutHash: quote.hash,
-    lifetime: 'while-open',
+describe('two programs that disagree about a layout do not share a region, and learn in what', () => {
+  test.each([
+    [{ ...fields, side: 'i8' }, ['side is u8, expected i8']],
+    [
+      { ...fields, price: 'f32' },
+      ['price is f64 at 8, expected f32 at 4', 'quantity is at 16, expected at 8'],
+    ],
+    [
+      { side: 'u8', price: 'f64' },
+      ['has a field quantity (u32 at 16) that is not expected', 'bytes, expected 16'],
+    ],
+    [{ ...fields, extra: 'u8' }, ['lacks the field extra (u8 at 43)']],
+    [
+      { ...fields, raw: 'bytes[20]' },
+      ['raw is bytes[3], expected bytes[20]', 'a struct has 48 bytes, expected 64'],
+    ],
+    [{ a: 'u8', b: 'u8', c: 'u8', d: 'u8' }, ['has a field side (u8 at 0)', 'and 3 more']],
+  ] as const)('%#', (other, differences) => {
+    const name = uniqueName('layout');
+    const options = { kind: 'quotes', bytes: 48 } as const;
+    using region = Region.create(name, { ...options, layout: quote, lifetime: 'while-open' });
+    expect(region.layoutText).toBe(quote.text);
+    Region.open(name, { ...options, layout: layout(fields) }).close();
+    Region.open(name, options).close();
+    for (const difference of differences) {
+      expect(() => Region.open(name, { ...options, layout: layout(other) })).toThrow(
+        expect.objectContaining({
+          code: 'ERR_IPC_MISMATCH',
+          message: expect.stringContaining(difference) as string,
+        }),
+      );
+    }
   });
-  const other = layout({ side: 'u8', price: 'f32' });
-  expect(() => Region.open(name, { kind: 'quotes', layoutHash: other.hash })).toThrow(
-    expect.objectContaining({ code: 'ERR_IPC_MISMATCH' }),
+});
+
+test('a layout text that is not what the header says is damage', () => {
+  const name = uniqueName('layout');
+  using region = Region.create(name, { kind: 'quotes', bytes: 48, layout: quote, lifetime: 'while-open' });
+  const text = new Uint8Array(region.buffer, region.offset + region.bytes);
+  text[0] = 33;
+  expect(() => Region.open(name, { kind: 'quotes' })).toThrow(
+    expect.objectContaining({ code: 'ERR_IPC_CORRUPT' }),
   );
-  Region.open(name, { kind: 'quotes', layoutHash: layout(fields).hash }).close();
-  expect(region.isOpen).toBe(true);
+});
+
+test('a field may have any name that is one, and C and Python say which are not', () => {
+  const odd = layout({ view: 'u32', offset: 'u32', constructor: 'u32', int: 'u32' });
+  const struct = odd.at(new DataView(new ArrayBuffer(odd.bytes)));
+  Object.assign(struct, { view: 1, offset: 2, constructor: 3, int: 4 });
+  expect([struct.view, struct.offset, struct.constructor, struct.int]).toEqual([1, 2, 3, 4]);
+  expect(() => odd.toC('odd')).toThrow(TypeError);
+  expect(() => odd.toPython('Odd')).toThrow(TypeError);
+  expect(() => quote.toC('a b')).toThrow(TypeError);
 });
 
 test('the C header compiles, and C finds every field where it was written', () => {
@@ -119,7 +158,7 @@ test('the C header compiles, and C finds every field where it was written', () =
   expect(output).toBe('7 2.5 9 abcde -3 77');
 });
 
-test('the Python class has the same size and offsets, for any fields', () => {
+test.skipIf(python === undefined)('the Python class has the same size and offsets, for any fields', () => {
   const types = [
     'i8',
     'u8',
@@ -143,8 +182,45 @@ test('the Python class has the same size and offsets, for any fields', () => {
     (it, i) =>
       `${it.toPython(`L${i}`)}\nprint(ctypes.sizeof(L${i}), *[getattr(L${i}, f[0]).offset for f in L${i}._fields_])`,
   );
-  const output = execFileSync('python3', ['-'], { input: script.join('\n'), encoding: 'utf8' });
+  const output = execFileSync(python as string, ['-'], { input: script.join('\n'), encoding: 'utf8' });
   expect(output.trim().split('\n')).toEqual(
     declared.map((it) => [it.bytes, ...Object.values(it.offsets)].join(' ')),
   );
+});
+
+interface LayoutVector {
+  readonly what: string;
+  readonly fields: Fields;
+  readonly bytes: number;
+  readonly alignment: number;
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly text: string;
+  readonly hash: string;
+  readonly values: Readonly<Record<string, string | number>>;
+  readonly memory: string;
+}
+
+describe('layout.json', () => {
+  const { layouts } = JSON.parse(
+    readFileSync(new URL('../../../docs/wire-formats/layout.json', import.meta.url), 'utf8'),
+  ) as { readonly layouts: readonly LayoutVector[] };
+
+  test.each(layouts)('$what', (vector) => {
+    const declared = layout(vector.fields);
+    expect(declared).toMatchObject({
+      bytes: vector.bytes,
+      alignment: vector.alignment,
+      offsets: vector.offsets,
+      text: vector.text,
+    });
+    expect(Buffer.from(declared.hash).toString('hex')).toBe(vector.hash);
+    const memory = new Uint8Array(declared.bytes);
+    const struct = declared.at(new DataView(memory.buffer)) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(vector.values)) {
+      const type = vector.fields[name] as string;
+      if (type.startsWith('bytes')) struct[name] = new Uint8Array(Buffer.from(String(value), 'hex'));
+      else struct[name] = type.endsWith('64') && !type.startsWith('f') ? BigInt(value) : value;
+    }
+    expect(Buffer.from(memory).toString('hex')).toBe(vector.memory);
+  });
 });

@@ -52,7 +52,7 @@ test('what one sets, all get', () => {
 
 test('numbers in values are added to; typed layouts say where', () => {
   const limit = layout({ count: 'u32', tokens: 'f64', total: 'i64', balance: 'i32' });
-  const shape = { valueBytes: limit.bytes, layoutHash: limit.hash };
+  const shape = { valueBytes: limit.bytes, layout: limit };
   const name = uniqueName('map');
   using map = open(name, shape);
   const { offsets } = limit;
@@ -68,7 +68,7 @@ test('numbers in values are added to; typed layouts say where', () => {
   expect(() => map.add('b', 0.5, { type: 'i64' })).toThrow(RangeError);
   expect(map.has('b')).toBe(false);
   const other = layout({ count: 'u32', tokens: 'f64', total: 'i64', balance: 'u32' });
-  expect(() => open(name, { ...shape, layoutHash: other.hash })).toThrow(coded('ERR_IPC_MISMATCH'));
+  expect(() => open(name, { ...shape, layout: other })).toThrow(coded('ERR_IPC_MISMATCH'));
 });
 
 test('update changes a value while nobody else can, or not at all', () => {

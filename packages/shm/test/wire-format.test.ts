@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { Region, RingMemory, ringBytes, RingReader, RingWriter } from '@ipc/shm';
+import { layout, Region, RingMemory, ringBytes, RingReader, RingWriter } from '@ipc/shm';
 import { noLeaks, uniqueName } from '@ipc/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
@@ -34,12 +34,12 @@ describe('region.json', () => {
     }
     using region = Region.open(name, { kind: 'test' });
     expect(region).toMatchObject(opens);
-    expect(hex(region.bytesView)).toBe(file.slice(256));
+    expect(hex(region.bytesView)).toBe(file.slice(256, 256 + 2 * region.bytes));
   });
 
   test('what this program writes has every field where the document says', () => {
-    const layoutHash = new Uint8Array(32).fill(0xab);
-    using region = Region.anonymous({ kind: 'fields', bytes: 77, version: 9, layoutHash });
+    const price = layout({ price: 'f64' });
+    using region = Region.anonymous({ kind: 'fields', bytes: 77, version: 9, layout: price });
     const view = new DataView(region.buffer);
     expect(view.getUint32(0, true)).toBe(0x52435049);
     expect(view.getUint32(4, true)).toBe(1);
@@ -51,8 +51,9 @@ describe('region.json', () => {
     expect(view.getBigUint64(32, true)).toBe(77n);
     expect(view.getBigUint64(40, true).toString(16).padStart(16, '0')).toBe(region.generation);
     expect(view.getUint32(48, true)).toBe(process.pid);
-    expect(hex(new Uint8Array(region.buffer, 56, 32))).toBe('ab'.repeat(32));
-    expect(region.buffer.byteLength).toBe(128 + 77);
+    expect(hex(new Uint8Array(region.buffer, 56, 32))).toBe(hex(price.hash));
+    expect(view.getUint32(88, true)).toBe(price.text.length);
+    expect(hex(new Uint8Array(region.buffer, 128 + 77))).toBe(Buffer.from(price.text).toString('hex'));
   });
 });
 

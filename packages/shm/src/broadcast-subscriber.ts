@@ -92,7 +92,7 @@ class SubscribePort extends RecordsReceivePort {
     const lead = memory.lead(state, this.#position);
     if (lead === -1) return false;
     if (lead !== 0 || phaseOf(state) === FULL || phaseOf(state) === DONE) return true;
-    return memory.unblock(this.#position, this.participant);
+    return this.unblocks(this.#position);
   }
 
   protected step(copy: Copy): Uint8Array | 'none' | 'again' {

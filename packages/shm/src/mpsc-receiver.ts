@@ -96,7 +96,7 @@ class MpscReceivePort extends RecordsReceivePort {
     const memory = this.#memory;
     const state = Atomics.load(memory.words, memory.states + memory.unitAt(this.#position));
     if ((state & PHASE_MASK) === FREE) return state !== memory.freeState(this.#position);
-    return (state & PHASE_MASK) !== CLAIMED || memory.unblock(this.#position, this.participant);
+    return (state & PHASE_MASK) !== CLAIMED || this.unblocks(this.#position);
   }
 
   protected step(copy: Copy): Uint8Array | 'none' | 'again' {
@@ -107,7 +107,7 @@ class MpscReceivePort extends RecordsReceivePort {
     const phase = state & PHASE_MASK;
     if (phase === FREE) return this.#stepOver(state);
     if (phase === CLAIMED) {
-      this.#release();
+      this.#releaseIfWanted();
       return this.unblocks(position) ? 'again' : 'none';
     }
     const units = unitsIn(state);
@@ -126,12 +126,22 @@ class MpscReceivePort extends RecordsReceivePort {
   #stepOver(state: number): 'none' | 'again' {
     const memory = this.#memory;
     if (state === memory.freeState(this.#position)) {
-      this.#release();
+      this.#releaseIfWanted();
       return 'none';
     }
     if (state !== memory.freeState(this.#position + memory.units)) throw memory.damaged();
     this.#position = (this.#position + 1) | 0;
     return 'again';
+  }
+
+  protected override beforeSleep(): void {
+    this.#release();
+  }
+
+  /** Writers read head for every message: while nobody waits for it, it changes as seldom as can be. */
+  #releaseIfWanted(): void {
+    const { words, sleepingWriters } = this.#memory;
+    if ((Atomics.load(words, sleepingWriters) & 1) !== 0) this.#release();
   }
 
   /** Lets writers have the units of what was read. */

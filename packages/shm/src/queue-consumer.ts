@@ -72,7 +72,7 @@ class TakePort extends RecordsReceivePort {
     const state = Atomics.load(words, memory.slotOf(head));
     const lead = memory.lead(state, head);
     if (lead === -1) return false;
-    return lead !== 0 || phaseOf(state) !== CLAIMED || memory.unblock(head, this.participant);
+    return lead !== 0 || phaseOf(state) !== CLAIMED || this.unblocks(head);
   }
 
   protected step(copy: Copy): Uint8Array | 'none' | 'again' {

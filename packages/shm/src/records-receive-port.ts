@@ -28,6 +28,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
   readonly #records: SharedRecords;
   readonly #sleep: SlotSleep;
   readonly #spin: Spin;
+  readonly #look: () => boolean;
   #lent: LentCopy | undefined;
   #blocked = 0;
   #events: ReceiveEvents | undefined;
@@ -39,7 +40,11 @@ export abstract class RecordsReceivePort implements ReceivePort {
     this.participant = participant;
     this.#lent = new LentCopy(records);
     this.#spin = new Spin(spinUs);
-    this.#sleep = new SlotSleep(records.words, records.sleepingReaders, participant, () => this.hasMessage());
+    this.#look = () => this.hasMessage();
+    this.#sleep = new SlotSleep(records.words, records.sleepingReaders, participant, () => {
+      this.#blocked = -1; // the last look asks whether whoever is in the way is dead
+      return this.hasMessage();
+    });
   }
 
   /** Whether `step` might find something. Whatever is wrong, it will tell. */
@@ -47,6 +52,11 @@ export abstract class RecordsReceivePort implements ReceivePort {
 
   /** Takes the next message, by `copy`; or gets nearer to it; or finds none. @throws {IpcError} ERR_IPC_CORRUPT. Whatever `copy` throws. */
   protected abstract step(copy: Copy): Uint8Array | 'none' | 'again';
+
+  /** Called when nothing was found and nobody will look for a while. */
+  protected beforeSleep(): void {
+    // nothing to do, as a rule
+  }
 
   /** Whether a message that somebody has not finished is out of the way, because that one is dead. Asks once in a while. */
   protected unblocks(position: number): boolean {
@@ -86,7 +96,10 @@ export abstract class RecordsReceivePort implements ReceivePort {
   /** Blocks this thread until there may be a message, which those who wait on the event loop get first; false when the time is over first. */
   block(timeoutMs: number): boolean {
     if (this.#released) throw closedError('receiver');
-    if (!this.#spin.until(() => this.hasMessage()) && !this.#sleep.block(timeoutMs)) return false;
+    if (!this.#spin.until(this.#look)) {
+      this.beforeSleep();
+      if (!this.#sleep.block(timeoutMs)) return false;
+    }
     if (this.#awaited) this.#report();
     return true;
   }
@@ -104,8 +117,12 @@ export abstract class RecordsReceivePort implements ReceivePort {
     const report = (): void => {
       this.#report();
     };
-    if (this.end !== undefined || this.#spin.until(() => this.hasMessage())) setImmediate(report);
-    else this.#sleep.start(report);
+    if (this.end !== undefined || this.#spin.until(this.#look)) {
+      setImmediate(report);
+    } else {
+      this.beforeSleep();
+      this.#sleep.start(report);
+    }
   }
 
   #report(): void {
@@ -170,12 +187,13 @@ export function receiveBlocking(
   port: RecordsReceivePort,
   timeoutMs: number,
 ): Uint8Array | undefined {
-  const deadline = performance.now() + timeoutMs;
+  let deadline: number | undefined;
   for (;;) {
     const message = receiver.tryReceive();
     if (message !== undefined) return message;
     if (port.end?.error !== undefined) throw port.end.error;
-    const left = timeoutMs < 0 ? -1 : Math.max(0, deadline - performance.now());
-    if (!port.block(left)) return undefined;
+    const now = performance.now();
+    deadline ??= now + timeoutMs;
+    if (!port.block(timeoutMs < 0 ? -1 : Math.max(0, deadline - now))) return undefined;
   }
 }

@@ -107,10 +107,11 @@ export function sendBlocking(
   message: Uint8Array,
   timeoutMs: number,
 ): boolean {
+  if (sender.trySend(message)) return true;
   const deadline = performance.now() + timeoutMs;
-  while (!sender.trySend(message)) {
+  do {
     const left = timeoutMs < 0 ? -1 : Math.max(0, deadline - performance.now());
     if (!port.block(left)) return false;
-  }
+  } while (!sender.trySend(message));
   return true;
 }

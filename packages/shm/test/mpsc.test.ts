@@ -1,4 +1,4 @@
-import { formatMpsc, mpscBytes, MpscReceiver, MpscSender, Region } from '@ipc/shm';
+import { formatMpsc, mpscBytes, MpscReceiver, MpscSender, Region, type MpscOptions } from '@ipc/shm';
 import { noLeaks, spawnPeer, uniqueName, type Peer } from '@ipc/testkit';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -8,16 +8,20 @@ import { numbered, numberOf } from './workers/numbered.ts';
 noLeaks();
 
 const worker = new URL('../dist-test/workers/mpsc-peer.js', import.meta.url);
-const options = { capacityBytes: 2048, participants: 8, lifetime: 'while-open' } as const;
+const options: MpscOptions = { capacityBytes: 2048, participants: 8, lifetime: 'while-open' };
+/** For processes that really race: a small ring would have them sleep for every few messages. */
+const busy = { ...options, capacityBytes: 1 << 14 };
 const states = (640 >> 2) + 8 * 32;
+/** A watchdog, not a measure: each starts several processes, on a machine that may be busy. */
+const slow = { timeout: 60_000 };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (value: Uint8Array | undefined): string | undefined =>
   value && Buffer.from(value).toString('latin1');
 const code = (value: string): unknown => expect.objectContaining({ code: value });
 const goodbye = new Uint8Array(0);
 
-function open(name = uniqueName('mpsc')): { name: string; sender: MpscSender } {
-  const sender = MpscSender.open(name, options);
+function open(name = uniqueName('mpsc'), shape = options): { name: string; sender: MpscSender } {
+  const sender = MpscSender.open(name, shape);
   onTestFinished(() => sender.close());
   return { name, sender };
 }
@@ -306,77 +310,89 @@ test('a claim left by one that is killed is stepped over at once, and not while 
   expect(receiver.repaired).toBe(1);
 });
 
-test('many senders in processes of their own: every message once, whole, and in order for each sender', async () => {
-  const { name, sender } = open();
-  const sink = await peer();
-  await sink.call('receiver', name, {});
-  const sources = [await peer(), await peer()];
-  for (const each of sources) await each.call('sender', name, options);
-  for (const command of ['receiveAll', 'receiveAllSync']) {
-    const found = sink.call(command);
-    await Promise.all(
-      sources.map((each, index) => each.call(index === 0 ? 'send' : 'sendSync', index + 1, 4_000)),
-    );
-    await sender.send(goodbye);
-    const all = (await found) as [number, number][];
-    for (const id of [1, 2]) {
-      const numbers = all.filter(([from]) => from === id).map(([, number]) => number);
-      expect(numbers).toEqual(Array.from({ length: 4_000 }, (_, number) => number));
+test(
+  'many senders in processes of their own: every message once, whole, and in order for each sender',
+  slow,
+  async () => {
+    const { name, sender } = open(undefined, busy);
+    const sink = await peer();
+    await sink.call('receiver', name, {});
+    const sources = [await peer(), await peer()];
+    for (const each of sources) await each.call('sender', name, busy);
+    for (const command of ['receiveAll', 'receiveAllSync']) {
+      const found = sink.call(command);
+      await Promise.all(
+        sources.map((each, index) => each.call(index === 0 ? 'send' : 'sendSync', index + 1, 1_000)),
+      );
+      await sender.send(goodbye);
+      const all = (await found) as [number, number][];
+      for (const id of [1, 2]) {
+        const numbers = all.filter(([from]) => from === id).map(([, number]) => number);
+        expect(numbers).toEqual(Array.from({ length: 1_000 }, (_, number) => number));
+      }
     }
-  }
-});
+  },
+);
 
-test('senders killed at random hold nobody up: what each had sent comes, whole and in order', async () => {
-  const { name, sender } = open();
-  const receiver = receive(name);
-  for (let round = 1; round <= 3; round++) {
-    const [one, two] = [await peer(), await peer()];
-    for (const each of [one, two]) await each.call('sender', name, options);
-    void one.call('flood', round);
-    void two.call('flood', 100 + round);
-    const last = new Map<number, number>();
-    const note = (message: Uint8Array): void => {
-      if (message.length === 0) return;
-      const [id, number] = numberOf(message);
-      expect(number).toBe((last.get(id) ?? -1) + 1);
-      last.set(id, number);
-    };
-    while ((last.get(round) ?? 0) < 200 || (last.get(100 + round) ?? 0) < 200) {
-      note((await receiver.receive()) as Uint8Array);
+test(
+  'senders killed at random hold nobody up: what each had sent comes, whole and in order',
+  slow,
+  async () => {
+    const { name, sender } = open(undefined, busy);
+    const receiver = receive(name);
+    for (let round = 1; round <= 3; round++) {
+      const [one, two] = [await peer(), await peer()];
+      for (const each of [one, two]) await each.call('sender', name, busy);
+      void one.call('flood', round);
+      void two.call('flood', 100 + round);
+      const last = new Map<number, number>();
+      const note = (message: Uint8Array): void => {
+        if (message.length === 0) return;
+        const [id, number] = numberOf(message);
+        expect(number).toBe((last.get(id) ?? -1) + 1);
+        last.set(id, number);
+      };
+      while ((last.get(round) ?? 0) < 100 || (last.get(100 + round) ?? 0) < 100) {
+        note((await receiver.receive()) as Uint8Array);
+      }
+      await Promise.all([one.kill(), two.kill()]);
+      const sent = sender.send(goodbye);
+      for (;;) {
+        const message = (await receiver.receive()) as Uint8Array;
+        if (message.length === 0) break;
+        note(message);
+      }
+      await sent;
     }
-    await Promise.all([one.kill(), two.kill()]);
-    const sent = sender.send(goodbye);
-    for (;;) {
-      const message = (await receiver.receive()) as Uint8Array;
-      if (message.length === 0) break;
-      note(message);
-    }
-    await sent;
-  }
-});
+  },
+);
 
-test('receivers killed at random: the next goes on where it was, and senders that wait are woken', async () => {
-  const { name, sender } = open();
-  const source = await peer();
-  await source.call('sender', name, options);
-  void source.call('flood', 1);
-  let last = -1;
-  for (let round = 0; round < 3; round++) {
-    const dying = await peer();
-    await dying.call('receiver', name, {});
-    void dying.call('devour');
-    await sender.send(numbered(2, round));
-    await dying.kill();
-    const receiver = MpscReceiver.open(name);
-    for (let n = 0; n < 300; n++) {
-      const [id, number] = numberOf((await receiver.receive()) as Uint8Array);
-      if (id === 2) continue;
-      expect(number).toBeGreaterThan(last);
-      last = number;
+test(
+  'receivers killed at random: the next goes on where it was, and senders that wait are woken',
+  slow,
+  async () => {
+    const { name, sender } = open(undefined, busy);
+    const source = await peer();
+    await source.call('sender', name, busy);
+    void source.call('flood', 1);
+    let last = -1;
+    for (let round = 0; round < 3; round++) {
+      const dying = await peer();
+      await dying.call('receiver', name, {});
+      void dying.call('devour');
+      await sender.send(numbered(2, round));
+      await dying.kill();
+      const receiver = MpscReceiver.open(name);
+      for (let n = 0; n < 300; n++) {
+        const [id, number] = numberOf((await receiver.receive()) as Uint8Array);
+        if (id === 2) continue;
+        expect(number).toBeGreaterThan(last);
+        last = number;
+      }
+      await receiver.close();
     }
-    await receiver.close();
-  }
-});
+  },
+);
 
 /** What comes next, when it has come: waits for the death that holds it up. */
 async function nextOf(receiver: MpscReceiver): Promise<(string | undefined)[]> {

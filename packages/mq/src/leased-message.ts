@@ -1,6 +1,7 @@
 import { checkTime } from './port-queue.ts';
 import type { LeasedMessage } from './queue.ts';
-import type { SharedStore, StoredMessage } from './shared-store.ts';
+import type { StoredMessage } from './message-table.ts';
+import type { SharedStore } from './shared-store.ts';
 
 /** A message of a {@link SharedStore} under a lease of this process. */
 export class SharedLease implements LeasedMessage {

@@ -1,5 +1,6 @@
 import type { CellPool } from './cell-pool.ts';
 import {
+  BEHIND_RING_LIST,
   CELL_BEFORE,
   CELL_BEHIND,
   DEAD_LIST,
@@ -15,6 +16,9 @@ import type { UndoLog } from './undo-log.ts';
 export type List = number;
 
 export const deadList: List = LISTS + 2 * DEAD_LIST;
+
+/** Messages of priority 0 that were sent after those in the ring. */
+export const behindRingList: List = LISTS + 2 * BEHIND_RING_LIST;
 
 export function priorityList(priority: number): List {
   return LISTS + 2 * priority;
@@ -50,9 +54,23 @@ export class MessageLists {
     return this.#words[list] ?? 0;
   }
 
+  /** The last cell of a list; 0 when it is empty. */
+  last(list: List): number {
+    return this.#words[list + 1] ?? 0;
+  }
+
+  /** Makes all of one list another one, which is empty. */
+  move(from: List, to: List): void {
+    const [first, last] = [this.first(from), this.last(from)];
+    this.#becomesUsed(to, first);
+    this.#log.set(to + 1, last);
+    this.#log.set(from, 0);
+    this.#log.set(from + 1, 0);
+  }
+
   append(list: List, cell: number): void {
     const at = this.#pool.word(cell);
-    const tail = this.#words[list + 1] ?? 0;
+    const tail = this.last(list);
     this.#log.set(at + CELL_BEFORE, tail);
     this.#log.set(at + CELL_BEHIND, 0);
     if (tail === 0) this.#becomesUsed(list, cell);

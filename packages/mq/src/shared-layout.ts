@@ -1,25 +1,33 @@
 /**
- * A queue in shared memory: region kind `queue`, version 1 (docs/wire-formats/queue.md).
+ * A queue in shared memory: region kind `queue`, version 2 (docs/wire-formats/queue.md).
  *
  *   word 0      +---------------------------------------------------------------+
- *               | cell bytes, cells, maxMessages, maxMessageBytes, attempts ... |   written once
+ *               | cell bytes, cells, maxMessages, ..., participants, ring slots |   written once
  *       16      +---------------------------------------------------------------+
- *               | free, fresh, used, messages, timers, leased, delayed, dead    |   state
+ *               | free, fresh, used, messages, timers, leased, ..., who waits   |   state
  *       32      +---------------------------------------------------------------+
  *               | log: length, - | (index, old value) x 255                     |   undo log
  *      544      +---------------------------------------------------------------+
  *               | summary | 32 words: which priorities have messages            |
  *      592      +---------------------------------------------------------------+
- *               | 1,024 x (head, tail): priorities; then dead letters           |   lists
+ *               | 1,024 x (head, tail): priorities; dead letters; behind ring   |   lists
  *     2656      +---------------------------------------------------------------+
  *               | 254 x (head, tail, owner): leases, by participant             |
  *     3424      +---------------------------------------------------------------+
+ *               | ring: tail | ring: head                                       |   hints, 128 bytes each
+ *     3488      +---------------------------------------------------------------+
  *               | monitor: guard and participants (lock.md)                     |
  *               +---------------------------------------------------------------+
  *               | timers: a binary heap of cells, by the time in their `due`    |   one word per cell
  *               +---------------------------------------------------------------+
+ *               | ring: claims | states | payloads (slot-ring-layout.ts)        |   without the guard
+ *               +---------------------------------------------------------------+
  *               | cells ...                                                     |
  *               +---------------------------------------------------------------+
+ *
+ * Messages are received in this order: all lists of priorities, the highest first; then the ring; then the list behind the ring. So the
+ * ring holds messages of priority 0 only, those that are small and have no times; the list behind it the others of that
+ * priority, while the ring has older ones.
  *
  * Cells are numbered from 1; 0 is none. A message is a chain of cells. The first has 16 words of its own and then payload,
  * the others 2 words and then payload; word 0 is the next cell of the chain, or of the list of free cells.
@@ -28,14 +36,15 @@
  *                | lease | timer | due (float64)    | expires (float64) | serial | -    | payload ...
  *   other cells  | next | -     | payload ...
  *
- * All words are little-endian; times are milliseconds of CLOCK_MONOTONIC. Everything but the first line and the monitor changes inside
- * the guard only, and what others could see changes only after its old value is in the log. Whoever enters and finds the
+ * All words are little-endian; times are milliseconds of CLOCK_MONOTONIC. Everything but the first line, the ring and the monitor changes
+ * inside the guard only, and what others could see changes only after its old value is in the log. Whoever enters and finds the
  * log's length not 0 follows one that died inside, and puts the old values back, last one first.
  */
 import { Monitor } from '@ipc/sync';
+import { CLAIM_WORDS, SLOT_WORDS } from './slot-ring-layout.ts';
 
 export const QUEUE_KIND = 'queue';
-export const QUEUE_VERSION = 1;
+export const QUEUE_VERSION = 2;
 
 // Written once.
 export const CELL_BYTES = 0;
@@ -44,6 +53,8 @@ export const MAX_MESSAGES = 2;
 export const MAX_MESSAGE_BYTES = 3;
 export const MAX_ATTEMPTS = 4;
 export const PARTICIPANTS = 5;
+/** A power of two, or 0: no ring. */
+export const RING_SLOTS = 6;
 
 // State.
 /** The first of the free cells; those that were never used are not among them. */
@@ -63,6 +74,12 @@ export const EXPIRED = 24;
 export const REDELIVERED = 25;
 /** The serial of the lease given last. */
 export const SERIAL = 26;
+/** Not 0 when somebody who wants a message, or room, may be asleep: set and reset inside, looked at from everywhere. */
+export const MESSAGE_WANTED = 27;
+export const ROOM_WANTED = 28;
+/** The slot (from 1) and the state of the message that was last moved from the ring into cells. */
+export const MOVED_SLOT = 29;
+export const MOVED_STATE = 30;
 
 export const LOG_LENGTH = 32;
 export const LOG_ENTRIES = 34;
@@ -74,9 +91,12 @@ export const LEVELS = 545;
 export const LISTS = 592;
 /** The list behind those of the priorities. */
 export const DEAD_LIST = 1024;
+export const BEHIND_RING_LIST = 1025;
 export const LEASES = 2656;
 const MAX_PARTICIPANTS = 254;
-const MONITOR = 3424;
+export const RING_TAIL = 3424;
+export const RING_HEAD = 3456;
+const MONITOR = 3488;
 
 // A first cell.
 export const CELL_NEXT = 0;
@@ -103,6 +123,9 @@ export const DELAYED_UNTIL_DUE = 2;
 export const LEASED_UNTIL_DUE = 3;
 export const DEAD_LETTER = 4;
 
+/** Cells from which on a part of the memory is a ring. */
+const leastShared = 64;
+
 /** What participants want that sleep: bits of the monitor. */
 export const WANTS_MESSAGE = 1;
 export const WANTS_ROOM = 2;
@@ -111,22 +134,37 @@ export interface QueueGeometry {
   readonly cellBytes: number;
   readonly cells: number;
   readonly participants: number;
+  readonly ringSlots: number;
 }
 
 /** Where things begin, in bytes of the payload. */
 export interface QueuePlan {
   readonly monitor: number;
   readonly timers: number;
+  /** Claim words of the ring. */
+  readonly claims: number;
+  /** Of the ring's first slot: its state, its payload. */
+  readonly states: number;
+  readonly payloads: number;
   /** Of cell 1. */
   readonly cells: number;
   readonly bytes: number;
 }
 
-export function planQueue({ cellBytes, cells, participants }: QueueGeometry): QueuePlan {
+export function planQueue({ cellBytes, cells, participants, ringSlots }: QueueGeometry): QueuePlan {
   const monitor = MONITOR * 4;
   const timers = monitor + Monitor.bytes(Math.min(participants, MAX_PARTICIPANTS));
-  const first = align(timers + cells * 4, 128);
-  return { monitor, timers, cells: first, bytes: first + cells * cellBytes };
+  const claims = align(timers + cells * 4, 128);
+  const states = claims + (ringSlots === 0 ? 0 : align(participants * CLAIM_WORDS * 4, 128));
+  const payloads = align(states + ringSlots * SLOT_WORDS * 4, 128);
+  const first = payloads + ringSlots * cellBytes;
+  return { monitor, timers, claims, states, payloads, cells: first, bytes: first + cells * cellBytes };
+}
+
+/** Shares memory for so many cells between ring and cells: half each, or no ring where there is little. */
+export function shareCells(units: number): { readonly ringSlots: number; readonly cells: number } {
+  const ringSlots = units < leastShared ? 0 : 2 ** Math.floor(Math.log2(units / 2));
+  return { ringSlots, cells: units - ringSlots };
 }
 
 /** Cells that a message takes. */

@@ -4,7 +4,8 @@ import { SharedLease } from './leased-message.ts';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort, QueueTiming } from './queue-port.ts';
 import { PRIORITIES, QUEUE_KIND } from './shared-layout.ts';
-import { SharedStore, type StoreCounts, type StoredMessage } from './shared-store.ts';
+import type { DeadLetter } from './message-table.ts';
+import { SharedStore, type StoreCounts } from './shared-store.ts';
 
 const traits: QueueTraits = {
   maxPriority: PRIORITIES - 1,
@@ -27,8 +28,6 @@ export class SharedPort implements QueuePort {
   #events!: QueueEvents;
   #wantsMessage = false;
   #wantsRoom = false;
-  /** Of the message there was no room for. */
-  #neededBytes = 0;
   /** Inside `room` or `ready`, which say what they want next: it is acted on behind them. */
   #calling = false;
   #asleep = false;
@@ -38,11 +37,16 @@ export class SharedPort implements QueuePort {
   /** Owns `region` from now on; on failure it stays the caller's. */
   constructor(region: Region) {
     this.#region = region;
-    this.#store = new SharedStore(region, () => {
-      this.#asleep = false;
-      this.#messageSpin.woken();
-      this.#roomSpin.woken();
-      this.#look();
+    this.#store = new SharedStore(region, {
+      look: () => {
+        this.#asleep = false;
+        this.#messageSpin.woken();
+        this.#roomSpin.woken();
+        this.#look();
+      },
+      lookSoon: () => {
+        this.#lookSoon();
+      },
     });
     this.maxMessageBytes = this.#store.maxMessageBytes;
   }
@@ -52,18 +56,13 @@ export class SharedPort implements QueuePort {
   }
 
   push(message: Uint8Array, priority: number, timing?: QueueTiming): boolean {
-    const pushed = this.#store.push(message, priority, timing);
-    if (!pushed) this.#neededBytes = message.length;
-    else if (this.#wantsMessage && this.#asleep) this.#lookSoon();
-    return pushed;
+    return this.#store.push(message, priority, timing);
   }
 
   pull(leaseMs = 0): QueueMessage | undefined {
-    const message = this.#store.pull(leaseMs);
-    if (message === undefined) return undefined;
-    if (leaseMs > 0) return new SharedLease(this.#store, message);
-    if (this.#wantsRoom && this.#asleep) this.#lookSoon();
-    return { bytes: message.bytes, priority: message.priority };
+    if (leaseMs === 0) return this.#store.pull();
+    const message = this.#store.lease(leaseMs);
+    return message && new SharedLease(this.#store, message);
   }
 
   awaitRoom(on: boolean): void {
@@ -77,11 +76,11 @@ export class SharedPort implements QueuePort {
   }
 
   blockForRoom(timeoutMs: number): void {
-    this.#block(false, this.#neededBytes, timeoutMs);
+    this.#block(false, timeoutMs);
   }
 
   blockForMessage(timeoutMs: number): void {
-    this.#block(true, -1, timeoutMs);
+    this.#block(true, timeoutMs);
   }
 
   attributes(): QueueAttributes & StoreCounts {
@@ -92,14 +91,12 @@ export class SharedPort implements QueuePort {
     };
   }
 
-  pullDead(): StoredMessage | undefined {
+  pullDead(): DeadLetter | undefined {
     return this.#store.pullDead();
   }
 
   revive(limit: number): number {
-    const count = this.#store.revive(limit);
-    if (this.#wantsMessage && this.#asleep && count > 0) this.#lookSoon();
-    return count;
+    return this.#store.revive(limit);
   }
 
   unlink(): boolean {
@@ -153,7 +150,7 @@ export class SharedPort implements QueuePort {
     this.#sleep();
   }
 
-  /** This very handle has changed something to the advantage of its own callers: nobody else rings for them. */
+  /** In the next turn of the event loop. */
   #lookSoon(): void {
     this.#wake();
     setImmediate(() => {
@@ -167,7 +164,7 @@ export class SharedPort implements QueuePort {
       this.#wake();
       return;
     }
-    const waiting = this.#store.announce(this.#wantsMessage, this.#wantsRoom ? this.#neededBytes : -1);
+    const waiting = this.#store.announce(this.#wantsMessage, this.#wantsRoom);
     if (waiting === undefined) {
       this.#lookSoon();
       return;
@@ -195,11 +192,11 @@ export class SharedPort implements QueuePort {
   }
 
   /** One announcement serves both: whoever waits on the event loop meanwhile is announced again behind it. */
-  #block(wantsMessage: boolean, wantsRoomFor: number, timeoutMs: number): void {
+  #block(wantsMessage: boolean, timeoutMs: number): void {
     const wasAsleep = this.#asleep;
     if (wasAsleep) this.#wake();
     try {
-      const waiting = this.#store.announce(wantsMessage, wantsRoomFor);
+      const waiting = this.#store.announce(wantsMessage, !wantsMessage);
       if (waiting === undefined) return;
       this.#store.block(waiting, timeoutMs);
       this.#store.withdraw();

@@ -1,5 +1,6 @@
 import { IpcError } from '@ipc/core';
 import { Region } from '@ipc/shm';
+import type { DeadLetter } from './message-table.ts';
 import { PortQueue } from './port-queue.ts';
 import type { QueueAttributes } from './queue.ts';
 import {
@@ -12,6 +13,8 @@ import {
   MAX_MESSAGES,
   PARTICIPANTS,
   planQueue,
+  RING_SLOTS,
+  shareCells,
   QUEUE_KIND,
   QUEUE_VERSION,
 } from './shared-layout.ts';
@@ -21,13 +24,14 @@ import type { StoreCounts } from './shared-store.ts';
 /** What to create a queue with. */
 export interface SharedQueueOptions {
   /**
-   * Memory for messages, reserved at once. A message of up to 64 bytes takes one cell of 128, each further 120
-   * bytes another one. @default 4 MiB
+   * Memory for messages, reserved at once. Without `maxMessages` half of it is a ring for messages of priority 0 without times
+   * that are not longer than a cell less 8 bytes. All others are in cells: one for up to 64 bytes, and one for each
+   * further 120. @default 4 MiB
    */
   readonly capacityBytes?: number | undefined;
-  /** Messages it holds at most, whatever their size. @default as many as there are cells */
+  /** Messages it holds at most, whatever their size and kind: then it has no ring. @default as many as there are cells */
   readonly maxMessages?: number | undefined;
-  /** @default what the whole memory holds */
+  /** @default what the cells hold */
   readonly maxMessageBytes?: number | undefined;
   /** The unit of memory, a multiple of 64 from 128 on: larger ones suit larger messages. @default 128 */
   readonly cellBytes?: number | undefined;
@@ -41,13 +45,6 @@ export interface SharedQueueOptions {
 
 /** What a shared queue is right now. `messages` counts those under lease and those that are delayed, too. */
 export type SharedQueueAttributes = QueueAttributes & StoreCounts;
-
-/** A message that was tried too often. */
-export interface DeadLetter {
-  readonly bytes: Uint8Array;
-  readonly priority: number;
-  readonly attempts: number;
-}
 
 /**
  * A queue in shared memory: the contract without the kernel's limits, and leases, delays and times to live.
@@ -118,9 +115,7 @@ export class SharedQueue extends PortQueue {
 
   /** Takes the oldest dead letter out; undefined when there is none. They take memory until somebody does. */
   tryReceiveDeadLetter(): DeadLetter | undefined {
-    const message = this.#port.pullDead();
-    if (message === undefined) return undefined;
-    return { bytes: message.bytes, priority: message.priority, attempts: message.attempt };
+    return this.#port.pullDead();
   }
 
   /** Makes dead letters messages again, as if never tried, the oldest first; returns how many. */
@@ -132,6 +127,7 @@ export class SharedQueue extends PortQueue {
 interface Sizes {
   readonly cellBytes: number;
   readonly cells: number;
+  readonly ringSlots: number;
   readonly maxMessages: number;
   readonly maxMessageBytes: number;
   readonly maxAttempts: number;
@@ -141,6 +137,7 @@ interface Sizes {
 const sizeWords = {
   cellBytes: CELL_BYTES,
   cells: CELLS,
+  ringSlots: RING_SLOTS,
   maxMessages: MAX_MESSAGES,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   maxAttempts: MAX_ATTEMPTS,
@@ -180,16 +177,18 @@ function checkSizesAsked({
   integer('cellBytes', cellBytes, 128, 1 << 20);
   if (cellBytes % 64 !== 0) throw new RangeError(`cellBytes must be a multiple of 64, got ${cellBytes}`);
   integer('capacityBytes', capacityBytes, cellBytes, 2 ** 32);
-  const cells = Math.floor(capacityBytes / cellBytes);
+  const units = Math.floor(capacityBytes / cellBytes);
+  const { cells, ringSlots } = maxMessages === undefined ? shareCells(units) : { cells: units, ringSlots: 0 };
   const longest = bytesIn(cells, cellBytes);
   integer('maxMessageBytes', maxMessageBytes ?? longest, 1, longest);
-  integer('maxMessages', maxMessages ?? cells, 1, 2 ** 31 - 1);
+  integer('maxMessages', maxMessages ?? units, 1, 2 ** 31 - 1);
   integer('maxAttempts', maxAttempts, 0, 2 ** 31 - 1);
   integer('participants', participants, 1, 254);
   return {
     cellBytes,
     cells,
-    maxMessages: Math.min(maxMessages ?? cells, cells),
+    ringSlots,
+    maxMessages: Math.min(maxMessages ?? units, units),
     maxMessageBytes: Math.min(maxMessageBytes ?? longest, 2 ** 31 - 1),
     maxAttempts,
     participants,
@@ -202,14 +201,22 @@ function integer(option: string, value: number, least: number, most: number): vo
 }
 
 /** Only what was asked for has to agree. */
-function checkSizes(region: Region, sizes: Sizes, options: SharedQueueOptions, name: string): void {
-  for (const [size, word] of Object.entries(sizeWords)) {
-    const asked = size === 'cells' ? options.capacityBytes : options[size as keyof SharedQueueOptions];
-    const [wanted, actual] = [sizes[size as keyof Sizes], region.words[word]];
-    if (asked === undefined || wanted === actual) continue;
+function checkSizes({ words }: Region, sizes: Sizes, options: SharedQueueOptions, name: string): void {
+  const actual = Object.fromEntries(
+    Object.entries(sizeWords).map(([size, word]) => [size, words[word]]),
+  ) as unknown as Sizes;
+  const memoryOf = ({ cells, ringSlots, cellBytes }: Sizes): number => (cells + ringSlots) * cellBytes;
+  const pairs = Object.keys(sizeWords).map(
+    (size) => [size, sizes[size as keyof Sizes], actual[size as keyof Sizes]] as const,
+  );
+  for (const [size, wanted, found] of [
+    ['capacityBytes', memoryOf(sizes), memoryOf(actual)] as const,
+    ...pairs,
+  ]) {
+    if (options[size as keyof SharedQueueOptions] === undefined || wanted === found) continue;
     throw new IpcError(
       'ERR_IPC_MISMATCH',
-      `open queue "${name}": it exists with ${size} ${actual}, not ${wanted}; open it without, or unlink it first`,
+      `open queue "${name}": it exists with ${size} ${found}, not ${wanted}; open it without, or unlink it first`,
       { name },
     );
   }

@@ -2,59 +2,38 @@ import { closedError, IpcError } from '@ipc/core';
 import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
 import { CellPool } from './cell-pool.ts';
-import { deadList, leaseList, MessageLists, priorityList } from './message-lists.ts';
+import { behindRingList, leaseList, MessageLists, priorityList, type List } from './message-lists.ts';
+import { MessageTable, type DeadLetter, type StoredMessage } from './message-table.ts';
+import { nowMs } from './monotonic-clock.ts';
+import type { QueueMessage } from './queue.ts';
+import type { QueueTiming } from './queue-port.ts';
 import {
-  CELL_ATTEMPTS,
   CELL_BYTES,
-  CELL_EXPIRES,
-  CELL_LEASE,
-  CELL_LENGTH,
-  CELL_PRIORITY,
-  CELL_SERIAL,
-  CELL_STATE,
-  CELL_TIMER,
   CELLS,
   cellsFor,
   DEAD,
-  DEAD_LETTER,
   DELAYED,
-  DELAYED_UNTIL_DUE,
   EXPIRED,
   LEASED,
-  LEASED_UNTIL_DUE,
-  LOG_LENGTH,
   MAX_ATTEMPTS,
   MAX_MESSAGE_BYTES,
   MAX_MESSAGES,
+  MESSAGE_WANTED,
   MESSAGES,
+  MOVED_SLOT,
+  MOVED_STATE,
   PARTICIPANTS,
   planQueue,
-  PRIORITIES,
-  READY,
   REDELIVERED,
-  SERIAL,
-  TIMERS,
+  RING_SLOTS,
+  ROOM_WANTED,
+  SUMMARY,
   WANTS_MESSAGE,
   WANTS_ROOM,
 } from './shared-layout.ts';
+import { BUSY, ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
 import { TimerHeap } from './timer-heap.ts';
 import { UndoLog } from './undo-log.ts';
-
-/** When a message may be received: milliseconds from now, 0 = no limit. */
-export interface Timing {
-  readonly delayMs: number;
-  readonly ttlMs: number;
-}
-
-/** A message that was taken out, or leased: then `serial` is not 0. */
-export interface StoredMessage {
-  readonly bytes: Uint8Array;
-  readonly priority: number;
-  /** How many leases of it there have been, this one included. */
-  readonly attempt: number;
-  readonly cell: number;
-  readonly serial: number;
-}
 
 /** What a queue holds, by state, and what it has lost and given again. */
 export interface StoreCounts {
@@ -68,25 +47,30 @@ export interface StoreCounts {
 
 /** Who has to be watched, and until when, while there is nothing to do. */
 export interface Waiting {
-  /** Those who have leases: the death of one gives messages back. */
+  /** Those who have leases, or are just receiving: the death of one gives messages back. */
   readonly watched: readonly number[];
   /** Milliseconds until a message's time comes; Infinity when none has a time. */
   readonly dueMs: number;
 }
 
-/** How often a receiver asks at most whether those who have leases live: one that finds messages, and one that finds none. */
-const [burialPauseMs, emptyPauseMs] = [10, 1];
-
-/** Milliseconds of CLOCK_MONOTONIC, the same in all processes. */
-const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
-function nowMs(): number {
-  return clockOffsetMs + performance.now();
+/** What a store tells its port. */
+export interface StoreEvents {
+  /** On the event loop: one who sleeps should look again. */
+  readonly look: () => void;
+  /** Inside a call: this very handle has changed something to the advantage of its own callers, and nobody else rings for them. */
+  readonly lookSoon: () => void;
 }
 
+/** How often a receiver asks at most whether those who have leases live: one that finds messages, and one that finds none. */
+const [burialPauseMs, emptyPauseMs] = [10, 1];
+/** When somebody is just taking a message out of a slot that is needed, or cells are. */
+const soonMs = 1;
+
 /**
- * What happens to the messages of a queue in shared memory. Every operation is one stay inside the guard, and either has
- * happened or has not, whatever step its process dies at: see {@link UndoLog}.
+ * A queue in shared memory, for one handle: the ring, the messages in cells, and the guard around them.
+ *
+ * Small messages of priority 0 without times go through the {@link SlotRing}, without the guard, as long as nothing comes before
+ * them. Everything else is one stay inside, and either has happened or has not, whatever step its process dies at: see {@link UndoLog}.
  */
 export class SharedStore {
   readonly maxMessages: number;
@@ -97,44 +81,81 @@ export class SharedStore {
   readonly #pool: CellPool;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
-  readonly #maxAttempts: number;
+  readonly #ring: SlotRing;
+  readonly #table: MessageTable;
   readonly #participants: number;
-  readonly #ownLeases: number;
+  readonly #events: StoreEvents;
+  readonly #ringForMessage = (): void => {
+    if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
+  };
+  /** What this handle's announcement says it wants. */
+  #announced = 0;
+  /** What there was no room for last: bytes, and whether its place is the ring. */
+  #refusedBytes = 0;
+  #refusedByRing = false;
+  /** A message in the ring could not be leased for want of a cell. */
+  #isStarved = false;
   #nextBurialMs = 0;
   #open = true;
 
-  /** @param look - Called on the event loop when one who sleeps should look again. */
-  constructor(region: Region, look: () => void) {
+  constructor(region: Region, events: StoreEvents) {
     const { words } = region;
     const geometry = {
       cellBytes: words[CELL_BYTES] ?? 0,
       cells: words[CELLS] ?? 0,
       participants: words[PARTICIPANTS] ?? 0,
+      ringSlots: words[RING_SLOTS] ?? 0,
     };
     this.maxMessages = words[MAX_MESSAGES] ?? 0;
     this.maxMessageBytes = words[MAX_MESSAGE_BYTES] ?? 0;
-    this.#maxAttempts = words[MAX_ATTEMPTS] ?? 0;
     this.#participants = geometry.participants;
     const plan = planQueue(geometry);
     if (
       !(geometry.cellBytes >= 128 && geometry.cells >= 1 && geometry.participants >= 1) ||
       geometry.cellBytes % 64 !== 0 ||
+      geometry.ringSlots < 0 ||
+      (geometry.ringSlots & (geometry.ringSlots - 1)) !== 0 ||
       plan.bytes > region.bytes ||
       cellsFor(this.maxMessageBytes, geometry.cellBytes) > geometry.cells
     ) {
       throw new IpcError('ERR_IPC_CORRUPT', 'queue: its sizes contradict each other');
     }
+    this.#events = events;
     this.#words = words;
+    const { bytesView: bytes } = region;
+    const { cellBytes, cells, ringSlots: slots } = geometry;
     this.#log = new UndoLog(words);
-    this.#pool = new CellPool({ words, bytes: region.bytesView, start: plan.cells, ...geometry }, this.#log);
+    this.#pool = new CellPool({ words, bytes, start: plan.cells, cellBytes, cells }, this.#log);
     this.#lists = new MessageLists(words, this.#pool, this.#log);
     this.#timers = new TimerHeap(words, plan.timers / 4, this.#pool, this.#log);
-    this.#monitor = Monitor.in(region, plan.monitor, look, { participants: geometry.participants });
-    this.#ownLeases = leaseList(this.#monitor.index);
+    this.#ring = new SlotRing({
+      words,
+      bytes,
+      states: plan.states / 4,
+      payloads: plan.payloads,
+      slotBytes: cellBytes,
+      slots,
+      claims: plan.claims / 4,
+    });
+    this.#table = new MessageTable({
+      words,
+      log: this.#log,
+      pool: this.#pool,
+      lists: this.#lists,
+      timers: this.#timers,
+      maxMessageBytes: this.maxMessageBytes,
+      maxAttempts: words[MAX_ATTEMPTS] ?? 0,
+      ring: (wants) => {
+        this.#wake(wants);
+      },
+      lastList: () => this.#lastList(),
+    });
+    this.#monitor = Monitor.in(region, plan.monitor, events.look, { participants: geometry.participants });
+    this.#ring.join(this.#monitor.index);
     this.#enter();
     try {
-      this.#giveBackAll(this.#ownLeases); // of a dead one that had the same place
-      this.#log.set(this.#ownLeases + 2, this.#monitor.identity);
+      this.#inherit(this.#monitor.index); // of a dead one that had the same place
+      this.#log.set(leaseList(this.#monitor.index) + 2, this.#monitor.identity);
       this.#log.commit();
     } finally {
       this.#leave();
@@ -142,28 +163,22 @@ export class SharedStore {
   }
 
   /** False when there is no room. */
-  push(message: Uint8Array, priority: number, timing?: Timing): boolean {
-    if (!this.#hasRoom(message.length) && this.#isSettled()) return false;
+  push(message: Uint8Array, priority: number, timing?: QueueTiming): boolean {
+    const { length } = message;
+    const isForRing = priority === 0 && timing === undefined && length <= this.#ring.maxMessageBytes;
+    if (isForRing) {
+      const outcome = this.#ring.push(message, this.#ringForMessage);
+      if (outcome === SENT) return true;
+      if (outcome === FULL || (outcome === BUSY && this.#ring.find(0) && !this.#freesBusySlot()))
+        return this.#refuse(length, true);
+    }
+    if (!this.#hasRoom(length) && this.#isSettled()) return this.#refuse(length, false);
     this.#enter();
     try {
-      if (!this.#hasRoom(message.length)) {
-        if (this.#timers.length === 0 || this.#runTimers(nowMs()) === 0 || !this.#hasRoom(message.length))
-          return false;
-      }
-      this.#monitor.ring(WANTS_MESSAGE);
-      const words = this.#words;
-      const cell = this.#pool.store(message);
-      const at = this.#pool.word(cell);
-      words[at + CELL_LENGTH] = message.length;
-      words[at + CELL_PRIORITY] = priority;
-      words[at + CELL_ATTEMPTS] = 0;
-      words[at + CELL_TIMER] = 0;
-      words[at + CELL_EXPIRES] = words[at + CELL_EXPIRES + 1] = 0;
-      if (timing === undefined) {
-        words[at + CELL_STATE] = READY;
-        this.#lists.append(priorityList(priority), cell);
-      } else this.#schedule(cell, timing);
-      this.#log.add(MESSAGES, 1);
+      if (!this.#hasRoom(length) && (this.#table.runTimers(nowMs()) === 0 || !this.#hasRoom(length)))
+        return this.#refuse(length, false);
+      if (priority === 0 && !this.#canAddLast()) return this.#refuse(length, true);
+      this.#table.add(message, priority, timing);
       this.#log.commit();
       return true;
     } finally {
@@ -171,38 +186,41 @@ export class SharedStore {
     }
   }
 
-  /** Takes the first message out, or leases it; undefined when none is ready. @param leaseMs - 0: takes it out. */
-  pull(leaseMs: number): StoredMessage | undefined {
-    if (this.#lists.highest < 0 && this.#isSettled()) return undefined;
+  /** Takes the first message out; undefined when none is ready. */
+  pull(): QueueMessage | undefined {
+    for (;;) {
+      // In this order: what is in the ring now was sent when the lists were not looked at yet.
+      const found = this.#ring.look();
+      if (!this.#isRingNext()) break;
+      if (found) {
+        if (this.#ring.take()) return this.#receiveTaken(false);
+      } else if (this.#lists.first(behindRingList) === 0) return undefined;
+      else break;
+    }
     this.#enter();
     try {
       const cell = this.#firstReady();
-      if (cell === 0) return undefined;
-      const at = this.#pool.word(cell);
-      const length = this.#lengthAt(at);
-      const priority = this.#words[at + CELL_PRIORITY] ?? 0;
-      const bytes = this.#pool.load(cell, length);
-      if (leaseMs === 0) {
-        this.#monitor.ring(WANTS_ROOM);
-        this.#lists.remove(priorityList(priority), cell);
-        this.#forget(cell, length);
-        this.#log.commit();
-        return { bytes, priority, attempt: (this.#words[at + CELL_ATTEMPTS] ?? 0) + 1, cell, serial: 0 };
+      if (cell !== 0) return this.#table.take(cell);
+      while (this.#ring.find()) if (this.#ring.take()) return this.#receiveTaken(true);
+      return undefined;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Hides the first message for `leaseMs`, or until it is acknowledged or given back; undefined when none is ready. */
+  lease(leaseMs: number): StoredMessage | undefined {
+    if (!this.#ring.find() && this.#isRingNext() && this.#lists.first(behindRingList) === 0) return undefined;
+    this.#enter();
+    try {
+      const cell = this.#firstReady();
+      if (cell !== 0) return this.#table.lease(cell, this.#monitor.index, leaseMs);
+      while (this.#ring.find()) {
+        this.#isStarved = !this.#pool.hasRoom(this.#ring.maxMessageBytes);
+        if (this.#isStarved) return undefined;
+        if (this.#ring.take()) return this.#leaseTaken(leaseMs);
       }
-      const attempt = (this.#words[at + CELL_ATTEMPTS] ?? 0) + 1;
-      const serial = ((this.#words[SERIAL] ?? 0) + 1) & 0x7fffffff || 1;
-      this.#lists.remove(priorityList(priority), cell);
-      this.#timers.remove(cell);
-      this.#lists.append(this.#ownLeases, cell);
-      this.#timers.add(cell, nowMs() + leaseMs);
-      this.#log.set(at + CELL_STATE, LEASED_UNTIL_DUE);
-      this.#log.set(at + CELL_ATTEMPTS, attempt);
-      this.#log.set(at + CELL_LEASE, this.#monitor.index);
-      this.#log.set(at + CELL_SERIAL, serial);
-      this.#log.set(SERIAL, serial);
-      this.#log.add(LEASED, 1);
-      this.#log.commit();
-      return { bytes, priority, attempt, cell, serial };
+      return undefined;
     } finally {
       this.#leave();
     }
@@ -210,62 +228,30 @@ export class SharedStore {
 
   /** Removes a leased message for good; false when the lease is over. */
   acknowledge(cell: number, serial: number): boolean {
-    this.#enter();
-    try {
-      if (!this.#isLeased(cell, serial)) return false;
-      this.#monitor.ring(WANTS_ROOM);
-      this.#lists.remove(this.#ownLeases, cell);
-      this.#log.add(LEASED, -1);
-      this.#forget(cell, this.#lengthAt(this.#pool.word(cell)));
-      this.#log.commit();
-      return true;
-    } finally {
-      this.#leave();
-    }
+    return this.#withLease(cell, serial, () => {
+      this.#table.acknowledge(cell);
+    });
   }
 
   /** Gives a leased message back, to be received again after `delayMs`; false when the lease is over. */
   giveBack(cell: number, serial: number, delayMs: number): boolean {
-    this.#enter();
-    try {
-      if (!this.#isLeased(cell, serial)) return false;
-      this.#returnLease(this.#ownLeases, cell, delayMs);
-      return true;
-    } finally {
-      this.#leave();
-    }
+    return this.#withLease(cell, serial, () => {
+      this.#table.endLease(cell, delayMs);
+    });
   }
 
   /** Makes a lease end `leaseMs` from now; false when it is over. */
   extend(cell: number, serial: number, leaseMs: number): boolean {
-    this.#enter();
-    try {
-      if (!this.#isLeased(cell, serial)) return false;
-      this.#timers.remove(cell);
-      this.#timers.add(cell, nowMs() + leaseMs);
-      this.#log.commit();
-      return true;
-    } finally {
-      this.#leave();
-    }
+    return this.#withLease(cell, serial, () => {
+      this.#table.extend(cell, leaseMs);
+    });
   }
 
   /** Takes the oldest dead letter out. */
-  pullDead(): StoredMessage | undefined {
+  pullDead(): DeadLetter | undefined {
     this.#enter();
     try {
-      const cell = this.#lists.first(deadList);
-      if (cell === 0) return undefined;
-      const at = this.#pool.word(cell);
-      const length = this.#lengthAt(at);
-      const bytes = this.#pool.load(cell, length);
-      const attempt = this.#words[at + CELL_ATTEMPTS] ?? 0;
-      this.#monitor.ring(WANTS_ROOM);
-      this.#lists.remove(deadList, cell);
-      this.#log.add(DEAD, -1);
-      this.#forget(cell, length);
-      this.#log.commit();
-      return { bytes, priority: this.#words[at + CELL_PRIORITY] ?? 0, attempt, cell, serial: 0 };
+      return this.#table.takeDead();
     } finally {
       this.#leave();
     }
@@ -276,17 +262,7 @@ export class SharedStore {
     let count = 0;
     this.#enter();
     try {
-      for (; count < limit; count++) {
-        const cell = this.#lists.first(deadList);
-        if (cell === 0) break;
-        const at = this.#pool.word(cell);
-        this.#monitor.ring(WANTS_MESSAGE);
-        this.#lists.remove(deadList, cell);
-        this.#log.add(DEAD, -1);
-        this.#log.set(at + CELL_ATTEMPTS, 0);
-        this.#makeReady(cell, false);
-        this.#log.commit();
-      }
+      while (count < limit && this.#table.revive()) count++;
       return count;
     } finally {
       this.#leave();
@@ -296,21 +272,30 @@ export class SharedStore {
   /**
    * Announces that this participant will sleep, unless there is something to do already.
    *
-   * @param wantsMessage - For any message. @param wantsRoomFor - For a message of that length; -1 for none.
+   * @param wantsMessage - For any message. @param wantsRoom - For what was refused last.
    * @returns undefined when a push or pull may succeed now.
    */
-  announce(wantsMessage: boolean, wantsRoomFor: number): Waiting | undefined {
+  announce(wantsMessage: boolean, wantsRoom: boolean): Waiting | undefined {
     this.#enter();
     try {
-      if (wantsMessage && this.#firstReady() !== 0) return undefined;
-      if (wantsRoomFor >= 0) {
-        this.#runTimers(nowMs());
-        if (this.#hasRoom(wantsRoomFor)) return undefined;
+      this.#runTimers();
+      this.#buryTheDead();
+      this.#announced = (wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoom ? WANTS_ROOM : 0);
+      // Announced first, looked for second: who sends or receives without the guard does it the other way round.
+      if (wantsMessage) Atomics.store(this.#words, MESSAGE_WANTED, 1);
+      if (wantsRoom) Atomics.store(this.#words, ROOM_WANTED, 1);
+      const pauseMs = Math.min(
+        wantsMessage ? this.#messagePauseMs() : Infinity,
+        wantsRoom ? this.#roomPauseMs() : Infinity,
+      );
+      if (pauseMs === 0) {
+        this.#announced = 0;
+        return undefined;
       }
-      this.#monitor.announce((wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoomFor >= 0 ? WANTS_ROOM : 0));
+      this.#monitor.announce(this.#announced);
       return {
-        watched: wantsMessage ? this.#leaseHolders() : [],
-        dueMs: Math.max(0, this.#timers.nextMs - nowMs()),
+        watched: wantsMessage ? this.#holders() : [],
+        dueMs: Math.min(pauseMs, Math.max(0, this.#timers.nextMs - nowMs())),
       };
     } finally {
       this.#leave();
@@ -318,6 +303,7 @@ export class SharedStore {
   }
 
   withdraw(): void {
+    this.#announced = 0;
     this.#monitor.withdraw();
   }
 
@@ -334,10 +320,10 @@ export class SharedStore {
   get counts(): StoreCounts {
     this.#enter();
     try {
-      if (this.#timers.length > 0) this.#runTimers(nowMs());
+      if (this.#timers.length > 0) this.#table.runTimers(nowMs());
       const count = (at: number): number => (this.#words[at] ?? 0) >>> 0;
       return {
-        messages: count(MESSAGES) - count(DEAD),
+        messages: count(MESSAGES) - count(DEAD) + this.#ring.length,
         leased: count(LEASED),
         delayed: count(DELAYED),
         deadLetters: count(DEAD),
@@ -354,11 +340,41 @@ export class SharedStore {
     if (!this.#open) return;
     this.#enter();
     try {
-      this.#giveBackAll(this.#ownLeases);
+      this.#inherit(this.#monitor.index);
     } finally {
       this.#leave();
       this.#open = false;
       this.#monitor.close();
+    }
+  }
+
+  #refuse(bytes: number, byRing: boolean): false {
+    this.#refusedBytes = bytes;
+    this.#refusedByRing = byRing;
+    return false;
+  }
+
+  /** Somebody is just taking a message out of the slot that comes next: unless it is dead, that is soon over. */
+  #freesBusySlot(): boolean {
+    const now = nowMs();
+    if (now < this.#nextBurialMs) return false;
+    this.#nextBurialMs = now + burialPauseMs;
+    this.#enter();
+    try {
+      return this.#buryTheDead();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #withLease(cell: number, serial: number, change: () => void): boolean {
+    this.#enter();
+    try {
+      if (!this.#table.isLeased(cell, serial, this.#monitor.index)) return false;
+      change();
+      return true;
+    } finally {
+      this.#leave();
     }
   }
 
@@ -386,161 +402,178 @@ export class SharedStore {
     }
   }
 
+  /** Inside: wakes those who sleep and want one of these. To be called before the change. */
+  #wake(wants: number): void {
+    const words = this.#words;
+    const forMessage = (wants & WANTS_MESSAGE) !== 0 && words[MESSAGE_WANTED] !== 0;
+    const forRoom = (wants & WANTS_ROOM) !== 0 && words[ROOM_WANTED] !== 0;
+    if (!forMessage && !forRoom) return;
+    if ((this.#announced & wants) !== 0) this.#events.lookSoon();
+    this.#monitor.ring(wants);
+    if (forMessage) Atomics.store(words, MESSAGE_WANTED, 0);
+    if (forRoom) Atomics.store(words, ROOM_WANTED, 0);
+  }
+
+  #wakeFromOutside(wants: number): void {
+    this.#enter();
+    try {
+      this.#wake(wants);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** How long one who wants a message may sleep at most without being rung: 0 when it should not. */
+  #messagePauseMs(): number {
+    if (this.#table.firstReady !== 0) return 0;
+    if (this.#ring.find(0)) return this.#isStarved ? soonMs : 0;
+    return this.#lists.first(behindRingList) === 0 ? Infinity : 0;
+  }
+
+  /** The same of one who wants room for what was refused last. */
+  #roomPauseMs(): number {
+    const room = this.#refusedByRing ? this.#ring.room : ELSEWHERE;
+    if (room === SENT || (room === ELSEWHERE && this.#hasRoom(this.#refusedBytes))) return 0;
+    return room === BUSY ? soonMs : Infinity;
+  }
+
+  /** The message just taken from the ring, to be received. */
+  #receiveTaken(inside: boolean): QueueMessage {
+    const bytes = this.#ring.copy();
+    this.#releaseTaken(inside);
+    return { bytes, priority: 0 };
+  }
+
+  /** Inside: the message just taken from the ring, under a lease. */
+  #leaseTaken(leaseMs: number): StoredMessage {
+    const bytes = this.#ring.copy();
+    this.#markMoved();
+    const message = this.#table.addLeased(bytes, this.#monitor.index, leaseMs);
+    this.#log.commit();
+    this.#releaseTaken(true);
+    return message;
+  }
+
+  #releaseTaken(inside: boolean): void {
+    try {
+      if (Atomics.load(this.#words, ROOM_WANTED) === 0) return;
+      if (inside) this.#wake(WANTS_ROOM);
+      else this.#wakeFromOutside(WANTS_ROOM);
+    } finally {
+      this.#ring.release();
+    }
+  }
+
+  /** Part of the change that puts the message taken from the ring into a cell: whoever finds its slot not freed knows by this. */
+  #markMoved(): void {
+    this.#log.set(MOVED_SLOT, this.#ring.takenSlot);
+    this.#log.set(MOVED_STATE, this.#ring.takenState);
+  }
+
   /**
-   * Whether what was just seen from outside the guard holds: nobody is inside, or died there, and no time has come. Who looks
-   * again and again in vain must not keep others out, least of all when it is preempted there.
+   * Whether nothing comes before what is in the ring, as seen from outside the guard: no other message is ready, nobody is inside, or died
+   * there, and no time has come. Plain loads: the atomic one of the ring comes before, the compareExchange that takes behind.
+   */
+  #isRingNext(): boolean {
+    return this.#words[SUMMARY] === 0 && this.#isSettled();
+  }
+
+  /**
+   * Whether what was just seen from outside the guard holds. Who looks again and again in vain must not keep others out,
+   * least of all when it is preempted there.
    */
   #isSettled(): boolean {
-    if (!this.#open || Atomics.load(this.#words, LOG_LENGTH) !== 0) return false;
-    if (Atomics.load(this.#words, TIMERS) === 0) return true;
+    if (!this.#open || this.#log.isDirty) return false;
+    if (this.#timers.length === 0) return true;
     const now = nowMs();
-    return (
-      now < this.#timers.nextMsSeen && (Atomics.load(this.#words, LEASED) === 0 || now < this.#nextBurialMs)
-    );
+    return now < this.#timers.nextMsSeen && (this.#words[LEASED] === 0 || now < this.#nextBurialMs);
   }
 
   #hasRoom(length: number): boolean {
     return (this.#words[MESSAGES] ?? 0) < this.maxMessages && this.#pool.hasRoom(length);
   }
 
-  /** The first cell that may be received now; 0 when there is none, also after asking whether those who have leases live. */
+  /** The cell of the first message, if it is in one, also after asking whether those who have leases live; else 0. */
   #firstReady(): number {
-    let { highest } = this.#lists;
-    if (this.#timers.length > 0) {
-      const now = nowMs();
-      this.#runTimers(now);
-      if ((this.#words[LEASED] ?? 0) > 0 && (this.#lists.highest < 0 || now >= this.#nextBurialMs)) {
-        this.#nextBurialMs = now + (this.#lists.highest < 0 ? emptyPauseMs : burialPauseMs);
-        this.#buryTheDead();
-      }
-      ({ highest } = this.#lists);
-    }
-    return highest < 0 ? 0 : this.#lists.first(priorityList(highest));
+    this.#runTimers();
+    const cell = this.#table.firstReady;
+    if (cell !== 0 || this.#lists.first(behindRingList) === 0 || this.#ring.find()) return cell;
+    this.#wake(WANTS_ROOM);
+    this.#table.advanceBehindRing();
+    this.#ring.open();
+    return this.#table.firstReady;
   }
 
-  #lengthAt(at: number): number {
-    const length = this.#words[at + CELL_LENGTH] ?? -1;
-    if (length < 0 || length > this.maxMessageBytes)
-      throw new IpcError('ERR_IPC_CORRUPT', `queue: a message of ${length} bytes`);
-    return length;
-  }
-
-  #isLeased(cell: number, serial: number): boolean {
-    const at = this.#pool.word(cell);
-    return (
-      this.#words[at + CELL_STATE] === LEASED_UNTIL_DUE &&
-      this.#words[at + CELL_SERIAL] === serial &&
-      this.#words[at + CELL_LEASE] === this.#monitor.index
-    );
-  }
-
-  /** Frees a message that is in no list any more. */
-  #forget(cell: number, length: number): void {
-    this.#timers.remove(cell);
-    this.#log.set(this.#pool.word(cell) + CELL_STATE, 0);
-    this.#pool.free(cell, length);
-    this.#log.add(MESSAGES, -1);
-  }
-
-  /** A new message with times. */
-  #schedule(cell: number, { delayMs, ttlMs }: Timing): void {
-    const at = this.#pool.word(cell);
+  #runTimers(): void {
+    if (this.#timers.length === 0) return;
     const now = nowMs();
-    if (ttlMs > 0) this.#timers.write(at + CELL_EXPIRES, now + ttlMs);
-    if (delayMs > 0) this.#delay(cell, now + delayMs);
-    else this.#makeReady(cell, false);
+    this.#table.runTimers(now);
+    if ((this.#words[LEASED] ?? 0) === 0) return;
+    const isEmpty = this.#table.firstReady === 0;
+    if (!isEmpty && now < this.#nextBurialMs) return;
+    this.#nextBurialMs = now + (isEmpty ? emptyPauseMs : burialPauseMs);
+    this.#buryTheDead();
   }
 
-  #delay(cell: number, dueMs: number): void {
-    this.#log.set(this.#pool.word(cell) + CELL_STATE, DELAYED_UNTIL_DUE);
-    this.#log.add(DELAYED, 1);
-    this.#timers.add(cell, dueMs);
+  /** Inside: makes sure that a message of priority 0 can be put behind all others; false while that cannot be said. */
+  #canAddLast(): boolean {
+    if (this.#lists.first(behindRingList) === 0 && !this.#ring.find(0)) {
+      this.#ring.open();
+      return true;
+    }
+    return this.#ring.close();
   }
 
-  /** Puts a message, which is in no list and has no timer, where it can be received. */
-  #makeReady(cell: number, first: boolean): void {
-    const at = this.#pool.word(cell);
-    const list = priorityList(Math.min(this.#words[at + CELL_PRIORITY] ?? 0, PRIORITIES - 1));
-    this.#log.set(at + CELL_STATE, READY);
-    if (first) this.#lists.prepend(list, cell);
-    else this.#lists.append(list, cell);
-    const expiresMs = this.#timers.read(at + CELL_EXPIRES);
-    if (expiresMs > 0) this.#timers.add(cell, expiresMs);
+  /** The list of the last message of priority 0. */
+  #lastList(): List {
+    return this.#canAddLast() && this.#ring.isClosed ? behindRingList : priorityList(0);
   }
 
-  /** Carries out what is due, each step on its own; returns how many. */
-  #runTimers(now: number): number {
-    let count = 0;
-    while (this.#timers.nextMs <= now) {
-      const cell = this.#timers.first;
-      const at = this.#pool.word(cell);
-      switch (this.#words[at + CELL_STATE]) {
-        case READY:
-          this.#monitor.ring(WANTS_ROOM);
-          this.#lists.remove(priorityList(this.#words[at + CELL_PRIORITY] ?? 0), cell);
-          this.#log.add(EXPIRED, 1);
-          this.#forget(cell, this.#lengthAt(at));
-          break;
-        case DELAYED_UNTIL_DUE:
-          this.#monitor.ring(WANTS_MESSAGE);
-          this.#timers.remove(cell);
-          this.#log.add(DELAYED, -1);
-          this.#makeReady(cell, false);
-          break;
-        case LEASED_UNTIL_DUE:
-          this.#returnLease(leaseList(this.#words[at + CELL_LEASE] ?? 0), cell, 0);
-          break;
-        default:
-          throw new IpcError('ERR_IPC_CORRUPT', 'queue: a timer of a message that has no time');
-      }
+  /** Frees what the dead have left; true if there were any. */
+  #buryTheDead(): boolean {
+    let found = false;
+    for (let index = 0; index < this.#participants; index++) {
+      if (index === this.#monitor.index || !this.#holdsSomething(index) || this.#isAlive(index)) continue;
+      this.#inherit(index);
+      found = true;
+    }
+    return found;
+  }
+
+  /** What a participant that is dead, or leaves, has under lease or was just taking from the ring can be received again. */
+  #inherit(index: number): void {
+    this.#table.endLeases(index);
+    if (!this.#ring.inherit(index)) return;
+    const isMoved =
+      this.#words[MOVED_SLOT] === this.#ring.takenSlot && this.#words[MOVED_STATE] === this.#ring.takenState;
+    if (!isMoved) {
+      if (!this.#pool.hasRoom(this.#ring.maxMessageBytes)) return; // until there is
+      const bytes = this.#ring.copy();
+      this.#markMoved();
+      this.#table.addFirst(bytes);
       this.#log.commit();
-      count++;
     }
-    return count;
+    this.#wake(WANTS_ROOM);
+    this.#ring.disinherit(index);
   }
 
-  /** Ends a lease without success: the message is received again, or was tried too often. */
-  #returnLease(list: number, cell: number, delayMs: number): void {
-    const at = this.#pool.word(cell);
-    this.#monitor.ring(WANTS_MESSAGE);
-    this.#lists.remove(list, cell);
-    this.#timers.remove(cell);
-    this.#log.add(LEASED, -1);
-    if (this.#maxAttempts > 0 && (this.#words[at + CELL_ATTEMPTS] ?? 0) >= this.#maxAttempts) {
-      this.#log.set(at + CELL_STATE, DEAD_LETTER);
-      this.#log.add(DEAD, 1);
-      this.#lists.append(deadList, cell);
-    } else {
-      this.#log.add(REDELIVERED, 1);
-      if (delayMs > 0) this.#delay(cell, nowMs() + delayMs);
-      else this.#makeReady(cell, true);
-    }
-    this.#log.commit();
+  #holdsSomething(index: number): boolean {
+    return this.#table.hasLeases(index) || this.#ring.isClaiming(index);
   }
 
-  /** The last first, so that they come out again in their order. */
-  #giveBackAll(list: number): void {
-    for (let cell = this.#words[list + 1] ?? 0; cell !== 0; cell = this.#words[list + 1] ?? 0) {
-      this.#returnLease(list, cell, 0);
-    }
+  #isAlive(index: number): boolean {
+    return this.#monitor.isAlive(this.#identityOf(index));
   }
 
-  /** Gives back the leases of participants that are dead. */
-  #buryTheDead(): void {
-    for (let index = 0; index < this.#participants; index++) {
-      const list = leaseList(index);
-      if (list === this.#ownLeases || this.#lists.first(list) === 0) continue;
-      if (!this.#monitor.isAlive(this.#words[list + 2] ?? 0)) this.#giveBackAll(list);
-    }
+  #identityOf(index: number): number {
+    return this.#words[leaseList(index) + 2] ?? 0;
   }
 
-  #leaseHolders(): number[] {
+  /** Others whose death would give messages, or room, back. */
+  #holders(): number[] {
     const holders: number[] = [];
-    if ((this.#words[LEASED] ?? 0) === 0) return holders;
-    for (let index = 0; index < this.#participants; index++) {
-      const list = leaseList(index);
-      if (list !== this.#ownLeases && this.#lists.first(list) !== 0) holders.push(this.#words[list + 2] ?? 0);
-    }
+    for (let index = 0; index < this.#participants; index++)
+      if (index !== this.#monitor.index && this.#holdsSomething(index)) holders.push(this.#identityOf(index));
     return holders;
   }
 }

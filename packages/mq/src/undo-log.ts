@@ -35,7 +35,7 @@ export class UndoLog {
   /** All changes since the last commit stay. */
   commit(): void {
     this.#length = 0;
-    Atomics.store(this.#words, LOG_LENGTH, 0);
+    this.#words[LOG_LENGTH] = 0; // leaving the guard publishes it
   }
 
   /** Whether somebody, or this very object by an exception, left changes half done. Asked first inside the guard. */

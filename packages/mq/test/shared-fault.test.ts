@@ -39,7 +39,8 @@ function dieAt(step: number, operation: () => unknown): boolean {
   }
 }
 
-const geometry = { cellBytes: 128, cells: 64, participants: 4 };
+const geometry = { cellBytes: 128, cells: 64, participants: 4, ringSlots: 0 };
+const silent = { look: () => undefined, lookSoon: () => undefined };
 
 /** Two handles on a queue with messages in every state; 0, the first, is under a lease of the one that will die. */
 function prepared(): {
@@ -56,14 +57,14 @@ function prepared(): {
       words[17] = 1;
     },
   });
-  const store = new SharedStore(region, () => undefined);
-  const dying = new SharedStore(region, () => undefined);
+  const store = new SharedStore(region, silent);
+  const dying = new SharedStore(region, silent);
   store.push(pattern(300, 9), 3);
-  store.pull(0); // some free cells, in a list
+  store.pull(); // some free cells, in a list
   for (const [n, priority] of [0, 5, 5, 0, 1_023].entries()) store.push(pattern(50 + 100 * n, n), priority);
   store.push(pattern(10, 5), 0, { delayMs: 1e6, ttlMs: 2e6 });
   store.push(pattern(10, 6), 0, { delayMs: 0, ttlMs: 1e6 });
-  const { cell, serial } = dying.pull(1e6) ?? { cell: 0, serial: 0 };
+  const { cell, serial } = dying.lease(1e6) ?? { cell: 0, serial: 0 };
   return { store, dying, leased: [cell, serial], region };
 }
 
@@ -71,8 +72,8 @@ function prepared(): {
 function contents(store: SharedStore): unknown {
   const { counts } = store;
   const messages: unknown[] = [];
-  for (let message = store.pull(0); message !== undefined; message = store.pull(0))
-    messages.push([message.bytes.length, message.bytes[0], message.priority, message.attempt]);
+  for (let message = store.pull(); message !== undefined; message = store.pull())
+    messages.push([message.bytes.length, message.bytes[0], message.priority]);
   return { counts, messages, after: store.counts };
 }
 
@@ -83,8 +84,8 @@ describe('a party that dies inside', () => {
     push: ({ dying }) => dying.push(pattern(20, 8), 7),
     'push of a long one': ({ dying }) => dying.push(pattern(1_900, 8), 5),
     'push with times': ({ dying }) => dying.push(pattern(300, 8), 7, { delayMs: 10, ttlMs: 1e6 }),
-    pull: ({ dying }) => dying.pull(0),
-    lease: ({ dying }) => dying.pull(1e5),
+    pull: ({ dying }) => dying.pull(),
+    lease: ({ dying }) => dying.lease(1e5),
     acknowledge: ({ dying, leased }) => dying.acknowledge(...leased),
     release: ({ dying, leased }) => dying.giveBack(...leased, 0),
     'release with a delay': ({ dying, leased }) => dying.giveBack(...leased, 1e6),

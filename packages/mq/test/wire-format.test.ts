@@ -9,7 +9,11 @@ noLeaks();
 
 interface Vectors {
   readonly options: object;
-  readonly regions: readonly { readonly step: string; readonly words: Readonly<Record<string, number>> }[];
+  readonly regions: readonly {
+    readonly step: string;
+    readonly options?: object;
+    readonly words: Readonly<Record<string, number>>;
+  }[];
   readonly work: readonly {
     readonly kind: number;
     readonly id: string;
@@ -34,13 +38,22 @@ const steps: Record<string, (queue: SharedQueue) => void> = {
     queue.trySend(new Uint8Array(100));
     queue.tryReceive();
   },
+  'one in the ring': (queue) => void queue.trySend(Uint8Array.of(1, 2, 3)),
+  'through the ring': (queue) => {
+    queue.trySend(Uint8Array.of(1, 2, 3));
+    queue.tryReceive();
+  },
+  'behind the ring': (queue) => {
+    queue.trySend(Uint8Array.of(1, 2, 3));
+    queue.trySend(new Uint8Array(129));
+  },
 };
 
 describe('docs/wire-formats/queue.json', () => {
-  test.each(vectors.regions)('$step', ({ step, words }) => {
+  test.each(vectors.regions)('$step', ({ step, options = vectors.options, words }) => {
     const name = uniqueName('vector');
-    using queue = SharedQueue.create(name, vectors.options);
-    using region = Region.open(name, { kind: 'queue', readOnly: true });
+    using queue = SharedQueue.create(name, options);
+    using region = Region.open(name, { kind: 'queue', version: 2, readOnly: true });
     queue.unlink();
     steps[step]?.(queue);
     for (const [word, value] of Object.entries(words))

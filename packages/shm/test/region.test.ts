@@ -1,5 +1,6 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import {
+  chownSync,
   mkdtempSync,
   openSync,
   rmSync,
@@ -322,3 +323,64 @@ test.runIf(process.getuid?.() === 0)('a full /dev/shm: a thousand failures, no c
     used: 0,
   });
 });
+
+test('what a terminated worker thread had open is closed, and counts as unused', () => {
+  const name = newName();
+  const script = fileURLToPath(new URL('region-thread.js', workers));
+  const output = execFileSync(process.execPath, [script, name], { encoding: 'utf8' });
+  expect(JSON.parse(output)).toEqual({ during: 3, after: 0, inUse: false });
+});
+
+test('unlink can be told to leave alone what somebody has open', () => {
+  const name = newName();
+  const region = owned(Region.create(name, { kind, bytes: 8 }));
+  const { words } = region; // the mapping stays
+  expect(Region.unlink(name, kind, { ifUnused: true })).toBe(false);
+  region.close();
+  expect(Region.unlink(name, kind, { ifUnused: true })).toBe(true);
+  expect(Region.unlink(name, kind, { ifUnused: true })).toBe(false);
+  expect(words[0]).toBe(0);
+});
+
+const strangerScript = fileURLToPath(new URL('region-stranger.js', workers));
+const asStranger = (gid: number, ...args: string[]): SpawnSyncReturns<string> =>
+  spawnSync('setpriv', ['--reuid=65533', `--regid=${gid}`, '--clear-groups', process.execPath, ...args], {
+    encoding: 'utf8',
+  });
+
+// Others may not be allowed to read where this is checked out.
+test.runIf(asStranger(65_533, strangerScript, 'none').status === 0)(
+  'another user opens what mode, group and it itself allow, and removes nothing',
+  () => {
+    const name = newName();
+    const group = 65_534;
+    const region = owned(Region.create(name, { kind, bytes: 8, mode: 0o660, group, lifetime: 'while-open' }));
+    expect(statSync(pathOf(name))).toMatchObject({ gid: group });
+    expect(statSync(pathOf(name)).mode & 0o777).toBe(0o660);
+    const stranger = (gid: number): unknown => JSON.parse(asStranger(gid, strangerScript, name).stdout);
+    // Its owner is root, whom everybody trusts anyway.
+    expect(stranger(group)).toEqual({
+      open: '[object Object]',
+      suspicious: 'ERR_IPC_PERMISSION',
+      trusting: '77',
+      unlink: 'ERR_IPC_PERMISSION',
+      list: 1,
+    });
+    expect(region.words[0]).toBe(77);
+    expect(stranger(65_533)).toMatchObject({
+      open: 'ERR_IPC_PERMISSION',
+      trusting: 'ERR_IPC_PERMISSION',
+      list: 0,
+    });
+    chownSync(pathOf(name), 4242, group);
+    expect(stranger(group)).toMatchObject({
+      open: 'ERR_IPC_PERMISSION',
+      suspicious: '[object Object]',
+      trusting: '77',
+    });
+    const { words } = region; // the mapping stays
+    region.close(); // as root, to whom everything belongs
+    expect(words[0]).toBe(77);
+    expect(Region.list().filter((found) => found.name === name)).toEqual([]);
+  },
+);

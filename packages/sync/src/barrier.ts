@@ -92,13 +92,13 @@ export class Barrier extends CompoundLock<Arrival, true> {
   async wait(options?: WaitOptions): Promise<void> {
     options?.signal?.throwIfAborted();
     const arrival = this.#arrive();
-    await this.waiting.wait(arrival, options?.signal);
+    await this.takeLater(arrival, options?.signal);
   }
 
   /** Arrives, and waits blocking the thread; false when `timeoutMs` has passed. Throws as `wait`. */
   waitSync(options?: BlockOptions): boolean {
     const timeoutMs = checkTimeout(options?.timeoutMs);
-    return this.waiting.waitSync(this.#arrive(), timeoutMs) === true;
+    return this.takeSync(this.#arrive(), timeoutMs) === true;
   }
 
   /** How many have arrived and wait for the others. */
@@ -124,15 +124,15 @@ export class Barrier extends CompoundLock<Arrival, true> {
     this.lookHere();
   }
 
-  /** @internal Takes the arrival back, unless all have arrived meanwhile. */
-  gaveUp({ phase }: Arrival): void {
+  /** @internal Unless all have arrived meanwhile. */
+  protected override takeBack({ phase }: Arrival): void {
     this.inside(() => {
       const { slot } = this.participant;
       if (phase === this.#phase) Atomics.sub(this.words, slot + SLOT_HELD, 1);
     });
   }
 
-  override watched(): readonly number[] {
+  protected override holders(): readonly number[] {
     return this.slots((slot) => (Atomics.load(this.words, slot + SLOT_LIFE) & SLOT_MASK) !== 0);
   }
 

@@ -66,7 +66,7 @@ export class Condition extends CompoundLock<Since, true> {
   waitSync(mutex: Mutex, held: Held, options?: BlockOptions): Held | undefined {
     const timeoutMs = checkTimeout(options?.timeoutMs);
     const startMs = performance.now();
-    if (this.waiting.waitSync(this.#giveUp(held), timeoutMs) === undefined) return undefined;
+    if (this.takeSync(this.#giveUp(held), timeoutMs) === undefined) return undefined;
     if (timeoutMs < 0) return mutex.acquireSync();
     return mutex.acquireSync({ timeoutMs: Math.max(0, timeoutMs - (performance.now() - startMs)) });
   }
@@ -81,7 +81,7 @@ export class Condition extends CompoundLock<Since, true> {
     this.lookHere();
   }
 
-  override watched(): readonly number[] {
+  protected override holders(): readonly number[] {
     return [];
   }
 

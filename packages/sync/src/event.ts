@@ -99,10 +99,10 @@ export class Event extends CompoundLock<true, true> {
   /** Waits, blocking the thread; false when `timeoutMs` has passed. */
   waitSync(options?: BlockOptions): boolean {
     const timeoutMs = checkTimeout(options?.timeoutMs);
-    return this.tryWait() || this.waiting.waitSync(true, timeoutMs) === true;
+    return this.tryWait() || this.takeSync(true, timeoutMs) === true;
   }
 
-  override watched(): readonly number[] {
+  protected override holders(): readonly number[] {
     return [];
   }
 

@@ -1,7 +1,6 @@
 import { futexWait } from '@ipc/native';
 import { STATE_OWNER } from './lock-layout.ts';
 import { OwnerWord } from './owner-word.ts';
-import type { Participant } from './participant.ts';
 
 /** Looks at a busy guard before asking whether its owner lives. */
 const looks = 200;
@@ -17,36 +16,27 @@ const napMs = 1;
  * told from one (docs/wire-formats/lock.md), and rings those who sleep before it leaves: a process that dies in between
  * leaves either the old state, or the new one with everybody awake. A dead owner's guard is taken over.
  */
-export class Guard {
-  readonly #word: OwnerWord;
-  readonly #words: Int32Array;
-  readonly #at: number;
-
-  constructor(participant: Participant) {
-    this.#word = new OwnerWord(participant);
-    this.#words = participant.words;
-    this.#at = participant.base + STATE_OWNER;
-  }
-
+export class Guard extends OwnerWord {
   /** Enters unless another one stays inside for longer than it ever should: it was preempted or stopped there. */
   tryEnter(): boolean {
-    return this.#word.take() || this.#enterSlowly(impatientRounds);
+    return this.take() || this.#enterSlowly(impatientRounds);
   }
 
   /** Enters, sleeping a millisecond at a time while the one inside is preempted or stopped. */
   enter(): void {
-    if (!this.#word.take()) this.#enterSlowly(Infinity);
+    if (!this.take()) this.#enterSlowly(Infinity);
   }
 
   leave(): void {
-    this.#word.give();
+    this.give();
   }
 
   #enterSlowly(rounds: number): boolean {
+    const { words, base } = this.participant;
     for (let round = 0; round < rounds; round++) {
-      for (let look = 0; look < looks; look++) if (this.#word.looksFree && this.#word.take()) return true;
-      if (this.#word.attempt(false) !== undefined) return true;
-      if (round >= impatientRounds) futexWait(this.#words, this.#at, this.#word.word, napMs);
+      for (let look = 0; look < looks; look++) if (this.looksFree && this.take()) return true;
+      if (this.attempt(false) !== undefined) return true;
+      if (round >= impatientRounds) futexWait(words, base + STATE_OWNER, this.word, napMs);
     }
     return false;
   }

@@ -20,7 +20,7 @@ export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';
 export { Permit } from './permit.ts';
 export { PosixSemaphore, type PosixSemaphoreOptions } from './posix-semaphore.ts';
-export { RwLock, type ExclusiveHeld, type SharedHeld, type Side } from './rw-lock.ts';
+export { RwLock, type ExclusiveHeld, type RwLockOptions, type SharedHeld, type Side } from './rw-lock.ts';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
 export type { BlockOptions } from './timeout.ts';
 

@@ -91,10 +91,10 @@ export class Latch extends CompoundLock<true, true> {
   /** Waits, blocking the thread; false when `timeoutMs` has passed. */
   waitSync(options?: BlockOptions): boolean {
     const timeoutMs = checkTimeout(options?.timeoutMs);
-    return this.tryTake(true) === true || this.waiting.waitSync(true, timeoutMs) === true;
+    return this.tryTake(true) === true || this.takeSync(true, timeoutMs) === true;
   }
 
-  override watched(): readonly number[] {
+  protected override holders(): readonly number[] {
     return [];
   }
 

@@ -8,7 +8,7 @@
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
  *   base | magic  | kind   | participants| flags  | high water| 0      | limit    | reserved |   control: written once, but 4 and 5
  *        +--------+--------+-------------+--------+-----------+--------+----------+----------+
- *   +16  | owner word | sleepers | state words of the kind ...                           |   state
+ *   +16  | owner word | sleepers | state words of the kind ...                 | tickets |   state
  *        +-----------------+-----------------------------------------------------------------+
  *   +32  | slot 0: life, pid, thread, bell (2), waiting, wants, ticket, held, since, started, label |   participants
  *   +48  | slot 1 ...                                                                        |
@@ -42,6 +42,8 @@ export const STATE_OWNER = 16;
 export const STATE_SLEEPERS = 17;
 /** The words of the kind. */
 export const STATE = 18;
+/** Fair locks: how many tickets were drawn. */
+export const STATE_TICKETS = 31;
 
 // A slot, from its first word.
 export const SLOTS = 32;

@@ -2,7 +2,7 @@ import type { WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { CompoundLock } from './compound-lock.ts';
 import { Held, type Holder } from './held.ts';
-import { areaBytes, DEFAULT_PARTICIPANTS, SLOT_HELD, SLOT_WANTS, STATE } from './lock-layout.ts';
+import { areaBytes, DEFAULT_PARTICIPANTS, FLAG_FAIR, SLOT_HELD, SLOT_WANTS, STATE } from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { withHeld } from './with-held.ts';
@@ -14,15 +14,27 @@ const WANTS_TO_WRITE = 1;
 /** State: 1 when a writer died, until a writer that was told has released. */
 const ABANDONED_AT = STATE;
 
-const content: AreaContent = {
-  kind: 'rwlock',
-  flags: 0,
-  limit: 0,
-  onDeath(words, base, slot) {
-    if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);
-    Atomics.store(words, slot + SLOT_WANTS, 0);
-  },
-};
+/** @see RwLock */
+export interface RwLockOptions extends LockOptions {
+  /**
+   * First come, first served, readers and writers alike, across processes: readers that stand side by side in line read together.
+   * Costs as that of {@link MutexOptions}. Everybody who opens or makes the lock must agree; `open` takes it as it is.
+   * @default false: a writer that waits goes before readers that come after it, else whoever is quickest
+   */
+  readonly fair?: boolean | undefined;
+}
+
+function contentOf({ fair = false }: RwLockOptions): AreaContent {
+  return {
+    kind: 'rwlock',
+    flags: fair ? FLAG_FAIR : 0,
+    limit: 0,
+    onDeath(words, base, slot) {
+      if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);
+      Atomics.store(words, slot + SLOT_WANTS, 0);
+    },
+  };
+}
 
 type Mode = 'shared' | 'exclusive';
 
@@ -80,7 +92,8 @@ export interface Side<Possession extends Held> {
 /**
  * Many readers or one writer, between processes, worker threads and async functions.
  *
- * - A writer that waits goes before readers that come after it. One object may read several times at once.
+ * - A writer that waits goes before readers that come after it, unless the lock is `fair`: then all go in the order they came.
+ *   One object may read several times at once, and one that reads need not wait for its turn to do so again.
  * - A reader that dies is gone, as if it had released. After a writer that died, everybody gets the lock with
  *   `held.abandoned === true` until a writer has had it, and released it.
  *
@@ -99,23 +112,23 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   /** Makes a named lock. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. */
-  static create(name: string, options: LockOptions = {}): RwLock {
-    return new RwLock(openNamed('create', name, content, options), name);
+  static create(name: string, options: RwLockOptions = {}): RwLock {
+    return new RwLock(openNamed('create', name, contentOf(options), options), name);
   }
 
   /** Opens a named lock. @throws {IpcError} ERR_IPC_NOT_FOUND, ERR_IPC_MISMATCH, ERR_IPC_LIMIT, ERR_IPC_PERMISSION, ERR_IPC_CORRUPT. */
-  static open(name: string, options: LockOptions = {}): RwLock {
-    return new RwLock(openNamed('open', name, content, options), name);
+  static open(name: string, options: RwLockOptions = {}): RwLock {
+    return new RwLock(openNamed('open', name, contentOf(options), options), name);
   }
 
   /** Opens a named lock, or makes it. */
-  static openOrCreate(name: string, options: LockOptions = {}): RwLock {
-    return new RwLock(openNamed('openOrCreate', name, content, options), name);
+  static openOrCreate(name: string, options: RwLockOptions = {}): RwLock {
+    return new RwLock(openNamed('openOrCreate', name, contentOf(options), options), name);
   }
 
   /** The lock at `offset` of a region's payload; see `Mutex.in`. */
-  static in(region: Region, offset: number, options: LockOptions = {}): RwLock {
-    return new RwLock(openEmbedded(region, offset, content, options), undefined);
+  static in(region: Region, offset: number, options: RwLockOptions = {}): RwLock {
+    return new RwLock(openEmbedded(region, offset, contentOf(options), options), undefined);
   }
 
   /** Bytes an embedded lock takes. */
@@ -125,7 +138,7 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
 
   /** Removes a name, whoever uses it. False when there is none. */
   static unlink(name: string): boolean {
-    return Region.unlink(name, content.kind);
+    return Region.unlink(name, 'rwlock');
   }
 
   /** @internal */
@@ -160,7 +173,8 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     this.checkOpen();
     if (!held.isHeld) throw new TypeError('a possession that was released cannot be upgraded');
     const upgraded = this.inside(() => {
-      if (this.#held !== 1 || this.#holders().length !== 1) return false;
+      const { slot: own } = this.participant;
+      if (this.#held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0)) return false;
       this.#held = WRITING;
       return true;
     });
@@ -169,8 +183,13 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     return new ExclusiveHeld(this, held.abandoned);
   }
 
+  /** @internal */
+  protected override ask(mode: Mode): void {
+    if (mode === 'exclusive') this.#wants = WANTS_TO_WRITE;
+  }
+
   /** @internal A writer that gave up has kept readers waiting. */
-  gaveUp(mode: Mode): void {
+  protected override takeBack(mode: Mode): void {
     if (mode === 'shared') return;
     this.inside(() => {
       this.ring();
@@ -178,24 +197,23 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     });
   }
 
-  override watched(): readonly number[] {
-    return this.slots(
-      (slot) =>
-        Atomics.load(this.words, slot + SLOT_HELD) !== 0 ||
-        Atomics.load(this.words, slot + SLOT_WANTS) === WANTS_TO_WRITE,
-    );
+  protected override goesFirst(mode: Mode): boolean {
+    return mode === 'shared' && this.#held > 0;
+  }
+
+  protected override holders(): readonly number[] {
+    return this.slots((slot) => this.#heldIn(slot) !== 0 || this.#wantsToWrite(slot));
   }
 
   protected override take(mode: Mode): Held | undefined {
-    const others = this.#holders();
     if (mode === 'exclusive') {
-      this.#wants = others.length === 0 ? 0 : WANTS_TO_WRITE;
-      if (others.length > 0) return undefined;
+      if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;
+      this.#wants = 0;
       this.#held = WRITING;
       return new ExclusiveHeld(this, this.#abandoned);
     }
-    if (others.some((slot) => Atomics.load(this.words, slot + SLOT_HELD) === WRITING)) return undefined;
-    if (this.#held === 0 && this.#writersWait()) return undefined;
+    if (this.someSlot((slot) => this.#heldIn(slot) === WRITING)) return undefined;
+    if (this.#held === 0 && !this.isFair && this.#otherWriterWaits()) return undefined;
     this.#held += 1;
     return new SharedHeld(this, this.#abandoned);
   }
@@ -211,26 +229,30 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     return !this.#abandoned;
   }
 
-  #holders(): number[] {
-    return this.slots((slot) => Atomics.load(this.words, slot + SLOT_HELD) !== 0);
+  #heldIn(slot: number): number {
+    return Atomics.load(this.words, slot + SLOT_HELD);
   }
 
-  #writersWait(): boolean {
-    return this.slots((slot) => Atomics.load(this.words, slot + SLOT_WANTS) === WANTS_TO_WRITE).length > 0;
+  #wantsToWrite(slot: number): boolean {
+    return Atomics.load(this.words, slot + SLOT_WANTS) === WANTS_TO_WRITE;
+  }
+
+  /** Not of this object: its callers are in a queue of their own. */
+  #otherWriterWaits(): boolean {
+    const { slot: own } = this.participant;
+    return this.someSlot((slot) => slot !== own && this.#wantsToWrite(slot));
   }
 
   #side<Possession extends Held>(mode: Mode): Side<Possession> {
     const acquire = (options?: WaitOptions): Promise<Possession> =>
       this.takeOrWait(mode, options?.signal) as Promise<Possession>;
     return {
-      tryAcquire: () => {
-        const held = this.tryTake(mode);
-        if (held === undefined && mode === 'exclusive' && this.waiting.length === 0) this.gaveUp(mode);
-        return held as Possession | undefined;
-      },
+      tryAcquire: () => this.tryTake(mode) as Possession | undefined,
       acquire,
-      acquireSync: (options?: BlockOptions) =>
-        this.waiting.waitSync(mode, checkTimeout(options?.timeoutMs)) as Possession,
+      acquireSync: (options?: BlockOptions) => {
+        const timeoutMs = checkTimeout(options?.timeoutMs);
+        return (this.quickTake(mode) ?? this.takeSync(mode, timeoutMs)) as Possession;
+      },
       async withLock<Result>(
         work: (held: Possession) => Result | Promise<Result>,
         options?: WaitOptions,

@@ -1,12 +1,12 @@
-import type { WaitOptions } from '@ipc/core';
+import { IpcError, type WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { CompoundLock } from './compound-lock.ts';
 import {
   areaBytes,
   CONTROL_LIMIT,
   DEFAULT_PARTICIPANTS,
+  FLAG_FAIR,
   FLAG_STAY,
-  LINE_WORDS,
   SLOT_HELD,
   STATE,
 } from './lock-layout.ts';
@@ -32,6 +32,12 @@ export interface SemaphoreOptions extends LockOptions {
    * anybody may `release` any number, which makes the semaphore a signal between processes. @default 'return'
    */
   readonly onDeath?: 'return' | 'stay' | undefined;
+  /**
+   * First come, first served, across processes: who wants many permits is not passed by those who want few. Costs as that of
+   * {@link MutexOptions}. Everybody who opens or makes the semaphore must agree; `open` takes it as it is.
+   * @default false: whoever is quickest
+   */
+  readonly fair?: boolean | undefined;
 }
 
 /** Takes part in how many permits. */
@@ -45,20 +51,28 @@ const MAX_PERMITS = 1_000_000_000;
 /**
  * A counting semaphore between processes, worker threads and async functions.
  *
- * With `onDeath: 'return'` each holder's permits are counted in its own slot and nowhere else, so the number of free
- * ones is exact whatever step anybody dies at, and a dead holder's come back at once. Not fair: whoever is quickest.
+ * With `onDeath: 'return'` each holder's permits are counted in its own slot, so a dead holder's come back at once. The
+ * number of free ones is kept beside them for speed, and is taken down before and put up after the slot's: whatever step
+ * anybody dies at, it is too low if it is wrong, and whoever does not find enough counts anew.
  *
- * Thread: the one that opened it. Cost of taking and returning permits without waiting: four atomic instructions, and
- * one load for every slot in use. Layout: docs/wire-formats/lock.md.
+ * Thread: the one that opened it. Cost of taking and returning permits without waiting: four atomic instructions; of a
+ * fair one, also a load for every slot in use. Layout: docs/wire-formats/lock.md.
  */
 export class Semaphore extends CompoundLock<number, Permit> implements PermitHolder {
   readonly #limit: number;
   readonly #stays: boolean;
+  readonly #freeAt: number;
+  readonly #heldAt: number;
+  /** Whose death could help the one whose attempt failed last. */
+  #holders: readonly number[] = [];
 
   private constructor(area: OpenArea, name: string | undefined) {
     super(area, 'semaphore', name);
-    this.#limit = Atomics.load(this.words, area.participant.base + CONTROL_LIMIT);
-    this.#stays = area.flags === FLAG_STAY;
+    const { base, slot } = area.participant;
+    this.#stays = (area.flags & FLAG_STAY) !== 0;
+    this.#limit = this.#stays ? MAX_PERMITS : Atomics.load(this.words, base + CONTROL_LIMIT);
+    this.#freeAt = base + STATE;
+    this.#heldAt = slot + SLOT_HELD;
   }
 
   /** Makes a named semaphore. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. @throws {TypeError} The name. @throws {RangeError} `permits`. */
@@ -98,17 +112,18 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
    * @throws {RangeError} `permits`: not 1 up to the semaphore's own (any, with `stay`). @throws {IpcError} ERR_IPC_CLOSED.
    */
   tryAcquire(permits = 1): Permit | undefined {
-    this.checkOpen();
     this.#checkPermits(permits);
-    return this.tryTake(permits);
+    return this.#quickTake(permits) ?? this.tryTake(permits);
   }
 
   /** Takes permits, waiting on the event loop. @throws As `tryAcquire`; `signal.reason`. */
   acquire({ permits = 1, signal }: PermitOptions = {}): Promise<Permit> {
     try {
       this.#checkPermits(permits);
+      const permit = this.hasWaiters || signal?.aborted === true ? undefined : this.#quickTake(permits);
+      if (permit !== undefined) return Promise.resolve(permit);
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what #checkPermits throws is an Error
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what is thrown here is an Error
       return Promise.reject(error);
     }
     return this.takeOrWait(permits, signal);
@@ -122,11 +137,11 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
    */
   acquireSync(options?: { readonly permits?: number | undefined; readonly timeoutMs?: undefined }): Permit;
   acquireSync(options: BlockOptions & { readonly permits?: number | undefined }): Permit | undefined;
-  acquireSync({ permits = 1, timeoutMs }: BlockOptions & { readonly permits?: number | undefined } = {}):
-    Permit | undefined {
-    const checked = checkTimeout(timeoutMs);
+  acquireSync(options?: BlockOptions & { readonly permits?: number | undefined }): Permit | undefined {
+    const permits = options?.permits ?? 1;
+    const timeoutMs = checkTimeout(options?.timeoutMs);
     this.#checkPermits(permits);
-    return this.quickTake(permits) ?? this.#spinAndTake(permits) ?? this.waiting.waitSync(permits, checked);
+    return this.#quickTake(permits) ?? this.#spinAndTake(permits) ?? this.takeSync(permits, timeoutMs);
   }
 
   /** Acquires, runs `work`, gives the permits back. */
@@ -151,105 +166,126 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
       );
     }
     this.#checkPermits(permits);
-    this.#add(permits);
+    this.inside(() => {
+      const free = this.available;
+      if (free + permits > MAX_PERMITS) {
+        throw new RangeError(
+          `a semaphore has at most ${MAX_PERMITS} permits: ${free} are free, ${permits} more do not fit`,
+        );
+      }
+      this.#put(permits);
+    });
+    this.lookHere();
   }
 
-  /** Permits that are free, at this moment. */
+  /** Permits that are free, at this moment: a look, without the permits of a holder whose death nobody has noticed yet. */
   get available(): number {
     this.checkOpen();
-    return this.#available();
+    return Atomics.load(this.words, this.#freeAt);
   }
 
   /** @internal */
   giveBack(permits: number): void {
     if (!this.isOpen) return; // closing has dealt with it
-    if (this.#stays) {
-      this.#add(permits);
-      return;
+    this.guard.enter();
+    try {
+      this.#put(permits);
+    } finally {
+      this.guard.leave();
     }
-    this.inside(() => {
-      this.ring();
-      this.#held -= permits;
-    });
     this.lookHere();
   }
 
   protected override take(permits: number): Permit | undefined {
-    if (this.#available() < permits) return undefined;
-    if (this.#stays) Atomics.sub(this.words, this.#availableAt, permits);
-    else this.#held += permits;
+    if ((this.words[this.#freeAt] ?? 0) < permits && (this.#stays || this.#recount() < permits))
+      return undefined;
+    this.#count(-permits);
     return new Permit(this, permits);
   }
 
   protected override handBack(): void {
-    if (this.#held === 0) return;
-    this.ring();
-    this.#held = 0;
+    const held = Atomics.load(this.words, this.#heldAt);
+    if (held > 0) this.#put(held);
   }
 
   protected override isPristine(): boolean {
-    return this.#available() === this.#limit;
+    const made = Atomics.load(this.words, this.participant.base + CONTROL_LIMIT);
+    return !this.#stays || Atomics.load(this.words, this.#freeAt) === made;
+  }
+
+  protected override holders(): readonly number[] {
+    return this.#stays ? [] : this.#holders;
   }
 
   static #named(verb: Verb, name: string, options: SemaphoreOptions): Semaphore {
     return new Semaphore(openNamed(verb, name, contentOf(options), options), name);
   }
 
+  /** Takes what is said to be free. */
+  #quickTake(permits: number): Permit | undefined {
+    if (this.isFair) return this.quickTake(permits);
+    this.checkOpen();
+    if (!this.guard.tryEnter()) return undefined;
+    const isEnough = (this.words[this.#freeAt] ?? 0) >= permits;
+    if (isEnough) this.#count(-permits);
+    this.guard.leave();
+    return isEnough ? new Permit(this, permits) : undefined;
+  }
+
   #spinAndTake(permits: number): Permit | undefined {
-    return spin(() => this.#available() >= permits) ? this.quickTake(permits) : undefined;
+    let permit: Permit | undefined;
+    spin(() => this.available >= permits && (permit = this.#quickTake(permits)) !== undefined);
+    return permit;
   }
 
-  #add(permits: number): void {
-    this.inside(() => {
-      const available = this.#available();
-      if (available + permits > MAX_PERMITS) {
-        throw new RangeError(
-          `a semaphore has at most ${MAX_PERMITS} permits: ${available} are free, ${permits} more do not fit`,
-        );
-      }
-      this.ring();
-      Atomics.store(this.words, this.#availableAt, available + permits);
+  #put(permits: number): void {
+    this.ring();
+    this.#count(permits);
+  }
+
+  /*
+   * Inside the guard, whose atomic instructions order these stores: they are plain ones. Looks from outside, which decide
+   * nothing, may find the number of before. Down before the slot's goes up, up after it went down.
+   */
+  #count(by: number): void {
+    const { words } = this;
+    if (by < 0) words[this.#freeAt] = (words[this.#freeAt] ?? 0) + by;
+    if (!this.#stays) words[this.#heldAt] = (words[this.#heldAt] ?? 0) - by;
+    if (by > 0) words[this.#freeAt] = (words[this.#freeAt] ?? 0) + by;
+  }
+
+  /** Inside the guard: puts the number of free permits right, and notes who has the others. */
+  #recount(): number {
+    let free = this.#limit;
+    this.#holders = this.slots((slot) => {
+      const held = Atomics.load(this.words, slot + SLOT_HELD);
+      free -= held;
+      return held !== 0;
     });
-    this.lookHere();
-  }
-
-  /** Used with `stay` alone: with `return` the free permits are what the holders' slots leave over. */
-  get #availableAt(): number {
-    return this.participant.base + STATE;
-  }
-
-  get #held(): number {
-    return Atomics.load(this.words, this.participant.slot + SLOT_HELD);
-  }
-
-  set #held(permits: number) {
-    Atomics.store(this.words, this.participant.slot + SLOT_HELD, permits);
-  }
-
-  #available(): number {
-    if (this.#stays) return Atomics.load(this.words, this.#availableAt);
-    const { slotsStart, slotsEnd } = this.participant;
-    let available = this.#limit;
-    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
-      available -= Atomics.load(this.words, slot + SLOT_HELD);
-    }
-    return available;
+    if (free < 0 || free > this.#limit)
+      throw new IpcError('ERR_IPC_CORRUPT', `of ${this.#limit} permits ${this.#limit - free} are taken`);
+    this.words[this.#freeAt] = free;
+    return free;
   }
 
   #checkPermits(permits: number): void {
-    const most = this.#stays ? MAX_PERMITS : this.#limit;
-    if (!Number.isInteger(permits) || permits < 1 || permits > most) {
-      throw new RangeError(`permits must be an integer from 1 to ${most}, got ${permits}`);
+    if (!Number.isInteger(permits) || permits < 1 || permits > this.#limit) {
+      throw new RangeError(`permits must be an integer from 1 to ${this.#limit}, got ${permits}`);
     }
   }
 }
 
-function contentOf({ permits = 1, onDeath = 'return' }: SemaphoreOptions): AreaContent {
+function contentOf({ permits = 1, onDeath = 'return', fair = false }: SemaphoreOptions): AreaContent {
   const stays = onDeath === 'stay';
   if (!Number.isInteger(permits) || permits < (stays ? 0 : 1) || permits > MAX_PERMITS) {
     throw new RangeError(
       `permits must be an integer from ${stays ? 0 : 1} to ${MAX_PERMITS}, got ${String(permits)}`,
     );
   }
-  return { kind: 'semaphore', flags: stays ? FLAG_STAY : 0, limit: permits, state: [permits] };
+  return {
+    kind: 'semaphore',
+    flags: (stays ? FLAG_STAY : 0) | (fair ? FLAG_FAIR : 0),
+    limit: permits,
+    state: [permits],
+  };
 }

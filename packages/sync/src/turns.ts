@@ -1,4 +1,4 @@
-import { LINE_WORDS, SLOT_LIFE, SLOT_MASK, SLOT_TICKET, STATE } from './lock-layout.ts';
+import { LINE_WORDS, SLOT_LIFE, SLOT_MASK, SLOT_TICKET, STATE_TICKETS } from './lock-layout.ts';
 import type { Participant } from './participant.ts';
 
 /** Of a caller that does not wait: everybody who waits goes before it. */
@@ -9,7 +9,8 @@ export const NO_TICKET = 0;
  * own slot (lock-layout.ts). Who may go next follows from the slots of the living and nothing else, so a party that dies in
  * line, or with its turn just come, is skipped.
  *
- * A slot shows the ticket of the first of its callers. Tickets are compared by their difference, so they may wrap.
+ * A slot shows the ticket of the caller that competes: the one that blocks the thread, else the first on the event loop. Whoever
+ * shows a later one than before, or none, tells those behind. Tickets are compared by their difference, so they may wrap.
  */
 export class Turns {
   readonly #participant: Participant;
@@ -20,7 +21,7 @@ export class Turns {
   constructor(participant: Participant) {
     this.#participant = participant;
     this.#words = participant.words;
-    this.#counter = participant.base + STATE;
+    this.#counter = participant.base + STATE_TICKETS;
     this.#mine = participant.slot + SLOT_TICKET;
   }
 
@@ -33,7 +34,8 @@ export class Turns {
 
   /** Shows `ticket` to the others. */
   stand(ticket: number): void {
-    Atomics.store(this.#words, this.#mine, ticket);
+    const before = Atomics.exchange(this.#words, this.#mine, ticket);
+    if (before !== NO_TICKET && isEarlier(before, ticket)) this.#participant.ringAll();
   }
 
   /** The turn of `ticket` has come: the lock is held. */
@@ -48,13 +50,13 @@ export class Turns {
       this.#participant.ringAll();
   }
 
-  /** The identity of another party, alive, that goes before `ticket`; 0 when there is none. Cost: one system call for each that might. */
+  /** The identity of a party, alive, that goes before `ticket`; 0 when there is none. The own one only before who has no ticket. Cost: one system call for each that might. */
   before(ticket: number): number {
     const { slotsStart, slotsEnd } = this.#participant;
     for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
       const other = Atomics.load(this.#words, slot + SLOT_TICKET);
-      if (slot === this.#participant.slot || other === NO_TICKET) continue;
-      if (ticket !== NO_TICKET && ((other - ticket) | 0) >= 0) continue;
+      if (other === NO_TICKET || (slot === this.#participant.slot && ticket !== NO_TICKET)) continue;
+      if (ticket !== NO_TICKET && !isEarlier(other, ticket)) continue;
       const identity = Atomics.load(this.#words, slot + SLOT_LIFE);
       if ((identity & SLOT_MASK) === 0) continue;
       if (this.#participant.isAlive(identity)) return identity;
@@ -73,4 +75,9 @@ export class Turns {
     }
     return false;
   }
+}
+
+/** Half the numbers are ahead, half behind. */
+function isEarlier(ticket: number, other: number): boolean {
+  return ((ticket - other) | 0) < 0;
 }

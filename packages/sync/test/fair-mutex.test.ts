@@ -68,6 +68,21 @@ describe('fair', () => {
     expect(mutex.tryAcquire()?.isHeld).toBe(true);
   });
 
+  test('a thread that blocks while a caller of its event loop stands in line waits for its turn', async () => {
+    const name = lockName();
+    using mutex = Mutex.openOrCreate(name, { fair: true });
+    using other = Mutex.openOrCreate(name, { fair: true });
+    await using peer = await partyOf(name);
+    const held = mutex.acquireSync();
+    const both = peer.call('waitTwice');
+    await waitersAre(mutex, 1);
+    const next = other.acquire();
+    held.release();
+    (await next).release();
+    await both;
+    expect((await other.acquire()).abandoned).toBe(false);
+  });
+
   test('an abort, a time-out and a close leave the line', async () => {
     const name = lockName();
     using mutex = Mutex.openOrCreate(name, { fair: true });
@@ -115,7 +130,7 @@ describe('fair', () => {
     expect(held.isHeld).toBe(true);
     void opened.acquire().catch(() => undefined);
     using region = Region.open(name, { kind: 'mutex' });
-    expect(region.words[18]).toBe(1); // a ticket was drawn
+    expect(region.words[31]).toBe(1); // a ticket was drawn
   });
 });
 

@@ -31,6 +31,16 @@ serveCommands({
   start(method: string) {
     void Promise.resolve(lock[method]?.()).catch(() => undefined);
   },
+  /** Stands in line on the event loop; then, behind another one, blocking. Lets go of both. */
+  async waitTwice() {
+    const mutex = lock as unknown as sync.Mutex;
+    const first = mutex.acquire();
+    const isOtherAsleep = (): boolean => mutex.waiters.some(({ pid }) => pid !== process.pid);
+    while (!isOtherAsleep()); // it has come: blocks the thread, so that the first is not served
+    while (mutex.owner !== undefined || !isOtherAsleep());
+    mutex.acquireSync().release();
+    (await first).release();
+  },
   close() {
     (lock as unknown as Disposable)[Symbol.dispose]();
   },

@@ -26,6 +26,8 @@ export interface SendPort {
    * Throws when this one message cannot be sent, though others can.
    */
   push(message: Uint8Array): boolean;
+  /** As `push` for each from index `from` up to `to`, as many as there is room for; returns how many. Optional: where it is quicker. */
+  pushMany?(messages: readonly Uint8Array[], from: number, to: number): number;
   /** Makes everything pushed visible to the peer, at the latest when this turn's callbacks have run. */
   publish(): void;
   /** Whether anybody waits for `room`. */

@@ -100,18 +100,12 @@ export class SendHalf implements Sender {
 
   trySendMany(messages: readonly Uint8Array[], from = 0): number {
     if (!Number.isInteger(from) || from < 0) throw new RangeError(`from must be an index, got ${from}`);
+    this.#checkOpen();
     if (this.#waiting.length > 0) return 0;
-    let next = from;
-    try {
-      for (; next < messages.length; next++) {
-        const message = messages[next] as Uint8Array;
-        this.#check(message);
-        if (!this.#push(message)) break;
-      }
-    } finally {
-      if (next > from) this.#port.publish();
-    }
-    return next - from;
+    const to = this.#sendableUpTo(messages, from);
+    const sent = this.#pushMany(messages, from, to);
+    if (sent === to - from && to < messages.length) this.#check(messages[to]); // throws
+    return sent;
   }
 
   flush(options?: WaitOptions): Promise<void> {
@@ -220,6 +214,31 @@ export class SendHalf implements Sender {
     return false;
   }
 
+  /** The index of the first message that is none, or too large; otherwise their number. */
+  #sendableUpTo(messages: readonly Uint8Array[], from: number): number {
+    const { maxMessageBytes } = this.#port;
+    for (let index = from; index < messages.length; index++) {
+      const message = messages[index];
+      if (!(message instanceof Uint8Array) || message.length > maxMessageBytes) return index;
+    }
+    return messages.length;
+  }
+
+  /** Pushes what there is room for, and publishes it. */
+  #pushMany(messages: readonly Uint8Array[], from: number, to: number): number {
+    const port = this.#port;
+    let sent = 0;
+    try {
+      if (port.pushMany === undefined)
+        while (from + sent < to && port.push(messages[from + sent] as Uint8Array)) sent++;
+      else sent = port.pushMany(messages, from, to);
+    } finally {
+      port.publish();
+    }
+    if (from + sent < to && this.#failure !== undefined) throw this.#failure;
+    return sent;
+  }
+
   /** Pushes for those who wait, in their order, as far as there is room. */
   #serve(): void {
     let published = true;
@@ -248,7 +267,7 @@ export class SendHalf implements Sender {
     this.#port.awaitRoom(this.#waiting.length > 0 || this.#flushing.length > 0);
   }
 
-  #check(message: Uint8Array): void {
+  #check(message: unknown): void {
     if (!(message instanceof Uint8Array)) throw new TypeError('a message must be a Uint8Array');
     this.#checkOpen();
     if (message.length > this.#port.maxMessageBytes) {

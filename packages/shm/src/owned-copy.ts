@@ -1,20 +1,41 @@
 /**
  * Messages copied out of shared memory, into memory of their own.
  *
- * Small ones are cut from slabs, as Node's own buffers are: a view of memory that is there costs a tenth of a new
- * ArrayBuffer. Up to 256 bytes, copying word by word beats `TypedArray.set`, which needs a view of the source first.
+ * They are cut from slabs, as Node's own small buffers are: a view of memory that is there costs a tenth of a new
+ * ArrayBuffer, of 64 KiB a third. Up to 256 bytes, copying word by word beats `TypedArray.set`, which needs a view of
+ * the source first.
  */
-const SLAB_BYTES = 64 << 10;
-/** Larger messages get memory of their own, so that one kept for long keeps at most sixteen times its size. */
-const SHARED_MAX_BYTES = 4 << 10;
+/** Beyond, memory of its own. */
+const SLAB_MESSAGE_MAX_BYTES: number = (128 << 10) - 1;
+/** Of messages below 4 KiB; of larger ones sixteen times their size at most, as one that is kept for long keeps its slab. */
+const SMALLEST_SLAB_BYTES = 64 << 10;
+const SLAB_SIZES = 6;
 const WORDS_MAX_BYTES = 256;
-/** From here on, not zeroing memory that is overwritten at once saves more than Node's detour to get it costs. */
-const UNZEROED_MIN_BYTES = 32 << 10;
 
-let slab = new ArrayBuffer(0);
-let slabBytes = new Uint8Array(slab);
-let slabWords = new Int32Array(slab);
-let used = 0;
+/** Memory that many messages share. */
+export class Slab {
+  readonly buffer: ArrayBufferLike;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  /** Where the next copy starts: a multiple of 8, moved by whoever puts one there. */
+  used = 0;
+
+  constructor(bytes: number) {
+    this.bytes = unzeroed(bytes);
+    this.buffer = this.bytes.buffer;
+    this.words = new Int32Array(this.buffer);
+  }
+}
+
+const slabs: Slab[] = Array.from({ length: SLAB_SIZES }, () => new Slab(0));
+
+/** A slab with room for `bytes`, below 128 KiB. */
+export function slabFor(bytes: number): Slab {
+  const size = 20 - Math.clz32(bytes | 0xfff); // by powers of two, from 4 KiB on
+  const slab = slabs[size] as Slab;
+  if (slab.used + bytes <= slab.bytes.length) return slab;
+  return (slabs[size] = new Slab(Math.max(SMALLEST_SLAB_BYTES, (SMALLEST_SLAB_BYTES >> 1) << size)));
+}
 
 /** Memory to copy from: the same bytes under both views. */
 export interface CopySource {
@@ -24,13 +45,17 @@ export interface CopySource {
 
 /** Copies the payload of a record, `source.bytes[offset, offset + length)`; the caller has checked it. */
 export function ownedCopy(source: CopySource, offset: number, length: number): Uint8Array {
-  if (length > SHARED_MAX_BYTES) return copyToOwnBuffer(source.bytes, offset, length);
-  if (used + length > slab.byteLength) takeSlab();
-  const start = used;
-  used = (start + length + 7) & ~7;
-  if (length <= WORDS_MAX_BYTES) copyWords(source.words, offset >> 2, slabWords, start >> 2, length);
-  else slabBytes.set(view(source.bytes, offset, length), start);
-  return new Uint8Array(slab, start, length);
+  if (length > SLAB_MESSAGE_MAX_BYTES) {
+    const copy = unzeroed(length);
+    copy.set(view(source.bytes, offset, length));
+    return copy;
+  }
+  const slab = slabFor(length);
+  const { buffer, bytes, words, used } = slab;
+  slab.used = (used + length + 7) & ~7;
+  if (length <= WORDS_MAX_BYTES) copyWords(source.words, offset >> 2, words, used >> 2, length);
+  else bytes.set(view(source.bytes, offset, length), used);
+  return new Uint8Array(buffer, used, length);
 }
 
 /** Copies `length` bytes by pairs of words, from and to word indices: payloads are padded to 8 bytes, in the ring and in the slab. */
@@ -56,21 +81,12 @@ export function copyWords(
   }
 }
 
-function copyToOwnBuffer(bytes: Uint8Array, offset: number, length: number): Uint8Array {
-  if (length < UNZEROED_MIN_BYTES) return bytes.slice(offset, offset + length);
-  const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
-  copy.set(view(bytes, offset, length));
-  return copy;
-}
-
 /** A view of part of `bytes`; cheaper than `subarray`, which looks up a species. */
 export function view(bytes: Uint8Array, offset: number, length: number): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset + offset, length);
 }
 
-function takeSlab(): void {
-  slab = Buffer.allocUnsafeSlow(SLAB_BYTES).buffer;
-  slabBytes = new Uint8Array(slab);
-  slabWords = new Int32Array(slab);
-  used = 0;
+/** Memory that is overwritten at once. */
+export function unzeroed(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }

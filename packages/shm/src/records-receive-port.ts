@@ -99,6 +99,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
     if (!this.#spin.until(this.#look)) {
       this.beforeSleep();
       if (!this.#sleep.block(timeoutMs)) return false;
+      this.#spin.woken();
     }
     if (this.#awaited) this.#report();
     return true;
@@ -121,7 +122,10 @@ export abstract class RecordsReceivePort implements ReceivePort {
       setImmediate(report);
     } else {
       this.beforeSleep();
-      this.#sleep.start(report);
+      this.#sleep.start(() => {
+        this.#spin.woken();
+        report();
+      });
     }
   }
 

@@ -18,7 +18,8 @@
  * Positions count bytes modulo 2^32 and only grow; `position & (capacity - 1)` is the place. A record never wraps:
  * where it does not fit before the end, a record of type PADDING fills the rest. The writer stores head (release)
  * behind the records it covers, once for a whole batch; the reader stores tail behind what it has copied out. Each
- * keeps the other's last seen position and looks again only when that one does not suffice. Head and tail are two
+ * keeps the other's last seen position and looks again only when that one does not suffice. A message that is large
+ * beside the ring follows a BEGIN record, which has its length (u32) as payload, in PIECE records, up to that length. Head and tail are two
  * cache lines apart because processors prefetch lines in pairs.
  *
  * What a death leaves: records behind head were never sent. Records between tail and head that the dead reader had
@@ -43,6 +44,8 @@ export const RECORD_HEADER_BYTES = 8;
 /** Types of records. Zero is none: fresh memory is no record. */
 export const DATA = 1;
 export const PADDING = 2;
+export const BEGIN = 3;
+export const PIECE = 4;
 
 /** Positions are compared by their signed 32-bit difference. */
 const MAX_CAPACITY_BYTES: number = 2 ** 30;

@@ -1,10 +1,13 @@
-import { IpcError } from '@ipc/core';
-import { ownedCopy } from './owned-copy.ts';
+import { DEFAULT_MAX_MESSAGE_BYTES, IpcError } from '@ipc/core';
+import { ownedCopy, view } from './owned-copy.ts';
+import { Assembly } from './ring-assembly.ts';
 import {
+  BEGIN,
   DATA,
   distance,
   HEAD,
   PADDING,
+  PIECE,
   READER_CLOSED,
   READER_SLEEPS,
   RECORD_HEADER_BYTES,
@@ -14,6 +17,7 @@ import {
   WRITER_WAITS,
   type RingMemory,
 } from './ring-layout.ts';
+import { LentStretch, OwnedStretch } from './ring-stretch.ts';
 
 /**
  * The reading end of a ring. One thread of one process owns it.
@@ -34,12 +38,25 @@ export class RingReader {
   #released: number;
   /** Where the writer was when last looked at. */
   #head: number;
-  /** Payload bytes of the record that `#next` found. */
+  /** What `#next` found: payload bytes, in the ring unless the message came in pieces. */
   #length = 0;
+  #whole: Uint8Array | undefined;
+  readonly #assembly: Assembly;
   #lending = false;
+  /** At most one of the two holds anything, and then its next message is the one at `#tail`. */
+  readonly #owned = new OwnedStretch();
+  readonly #lent = new LentStretch();
 
-  /** @param wakeWriter - Called when the writer waits for room and has it. */
-  constructor(memory: RingMemory, wakeWriter: () => void = () => undefined) {
+  /**
+   * @param wakeWriter - Called when the writer waits for room and has it.
+   * @param maxMessageBytes - Of a message that comes in pieces: what is longer is damage.
+   */
+  constructor(
+    memory: RingMemory,
+    wakeWriter: () => void = () => undefined,
+    maxMessageBytes: number = DEFAULT_MAX_MESSAGE_BYTES,
+  ) {
+    this.#assembly = new Assembly(maxMessageBytes);
     this.capacityBytes = memory.capacityBytes;
     this.#memory = memory;
     this.#words = memory.words;
@@ -57,12 +74,17 @@ export class RingReader {
 
   /** The next message in memory of its own, or `undefined` when there is none. @throws {IpcError} ERR_IPC_CORRUPT. */
   tryReceive(): Uint8Array | undefined {
-    if (this.#tail === this.#head && !this.#look()) return undefined;
-    let at = this.#next();
-    // Only padding, as far as was known: a message may have come behind it.
-    if (at < 0) at = this.#look() ? this.#next() : -1;
-    if (at < 0) return undefined;
-    const message = ownedCopy(this.#memory, at, this.#length);
+    const owned = this.#owned;
+    let at = owned.next();
+    if (at < 0) {
+      if (this.#tail === this.#head && !this.#look()) return undefined;
+      if (!this.#take(owned)) return this.#receiveInPlace();
+      at = owned.next();
+      if (at < 0) return this.#receiveInPlace();
+    }
+    this.#lent.drop();
+    const message = owned.message(at);
+    this.#tail = (this.#tail + recordBytes(owned.length)) | 0;
     this.#consumed();
     return message;
   }
@@ -81,7 +103,6 @@ export class RingReader {
   ): number {
     if (!this.#look()) return 0;
     const nested = this.#lending;
-    const { bytes } = this.#memory;
     let count = 0;
     this.#lending = true;
     try {
@@ -89,7 +110,44 @@ export class RingReader {
         const at = this.#next();
         if (at < 0) break;
         count++;
+        const bytes = this.#takeWhole() ?? this.#memory.bytes;
         handler(bytes, at, this.#length);
+        if (!nested && ((this.#tail - this.#released) | 0) >= this.#quantum) this.#release();
+      }
+    } finally {
+      this.#lending = nested;
+      if (!nested && this.#tail === this.#head) this.#release();
+    }
+    return count;
+  }
+
+  /**
+   * Hands out the messages that are here, at most `limit`, as views that are valid until the handler returns: of copies
+   * where they are small, else of the ring. Otherwise as `drain`.
+   */
+  lend(handler: (message: Uint8Array) => void, limit: number = Infinity): number {
+    if (!this.#look()) return 0;
+    const nested = this.#lending;
+    const lent = this.#lent;
+    let count = 0;
+    this.#lending = true;
+    try {
+      while (count < limit && this.#tail !== this.#head) {
+        // A handler that drains must not overwrite what it was lent.
+        let at = nested ? -1 : lent.next();
+        if (at < 0 && !nested && this.#take(lent)) at = lent.next();
+        let message: Uint8Array;
+        if (at >= 0) {
+          message = lent.message(at);
+          this.#owned.drop();
+          this.#tail = (this.#tail + recordBytes(lent.length)) | 0;
+        } else {
+          at = this.#next();
+          if (at < 0) break;
+          message = this.#takeWhole() ?? view(this.#memory.bytes, at, this.#length);
+        }
+        count++;
+        handler(message);
         if (!nested && ((this.#tail - this.#released) | 0) >= this.#quantum) this.#release();
       }
     } finally {
@@ -127,6 +185,35 @@ export class RingReader {
     if (Atomics.exchange(this.#control, WRITER_WAITS, 0) !== 0) this.#wakeWriter();
   }
 
+  /** Copies what begins at `#tail` where that pays. */
+  #take(stretch: OwnedStretch | LentStretch): boolean {
+    if (this.#assembly.isOpen) return false;
+    const at = this.#tail & this.#mask;
+    return stretch.fill(this.#memory, at, Math.min((this.#head - this.#tail) | 0, this.capacityBytes - at));
+  }
+
+  #receiveInPlace(): Uint8Array | undefined {
+    let at = this.#next();
+    // Only padding, as far as was known: a message may have come behind it.
+    if (at < 0) at = this.#look() ? this.#next() : -1;
+    if (at < 0) return undefined;
+    const whole = this.#takeWhole();
+    if (whole !== undefined) {
+      this.#consumed();
+      return whole;
+    }
+    const message = ownedCopy(this.#memory, at, this.#length);
+    this.#consumed();
+    return message;
+  }
+
+  /** The message that `#next` found, if it came in pieces. */
+  #takeWhole(): Uint8Array | undefined {
+    const whole = this.#whole;
+    this.#whole = undefined;
+    return whole;
+  }
+
   /** Looks where the writer is. */
   #look(): boolean {
     const head = Atomics.load(this.#control, HEAD);
@@ -136,8 +223,10 @@ export class RingReader {
     return true;
   }
 
-  /** Steps over the next record and returns where its payload is; skips padding; -1 when only padding was there. */
+  /** Steps over the next message and returns where its payload is; -1 when only padding or pieces were there. */
   #next(): number {
+    this.#owned.drop();
+    this.#lent.drop();
     for (;;) {
       const at = this.#tail & this.#mask;
       const word = at >> 2;
@@ -152,11 +241,22 @@ export class RingReader {
       }
       const record = recordBytes(length);
       this.#tail = (this.#tail + record) | 0;
-      if (type === DATA) {
+      if (type === DATA && !this.#assembly.isOpen) {
         this.#length = length;
         return at + RECORD_HEADER_BYTES;
       }
-      if (type !== PADDING) throw this.#damaged(at, length);
+      if (type === PIECE) {
+        this.#whole = this.#assembly.add(view(this.#memory.bytes, at + RECORD_HEADER_BYTES, length));
+        if (this.#whole !== undefined) {
+          this.#length = this.#whole.length;
+          return 0;
+        }
+        this.#consumed();
+      } else if (type === BEGIN && length === Uint32Array.BYTES_PER_ELEMENT) {
+        this.#assembly.begin((this.#words[word + 2] as number) >>> 0);
+      } else if (type !== PADDING) {
+        throw this.#damaged(at, length);
+      }
       if (this.#tail === this.#head) {
         this.#consumed();
         return -1;

@@ -1,10 +1,13 @@
 import { IpcError } from '@ipc/core';
 import { Claim } from './claim.ts';
+import { view } from './owned-copy.ts';
 import {
+  BEGIN,
   DATA,
   distance,
   HEAD,
   PADDING,
+  PIECE,
   READER_CLOSED,
   READER_SLEEPS,
   RECORD_HEADER_BYTES,
@@ -65,16 +68,11 @@ export class RingWriter {
 
   /** Writes from index `from` what there is room for, and makes all of it visible at once; returns how many. Throws as `trySend`. */
   trySendMany(messages: readonly Uint8Array[], from = 0): number {
-    let next = from;
     try {
-      for (let message = messages[next]; message !== undefined; message = messages[next]) {
-        if (!this.push(message)) break;
-        next++;
-      }
+      return this.pushMany(messages, from);
     } finally {
       this.publish();
     }
-    return next - from;
   }
 
   /** Writes one message that the reader sees after `publish`, or returns false while there is no room. Throws as `trySend`. */
@@ -90,6 +88,60 @@ export class RingWriter {
     this.#head = (this.#head + record) | 0;
     this.#contiguous -= record;
     return true;
+  }
+
+  /** Writes from index `from` up to `to` what there is room for, to be seen after `publish`; returns how many. Throws as `trySend`. */
+  pushMany(messages: readonly Uint8Array[], from = 0, to: number = messages.length): number {
+    const bytes = this.#bytes;
+    const words = this.#words;
+    const mask = this.#mask;
+    let next = from;
+    while (next < to) {
+      let head = this.#head;
+      let contiguous = this.#contiguous;
+      for (; next < to; next++) {
+        const message = messages[next] as Uint8Array;
+        const length = message.length;
+        const record = recordBytes(length);
+        if (record > contiguous) break;
+        const at = head & mask;
+        const word = at >> 2;
+        words[word] = length;
+        words[word + 1] = DATA;
+        bytes.set(message, at + RECORD_HEADER_BYTES);
+        head = (head + record) | 0;
+        contiguous -= record;
+      }
+      this.#head = head;
+      this.#contiguous = contiguous;
+      if (next === to || !this.push(messages[next] as Uint8Array)) break;
+      next++;
+    }
+    return next - from;
+  }
+
+  /** Announces a message of `length` bytes that follows in pieces, and nothing else before they are complete. False while there is no room. Throws as `trySend`. */
+  pushBegin(length: number): boolean {
+    const record = recordBytes(Uint32Array.BYTES_PER_ELEMENT);
+    if (record > this.#contiguous && !this.#makeRoom(Uint32Array.BYTES_PER_ELEMENT, record)) return false;
+    this.#words[((this.#head & this.#mask) + RECORD_HEADER_BYTES) >> 2] = length;
+    this.#put(Uint32Array.BYTES_PER_ELEMENT, BEGIN, record);
+    return true;
+  }
+
+  /**
+   * Writes the next piece of a message, from index `from` on, of up to an eighth of the ring, so that both sides copy at
+   * the same time.
+   *
+   * @returns How many bytes that were; 0 while there is no room. Throws as `trySend`.
+   */
+  pushPiece(message: Uint8Array, from: number): number {
+    const length = Math.min(message.length - from, this.capacityBytes >>> 3);
+    const record = recordBytes(length);
+    if (record > this.#contiguous && !this.#makeRoom(length, record)) return 0;
+    this.#bytes.set(view(message, from, length), (this.#head & this.#mask) + RECORD_HEADER_BYTES);
+    this.#put(length, PIECE, record);
+    return length;
   }
 
   /**
@@ -201,12 +253,16 @@ export class RingWriter {
     this.#contiguous = -this.#contiguous - 1;
     if (!committed || this.#claim === undefined) return;
     const { length } = this.#claim;
-    const record = recordBytes(length);
+    this.#put(length, DATA, recordBytes(length));
+    this.publish();
+  }
+
+  /** Completes a record whose payload is written. */
+  #put(length: number, type: number, record: number): void {
     const word = (this.#head & this.#mask) >> 2;
     this.#words[word] = length;
-    this.#words[word + 1] = DATA;
+    this.#words[word + 1] = type;
     this.#head = (this.#head + record) | 0;
     this.#contiguous -= record;
-    this.publish();
   }
 }

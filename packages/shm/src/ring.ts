@@ -1,5 +1,7 @@
 import {
   channelOf,
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
   fromErrno,
   IpcError,
   QueueListener,
@@ -13,24 +15,30 @@ import * as native from '@ipc/native';
 import { dialUnix, serveUnix } from '@ipc/socket';
 import { Region } from './region.ts';
 import { receiveRegion, sendRefusal, sendRegion } from './ring-handshake.ts';
-import { checkCapacity, CONTROL_BYTES, RECORD_HEADER_BYTES, ringBytes, RingMemory } from './ring-layout.ts';
-import { RingReceivePort, RingSendPort } from './ring-ports.ts';
+import { checkCapacity, CONTROL_BYTES, ringBytes, RingMemory } from './ring-layout.ts';
 import { RingReader } from './ring-reader.ts';
+import { RingReceivePort } from './ring-receive-port.ts';
+import { RingSendPort } from './ring-send-port.ts';
 import { RingWriter } from './ring-writer.ts';
 import { Spin } from './spin.ts';
 import { WakeLine } from './wake-line.ts';
 
 export interface RingOptions {
-  /** Of one direction: a power of two, chosen by the listening side. A channel takes twice as much of /dev/shm. @default 4 MiB */
+  /** Of one direction: a power of two, chosen by the listening side. A channel takes twice as much of /dev/shm. @default 1 MiB */
   readonly capacityBytes?: number | undefined;
-  /** Largest message this side sends; at most `capacityBytes - 8`. @default `capacityBytes - 8` */
+  /** Largest message this side sends, and takes in pieces. It may be larger than the ring. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
-  /** How long a receive looks for a message before it sleeps, at most; less where that is of no avail. @default 50 */
+  /**
+   * How long a receive looks for a message before it sleeps, at most: this thread does nothing else meanwhile, for 32 such
+   * waits in a row at most. It only does while that pays (see the README); 0 is never. @default 50
+   */
   readonly spinUs?: number | undefined;
   /** Whether to talk to a process with these credentials. @default the same user, or root */
   readonly authorize?: ((peer: native.PeerCredentials) => boolean) | undefined;
 }
 
+/** With it, both directions fit the second cache of today's processors. */
+const DEFAULT_CAPACITY_BYTES: number = 1 << 20;
 const kind = 'ring';
 const suffix = 'ring';
 
@@ -38,7 +46,8 @@ const suffix = 'ring';
  * Channels through shared memory: two rings of records in a sealed memfd, which the listener hands to whoever connects
  * to its unix socket. The socket then wakes whoever sleeps, and its end tells of the peer's death at once.
  *
- * A message costs a copy in and a copy out, and no system call while the other side is awake. Messages sent in one turn
+ * A message costs a copy in and a copy out (of one over a quarter of the ring, what does not fit at once is copied
+ * once more, and goes in pieces), and no system call while the other side is awake. Messages sent in one turn
  * of the event loop become visible together when its callbacks have run, sooner at 4 KiB or when the sender looks for an answer.
  *
  * @throws {RangeError} An option out of range.
@@ -46,17 +55,8 @@ const suffix = 'ring';
  * could not do (ERR_IPC_LIMIT: no memory; ERR_IPC_PERMISSION), ERR_IPC_MISMATCH and ERR_IPC_CORRUPT.
  */
 export function ring(options: RingOptions = {}): Transport {
-  const capacityBytes = checkCapacity(options.capacityBytes ?? 4 << 20);
-  const maxMessageBytes = options.maxMessageBytes ?? capacityBytes - RECORD_HEADER_BYTES;
-  if (
-    !Number.isInteger(maxMessageBytes) ||
-    maxMessageBytes < 1 ||
-    maxMessageBytes > capacityBytes - RECORD_HEADER_BYTES
-  ) {
-    throw new RangeError(
-      `maxMessageBytes must be an integer in 1..${capacityBytes - RECORD_HEADER_BYTES}, got ${maxMessageBytes}`,
-    );
-  }
+  const capacityBytes = checkCapacity(options.capacityBytes ?? DEFAULT_CAPACITY_BYTES);
+  const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const { spinUs = 50, authorize = isSameUserOrRoot } = options;
   if (!(spinUs >= 0 && spinUs <= 1e6)) throw new RangeError(`spinUs must be in 0..1000000, got ${spinUs}`);
   const traits: Traits = { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' };
@@ -81,10 +81,11 @@ export function ring(options: RingOptions = {}): Transport {
       line.wake();
     };
     const writer = new RingWriter(listening ? first : second, wake);
-    const inbound = listening ? second : first;
-    const reader = new RingReader(inbound, wake);
+    // What one record could carry is taken in pieces as well, whatever this side's own limit.
+    const pieceLimit = Math.max(maxMessageBytes, writer.maxMessageBytes);
+    const reader = new RingReader(listening ? second : first, wake, pieceLimit);
     const sender = new RingSendPort(writer, line, maxMessageBytes);
-    const receiver = new RingReceivePort(reader, inbound, line, new Spin(spinUs), () => {
+    const receiver = new RingReceivePort(reader, line, new Spin(spinUs), () => {
       sender.publishNow();
     });
     return channelOf(sender, receiver);

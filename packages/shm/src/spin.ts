@@ -1,42 +1,72 @@
-import { affinity } from '@ipc/native';
+import { availableParallelism } from 'node:os';
 
+/** How many processors this process may use. */
+const processors = availableParallelism();
+/** What waking a process costs, about: a sleep that is not much longer than a spin would have been none, awake. */
+const wakeMs = 0.1;
 /** Between two looks at the clock. */
 const looksPerTick = 32;
-/** A spin of no avail halves the budget; after this many sleeps without one, the full budget is tried again. */
-const sleepsPerTrial = 32;
+/** Below, a spin is not worth reading the clock for. */
+const leastMs = 0.002;
+/** So many full spins in vain, though the sleeps that followed were short, and spinning is no use here. */
+const spinsInVain = 4;
+const [fewestWaitsOff, mostWaitsOff] = [64, 4096];
 
 /**
- * Looking again and again for a bounded time before sleeping, as long as that pays.
+ * Looking again and again for a bounded time before sleeping, where that has paid lately.
  *
- * Waking a process that sleeps costs 50-100 µs, so a peer that answers sooner is worth spinning for. A spin that finds
- * something restores the full budget; one that does not halves it, down to none.
+ * Waking a process that sleeps costs 5-100 µs, so a peer that answers sooner is worth spinning for. How long sleeps last
+ * tells: after a short one, the next wait spins for the full time; after each long one, for half as long as before, down
+ * to not at all, so that who waits for a rare message costs nothing. Where sleeps are short and spins fail all the
+ * same, the two share a processor, and the peer only runs while this one sleeps: then there are no spins for 64 waits,
+ * 128, up to 4096. Where the process had only one processor from its start, there are none.
  */
 export class Spin {
-  readonly #fullMs: number;
-  #budgetMs: number;
-  #sleeps = 0;
+  readonly #longestMs: number;
+  #budgetMs = 0;
+  #inVain = 0;
+  #waitsOff = 0;
+  #nextWaitsOff = fewestWaitsOff;
+  #sleepingSinceMs = 0;
 
-  /** @param spinUs - Longest time of one spin, in microseconds. On a single CPU it is zero: the peer could not run. */
+  /** @param spinUs - Longest time of one spin, in microseconds. */
   constructor(spinUs: number) {
-    this.#fullMs = affinity().length > 1 ? spinUs / 1000 : 0;
-    this.#budgetMs = this.#fullMs;
+    this.#longestMs = processors > 1 ? spinUs / 1000 : 0;
   }
 
-  /** Whether `look` succeeded in time. */
+  /** Whether `look` succeeded in time. Otherwise the caller sleeps, and says by `woken` when that is over. */
   until(look: () => boolean): boolean {
-    if (this.#budgetMs === 0 && (this.#fullMs === 0 || ++this.#sleeps < sleepsPerTrial)) return false;
-    const budgetMs = this.#budgetMs === 0 ? this.#fullMs : this.#budgetMs;
-    this.#sleeps = 0;
-    const deadline = performance.now() + budgetMs;
-    do {
-      for (let looks = 0; looks < looksPerTick; looks++) {
-        if (look()) {
-          this.#budgetMs = this.#fullMs;
+    if (this.#longestMs === 0) return false;
+    let nowMs = performance.now();
+    const endMs = nowMs + this.#budgetMs;
+    if (this.#waitsOff > 0) this.#waitsOff--;
+    else if (this.#budgetMs > 0) {
+      do {
+        for (let looks = 0; looks < looksPerTick; looks++) {
+          if (!look()) continue;
+          this.#inVain = 0;
+          this.#nextWaitsOff = fewestWaitsOff;
           return true;
         }
-      }
-    } while (performance.now() < deadline);
-    this.#budgetMs = this.#budgetMs < 0.002 ? 0 : this.#budgetMs / 2;
+        nowMs = performance.now();
+      } while (nowMs < endMs);
+      if (this.#budgetMs === this.#longestMs) this.#inVain++;
+    }
+    this.#sleepingSinceMs = nowMs;
     return false;
+  }
+
+  /** The sleep after the last spin is over. */
+  woken(): void {
+    if (this.#longestMs === 0) return;
+    if (performance.now() - this.#sleepingSinceMs > this.#longestMs + wakeMs) {
+      this.#budgetMs = this.#budgetMs < leastMs ? 0 : this.#budgetMs / 2;
+      return;
+    }
+    this.#budgetMs = this.#longestMs;
+    if (this.#inVain < spinsInVain) return;
+    this.#inVain = 0;
+    this.#waitsOff = this.#nextWaitsOff;
+    this.#nextWaitsOff = Math.min(mostWaitsOff, this.#nextWaitsOff * 2);
   }
 }

@@ -165,6 +165,81 @@ test('messages of every size pass a small ring both ways, spinning or not', asyn
   }
 });
 
+test('messages larger than the ring pass whole, in order with small ones, both ways at once', async () => {
+  const [here, there] = await pair({ capacityBytes: 4096 });
+  const messages = [10, 5000, 0, 100_000, 1025, 4088, 1 << 20, 3, 4089, 1024].map((length, seed) =>
+    pattern(length, seed),
+  );
+  const take = async (channel: Channel): Promise<void> => {
+    for (let next = 0; next < messages.length;) {
+      const seen = channel.drain((message) => {
+        expectBytes(message, messages[next++] as Uint8Array);
+      }, 2);
+      if (seen === 0) expectBytes(await channel.receive(), messages[next++] as Uint8Array);
+    }
+  };
+  await Promise.all([
+    here.sendMany(messages),
+    take(there),
+    Promise.all(messages.map((message) => there.send(message))),
+    take(here),
+  ]);
+});
+
+test('what is left of a large message is in this process until there is room: it counts, keeps the order, and the caller’s buffer is the caller’s', async () => {
+  const [here, there] = await pair({ capacityBytes: 4096 });
+  const message = pattern(50_000, 1);
+  const buffer = Uint8Array.from(message);
+  expect(here.trySend(buffer)).toBe(true);
+  buffer.fill(0);
+  expect(here.bufferedBytes).toBeGreaterThan(40_000);
+  expect(here.trySend(Uint8Array.of(1))).toBe(false);
+  expect(here.trySendMany([Uint8Array.of(1)])).toBe(0);
+  const second = here.send(Uint8Array.of(2));
+  const flushed = here.flush();
+  expectBytes(await there.receive(), message);
+  await Promise.all([second, flushed]);
+  expect(here.bufferedBytes).toBe(0);
+  expect(await there.receive()).toEqual(Uint8Array.of(2));
+});
+
+test('closing waits for what is left of a large message; giving that up, or dying, leaves nothing of it', async () => {
+  const [here, there] = await pair({ capacityBytes: 4096 });
+  await here.send(pattern(50_000, 1));
+  const closed = here.close();
+  expectBytes(await there.receive(), pattern(50_000, 1));
+  expect(await there.receive()).toBeUndefined();
+  await closed;
+
+  const [hasty, patient] = await pair({ capacityBytes: 4096 });
+  await hasty.send(Uint8Array.of(1));
+  await hasty.send(pattern(50_000, 1));
+  await expect(hasty.close({ signal: AbortSignal.abort('enough') })).rejects.toBe('enough');
+  expect(await patient.receive()).toEqual(Uint8Array.of(1));
+  await expect(patient.receive()).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
+});
+
+test('a sender learns in the middle of a large message that nobody reads any more', async () => {
+  const [here, there] = await pair({ capacityBytes: 4096 });
+  await here.send(pattern(50_000, 1));
+  const next = here.send(Uint8Array.of(1));
+  await Promise.all([expect(next).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' }), there.close()]);
+});
+
+test('a message over the limit is refused by its sender, and by a receiver with a lower one', async () => {
+  const [here, there] = await pair(
+    { capacityBytes: 4096, maxMessageBytes: 20_000 },
+    { maxMessageBytes: 10_000 },
+  );
+  expect(() => here.trySend(new Uint8Array(20_001))).toThrow(
+    expect.objectContaining({ code: 'ERR_IPC_TOO_LARGE' }),
+  );
+  await here.send(pattern(10_000, 1));
+  expect(await there.receive()).toHaveLength(10_000);
+  expect(here.trySend(pattern(10_001, 1))).toBe(true);
+  await expect(there.receive()).rejects.toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+});
+
 test('a drain whose handler fails to decode fails that call, not the channel', async () => {
   const [here, there] = await pair();
   await here.sendMany([Uint8Array.of(1), Uint8Array.of(2)]);
@@ -199,7 +274,7 @@ test('bad options are the caller’s bug', () => {
     { capacityBytes: 1000 },
     { capacityBytes: 2 ** 31 },
     { maxMessageBytes: 0 },
-    { capacityBytes: 1024, maxMessageBytes: 1017 },
+    { maxMessageBytes: 2 ** 32 },
     { spinUs: -1 },
     { spinUs: NaN },
   ]) {

@@ -28,7 +28,7 @@ struct ring {
 };
 _Static_assert(sizeof(struct ring) == 384, "control words");
 
-enum { DATA = 1, PADDING = 2, REGION_HEADER = 128 };
+enum { DATA = 1, PADDING, BEGIN, PIECE, REGION_HEADER = 128 };
 
 static int line;
 static bool ended;
@@ -85,20 +85,33 @@ static void send_message(struct ring *ring, uint32_t capacity, const void *messa
   ring_reader(ring);
 }
 
-/* Returns the length of a message copied to `target`, or -1 at the end. */
+/* Returns the length of a message copied to `target`, which has room for `capacity` bytes, or -1 at the end. */
 static int64_t receive_message(struct ring *ring, uint32_t capacity, unsigned char *target) {
+  uint32_t whole = 0, filled = 0; /* of a message that comes in pieces */
   for (;;) {
     uint32_t tail = ring->tail, head = ring->head;
     while (tail != head) {
       uint32_t place = tail & (capacity - 1), left = head - tail, record[2];
       memcpy(record, ring->records + place, 8); /* a length is read once */
       uint32_t limit = capacity - place < left ? capacity - place : left;
-      if (record[0] > limit - 8 || (record[1] != DATA && record[1] != PADDING)) die("damaged record");
-      if (record[1] == DATA) memcpy(target, ring->records + place + 8, record[0]);
+      if (record[0] > limit - 8 || record[1] < DATA || record[1] > PIECE) die("damaged record");
+      const unsigned char *payload = ring->records + place + 8;
+      if (record[1] == DATA) memcpy(target, payload, record[0]);
+      if (record[1] == BEGIN) {
+        memcpy(&whole, payload, 4);
+        if (record[0] != 4 || whole > capacity) die("damaged length");
+        filled = 0;
+      }
+      if (record[1] == PIECE) {
+        if (record[0] > whole - filled) die("damaged piece");
+        memcpy(target + filled, payload, record[0]);
+        filled += record[0];
+      }
       ring->tail = tail += record_bytes(record[0]);
       uint32_t needed = ring->writer_waits;
       if (needed != 0 && room(ring, capacity) >= needed && atomic_exchange(&ring->writer_waits, 0) != 0) wake();
       if (record[1] == DATA) return record[0];
+      if (record[1] == PIECE && filled == whole) return whole;
     }
     if (ended) return -1;
     ring->reader_sleeps = 1;

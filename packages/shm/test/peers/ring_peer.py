@@ -6,7 +6,9 @@
 import fcntl, mmap, os, select, socket, struct, sys, threading, zlib
 
 HEAD, TAIL, READER_CLOSED, READER_SLEEPS, WRITER_CLOSED, WRITER_WAITS = 0, 128, 132, 256, 260, 320
-CONTROL, REGION_HEADER, DATA, PADDING = 384, 128, 1, 2
+CONTROL, REGION_HEADER = 384, 128
+DATA, PADDING, BEGIN, PIECE = 1, 2, 3, 4
+MAX_MESSAGE = 1 << 24
 F_ADD_SEALS, F_GET_SEALS, SEAL_SEAL, SEAL_SHRINK, SEAL_GROW = 1033, 1034, 1, 2, 4
 
 lock = threading.Lock()
@@ -65,6 +67,9 @@ class Writer(Ring):
 
 
 class Reader(Ring):
+    missing = 0  # bytes of a message that comes in pieces
+    pieces = b""
+
     def try_receive(self):
         tail, head = self.load(TAIL), self.load(HEAD)
         fence()
@@ -73,11 +78,20 @@ class Reader(Ring):
             at = self.records + place
             length, kind = self.words[at >> 2], self.words[(at + 4) >> 2]
             limit = min(self.capacity - place, (head - tail) & 0xFFFFFFFF)
-            assert length <= limit - 8 and kind in (DATA, PADDING), "damaged record"
+            assert length <= limit - 8 and kind in (DATA, PADDING, BEGIN, PIECE), "damaged record"
             message = bytes(self.bytes[at + 8 : at + 8 + length])
+            if kind == BEGIN:
+                (self.missing,) = struct.unpack("<I", message)
+                assert 0 < self.missing <= MAX_MESSAGE, "damaged length"
+                self.pieces = b""
+            elif kind == PIECE:
+                assert length <= self.missing, "damaged piece"
+                self.missing -= length
+                self.pieces += message
+                message = self.pieces
             tail = (tail + ((length + 15) & ~7)) & 0xFFFFFFFF
             self.store(TAIL, tail)
-            if kind == DATA:
+            if kind == DATA or (kind == PIECE and self.missing == 0):
                 return message
         return None
 

@@ -50,7 +50,8 @@ const ALL_SIZE_SEALS = native.SEAL_SHRINK | native.SEAL_GROW;
  * Whoever may write to a region that is not anonymous may also cut it short. Then what was cut off reads as zeros, here as
  * a private page, and `damaged` says so; the process goes on.
  *
- * The mapping lives until the last view of it is collected: closing never leaves a dangling view.
+ * The mapping lives until the last view of it is collected: closing never leaves a dangling view. Without `close` the same
+ * goes for the descriptor.
  * Thread: any; a worker opens the region again, by name or descriptor. What a terminated worker had open is closed.
  * Source: shm_overview(7), memfd_create(2), O_TMPFILE in open(2). Layout: docs/wire-formats/region.md.
  */
@@ -82,7 +83,8 @@ export class Region implements Disposable {
   readonly #label: string;
   readonly #descriptor: number;
   readonly #fileBytes: number;
-  readonly #removesName: boolean;
+  /** The path of the name to remove with its last user. */
+  readonly #ownName: string | undefined;
   #open = true;
 
   /** @internal Takes over `fd`; on failure it stays the caller's. */
@@ -102,8 +104,9 @@ export class Region implements Disposable {
     this.#label = source.label;
     this.#descriptor = fd;
     this.#fileBytes = this.buffer.byteLength;
-    this.#removesName = header.whileOpen && source.readOnly !== true;
+    this.#ownName = header.whileOpen && source.readOnly !== true ? this.path : undefined;
     native.closeAtThreadExit(fd);
+    dropped.register(this.buffer, { descriptor: fd, ownName: this.#ownName }, this);
   }
 
   /**
@@ -332,14 +335,8 @@ export class Region implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    try {
-      if (this.#removesName && this.path !== undefined) unlinkIfUnused(this.#descriptor, this.path);
-    } catch (error) {
-      // Who shares another user's region may not remove its name: the next one to open it takes it for absent.
-      if (fromErrno(error, 'close').code !== 'ERR_IPC_PERMISSION') throw error;
-    } finally {
-      letGo(this.#descriptor);
-    }
+    dropped.unregister(this);
+    endUse({ descriptor: this.#descriptor, ownName: this.#ownName });
   }
 
   [Symbol.dispose](): void {
@@ -382,6 +379,26 @@ export class Region implements Disposable {
     const region = new Region(fd, header, { place, label, created: true, buffer });
     options.initialise?.(region);
     return region;
+  }
+}
+
+/** What one who has a region open gives back. */
+interface Use {
+  readonly descriptor: number;
+  readonly ownName: string | undefined;
+}
+
+/** Regions dropped without `close` are in use as long as anybody has a view of them: a lock inside, for one. */
+const dropped = new FinalizationRegistry<Use>(endUse);
+
+function endUse({ descriptor, ownName }: Use): void {
+  try {
+    if (ownName !== undefined) unlinkIfUnused(descriptor, ownName);
+  } catch (error) {
+    // Who shares another user's region may not remove its name: the next one to open it takes it for absent.
+    if (fromErrno(error, 'close').code !== 'ERR_IPC_PERMISSION') throw error;
+  } finally {
+    letGo(descriptor);
   }
 }
 

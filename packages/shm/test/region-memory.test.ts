@@ -17,7 +17,7 @@ const pageBytes = meminfo('Hugepagesize') * 1024;
 const script = fileURLToPath(new URL('../dist-test/workers/region-limits.js', import.meta.url));
 // Whoever is root has no limit; nobody else may be allowed to read where this is checked out.
 const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : ['env'];
-const [command = '', ...args] = [...asNobody, process.execPath, script, '1'];
+const [command, ...args] = [...asNobody, process.execPath, script, '1'];
 const limited = spawnSync(command, args).status === 0;
 
 test.runIf(limited)(

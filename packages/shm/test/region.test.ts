@@ -331,6 +331,13 @@ test('what a terminated worker thread had open is closed, and counts as unused',
   expect(JSON.parse(output)).toEqual({ during: 3, after: 0, inUse: false });
 });
 
+test('regions dropped without a word are in use while a view is left, and then closed', () => {
+  const name = newName();
+  const script = fileURLToPath(new URL('region-dropped.js', workers));
+  const output = execFileSync(process.execPath, ['--expose-gc', script, name], { encoding: 'utf8' });
+  expect(JSON.parse(output)).toEqual({ opened: 51, kept: 1, inUse: true, after: 0, left: 0 });
+});
+
 test('unlink can be told to leave alone what somebody has open', () => {
   const name = newName();
   const region = owned(Region.create(name, { kind, bytes: 8 }));

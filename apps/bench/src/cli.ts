@@ -22,9 +22,10 @@ export interface RunInvocation {
   readonly scenarioModules: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
-  readonly freshPairs: boolean;
+  readonly freshCrews: boolean;
   readonly depth: Depth;
   readonly budgetMs: number;
+  readonly isStrict: boolean;
   /** Where the JSON goes; without, to the default place. */
   readonly json: string | undefined;
   readonly markdown: boolean;
@@ -60,13 +61,13 @@ interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
 
 /** What a run is without any option, a quick one, and a full one. */
 const modes = {
-  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 14, freshPairs: false },
-  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 3, seconds: 102, freshPairs: false },
+  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 15, freshCrews: false },
+  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 5, seconds: 96, freshCrews: false },
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
     seconds: 1080,
-    freshPairs: true,
+    freshCrews: true,
   },
 } as const;
 
@@ -176,11 +177,12 @@ function complete(options: RunOptions, command: Command): RunInvocation {
   return {
     verb: 'run',
     depth,
-    freshPairs: mode.freshPairs,
+    freshCrews: mode.freshCrews,
     subjects: [...options.subject, ...known(options, command)],
     scenarioModules: options.scenario,
     messageBytes: options.size ?? mode.messageBytes,
     repeats: options.repeats ?? mode.repeats,
+    isStrict: options.seconds === undefined,
     budgetMs: (options.seconds ?? mode.seconds) * 1000,
     json: options.json,
     markdown: options.markdown,

@@ -1,5 +1,5 @@
 /** Two runs side by side: what has become better or worse, beyond what chance and a threshold explain. */
-import type { BenchReport, Result } from './result.ts';
+import { idOf, type BenchReport, type Result } from './result.ts';
 
 export type Verdict = 'worse' | 'better' | 'same' | 'unsure';
 
@@ -28,12 +28,12 @@ export interface ComparedReports {
  * @param threshold - 0.1 is a tenth.
  */
 export function compare(before: BenchReport, after: BenchReport, threshold: number): ComparedReports {
-  const earlier = new Map(before.results.map((result) => [keyOf(result), result]));
+  const earlier = new Map(before.results.map((result) => [idOf(result), result]));
   const comparisons: Comparison[] = [];
   const unmatched: Result[] = [];
   for (const result of after.results) {
-    const other = earlier.get(keyOf(result));
-    earlier.delete(keyOf(result));
+    const other = earlier.get(idOf(result));
+    earlier.delete(idOf(result));
     if (other === undefined) unmatched.push(result);
     else comparisons.push(compareResults(other, result, threshold));
   }
@@ -64,8 +64,4 @@ function judge(speedup: number, [least, most]: readonly [number, number], thresh
 /** The one figure that a result is judged by: its rate, or its p50. */
 export function centralFigure({ messagesPerSecond, operationsPerSecond, latencyNs }: Result): number {
   return messagesPerSecond ?? operationsPerSecond ?? latencyNs?.p50 ?? NaN;
-}
-
-function keyOf({ subject, scenario, messageBytes, placement }: Result): string {
-  return [subject, scenario, messageBytes, placement].join(' ');
 }

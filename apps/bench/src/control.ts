@@ -1,27 +1,25 @@
 /**
- * What the bench says to the two processes of a pair and hears from them: JSON lines on a unix socket.
+ * What the bench says to the processes of a crew and hears from them: JSON lines on a unix socket.
  *
  * Nothing is said while something is measured, and nothing that is measured is used for it.
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { CpuPair } from './placement.ts';
 import type { CellRequest, Sample } from './scenario.ts';
-import type { Role } from './subject.ts';
 
-/** From the bench to both. */
+/** From the bench to all. */
 export type Order =
   | {
       readonly kind: 'run';
       readonly scenario: string;
       readonly request: CellRequest;
-      /** Where to run from now on, by role. */
-      readonly cpus: CpuPair;
+      /** Where each may run from now on, by index. */
+      readonly cpus: readonly (readonly number[])[];
     }
   | { readonly kind: 'close' };
 
-/** From each of the two to the bench. */
-export type Report = { readonly role: Role } & (
+/** From each of them to the bench. */
+export type Report = { readonly index: number } & (
   | { readonly kind: 'open'; readonly maxMessageBytes: number | null; readonly pinnedBy: string | null }
   | { readonly kind: 'sample'; readonly sample: Sample }
   | { readonly kind: 'failed'; readonly reason: string; readonly code: string | null }

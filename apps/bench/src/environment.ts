@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, statfsSync } from 'node:fs';
 import { arch, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { clockOverheadNs } from './clock.ts';
-import { allowedCpus } from './placement.ts';
+import { allowedCpus } from './topology.ts';
 
 export interface Environment {
   readonly cpu: {

@@ -37,6 +37,8 @@ export interface MessageFormat<T> {
    * @throws {DamagedMessage} It is not.
    */
   check(message: T, bytes: number, sequence: number): Mark;
+  /** What a message says its number is; to be checked. */
+  numberOf(message: T): number;
 }
 
 /** A message was lost, came twice, out of order, cut or changed. It fails the run. */
@@ -105,6 +107,8 @@ export const binaryFormat: MessageFormat<Uint8Array> = {
     }
     return mark;
   },
+
+  numberOf: (message) => word(message, 0) >>> 0,
 };
 
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
@@ -132,4 +136,6 @@ export const textFormat: MessageFormat<string> = {
     }
     return mark;
   },
+
+  numberOf: (message) => Number.parseInt(message.slice(0, numberEnd), 16),
 };

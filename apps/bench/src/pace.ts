@@ -2,11 +2,11 @@
  * How long a cell may take so that the run takes as long as it was given.
  *
  * Starting processes and everything else that is not measuring is observed as it happens, so a busy machine gets
- * shorter cells instead of a longer run.
+ * shorter cells instead of a longer run. Times are those of `performance.now`, which begins with the process.
  */
 export interface Workload {
-  readonly pairs: number;
-  /** The times that a pair runs a scenario for the first time. */
+  readonly crews: number;
+  /** The times that a crew runs a scenario for the first time. */
   readonly warmUps: number;
   readonly cells: number;
 }
@@ -14,73 +14,121 @@ export interface Workload {
 /** A shorter cell measures nothing; a longer one tells nothing more. */
 const leastCellMs = 15;
 const mostCellMs = 400;
-/** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
-export const FLOOR_SHARE = 0.3;
 
 /**
  * V8 has optimised the path of a message after 0.4 to 0.8 seconds; before, it shows a tenth of the figures. What a
- * scenario's first cell in a pair of processes therefore gets, but no more than this part of the whole run.
+ * crew's rehearsal of a scenario therefore gets, but all of them no more than this part of the whole run.
  */
 const compilingMs = 500;
-const compilingShare = 0.4;
+const compilingShare = 0.3;
+
+/** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
+export const FLOOR_SHARE = 0.3;
+
+/** Kept back from the planned repeats, for more of those that differ most. */
+const refiningShare = 0.25;
+
+/** After this there is no time even for a first look at what was not measured yet. */
+const lateMs = 15_000;
+
+export interface PaceOptions {
+  /** When all has to be done. */
+  readonly budgetMs: number;
+  /** Some of the time is for repeats that were not planned. */
+  readonly refines: boolean;
+  /** What was not even begun long after that is left out; else only cells become shorter. */
+  readonly isStrict: boolean;
+}
 
 export class Pace {
-  /** The warm-up of the first cell of a scenario in a pair, on top of the cell's own. */
+  /** What the first rehearsal of a scenario in a crew gets. */
   readonly compilingMs: number;
   readonly #deadlineMs: number;
-  readonly #left: { pairs: number; warmUps: number; cells: number };
-  /** Start and end of a pair of processes. */
-  readonly #pairMs = new Average(300);
-  /** What a cell takes beyond its time: orders, answers, the floor's two processes, the compiler. */
-  readonly #overheadMs = new Average(25);
+  readonly #plannedEndMs: number;
+  readonly #lateMs: number;
+  readonly #left: { crews: number; warmUps: number; cells: number };
+  /** Start of a crew. */
+  readonly #crewMs = new Average(150, 8);
+  /** What a cell takes beyond its time: orders, answers, the floor. */
+  readonly #overheadMs = new Average(20, 32);
+  #cellMs = leastCellMs;
 
-  constructor(work: Workload, budgetMs: number, nowMs: number = performance.now()) {
+  constructor(
+    work: Workload,
+    { budgetMs, refines, isStrict }: PaceOptions,
+    nowMs: number = performance.now(),
+  ) {
+    this.#lateMs = isStrict ? budgetMs + lateMs : Infinity;
     this.#left = { ...work };
-    this.#deadlineMs = nowMs + budgetMs;
-    this.compilingMs = Math.min(compilingMs, (budgetMs * compilingShare) / Math.max(1, work.warmUps));
+    this.#deadlineMs = budgetMs;
+    this.#plannedEndMs = budgetMs - (refines ? (budgetMs - nowMs) * refiningShare : 0);
+    const share = ((budgetMs - nowMs) * compilingShare) / Math.max(1, work.warmUps);
+    this.compilingMs = Math.max(leastCellMs, Math.min(compilingMs, share));
   }
 
-  /** The time of the next cell, its own warm-up included, and neither the compiler's nor the floor. */
+  /** The time of the next cell, its own warm-up included, and not the floor's. */
   cellMs(nowMs: number = performance.now()): number {
-    const { pairs, warmUps, cells } = this.#left;
-    const other = pairs * this.#pairMs.value + warmUps * this.compilingMs + cells * this.#overheadMs.value;
-    const free = this.#deadlineMs - nowMs - other;
-    return Math.max(leastCellMs, Math.min(mostCellMs, free / Math.max(1, cells) / (1 + FLOOR_SHARE)));
+    const { crews, warmUps, cells } = this.#left;
+    if (cells <= 0) return this.#cellMs;
+    const other = crews * this.#crewMs.value + warmUps * this.compilingMs + cells * this.#overheadMs.value;
+    const free = this.#plannedEndMs - nowMs - other;
+    this.#cellMs = Math.max(leastCellMs, Math.min(mostCellMs, free / cells));
+    return this.#cellMs;
   }
+
+  /** A rehearsal that the compiler does not need: buffers and caches get to know a size. */
+  readonly rehearsalMs: number = leastCellMs;
 
   /** Time is up. */
   isOver(nowMs: number = performance.now()): boolean {
     return nowMs >= this.#deadlineMs;
   }
 
-  /** A pair has started, or ended: what that took. */
-  pairTook(tookMs: number): void {
-    this.#pairMs.add(tookMs);
+  /** So much so that even a first look would be too long. */
+  isLate(nowMs: number = performance.now()): boolean {
+    return nowMs >= this.#lateMs;
+  }
+
+  /** The planned repeats have ended: whether there is time for another one like those before. */
+  hasTimeFor(cells: number, nowMs: number = performance.now()): boolean {
+    return nowMs + cells * (this.#cellMs + this.#overheadMs.value) < this.#deadlineMs;
+  }
+
+  /** How long it takes until the deadline, or what is left to do if that is less. */
+  remainingMs(nowMs: number = performance.now()): number {
+    return Math.max(0, this.#deadlineMs - nowMs);
+  }
+
+  /** A crew has started: what that took. */
+  crewTook(tookMs: number): void {
+    this.#crewMs.add(tookMs);
   }
 
   /** This much of the work is done, or will not be. */
-  strike({ pairs = 0, warmUps = 0, cells = 0 }: Partial<Workload>): void {
-    this.#left.pairs -= pairs;
+  strike({ crews = 0, warmUps = 0, cells = 0 }: Partial<Workload>): void {
+    this.#left.crews -= crews;
     this.#left.warmUps -= warmUps;
     this.#left.cells -= cells;
   }
 
-  /** A cell that was given `cellMs` took `tookMs`, its floor included and the compiler's time not. */
+  /** A cell that was given `cellMs` took `tookMs`, its floor included. */
   cellDone(cellMs: number, tookMs: number): void {
     this.strike({ cells: 1 });
-    this.#overheadMs.add(Math.max(0, tookMs - cellMs * (1 + FLOOR_SHARE)));
+    this.#overheadMs.add(Math.max(0, tookMs - cellMs));
   }
 }
 
-/** A mean that starts with a guess and forgets slowly. */
+/** A mean that starts with a guess, and forgets it after so many samples. */
 class Average {
   value: number;
+  readonly #samples: number;
 
-  constructor(guess: number) {
+  constructor(guess: number, samples: number) {
     this.value = guess;
+    this.#samples = samples;
   }
 
   add(sample: number): void {
-    this.value += (sample - this.value) / 8;
+    this.value += (sample - this.value) / this.#samples;
   }
 }

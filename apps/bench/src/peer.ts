@@ -1,27 +1,29 @@
 /**
- * One of the two measured processes (or a thread, where the subject is one): opens the subject, pins itself, and runs
+ * One of the measured processes (or a thread, where the subject is one): opens the subject, pins itself, and runs
  * what the bench orders until it is told to close or the bench is gone.
  */
 import { isMainThread } from 'node:worker_threads';
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
-import type { CpuPair } from './placement.ts';
 import { loadScenario, scenarioOf } from './scenarios/index.ts';
 import type { CellRequest, Sample } from './scenario.ts';
-import type { Role, Session, Subject } from './subject.ts';
+import type { Session, Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
+import { startVictim, type Victim } from './start-victim.ts';
 
 /** The one argument of the program, as JSON. */
 export interface Assignment {
-  readonly role: Role;
+  /** 0 is the leader. */
+  readonly index: number;
+  readonly processes: number;
   readonly subject: string;
   readonly name: string;
   readonly directory: string;
   readonly control: string;
   /** URLs of the modules of scenarios that are not of the bench. */
   readonly scenarioModules: readonly string[];
-  /** Where it begins, by role. */
-  readonly cpus: CpuPair;
+  /** Where each begins, by index. */
+  readonly cpus: readonly (readonly number[])[];
 }
 
 interface OpenSubject {
@@ -35,17 +37,20 @@ process.on('SIGINT', () => undefined);
 
 const [, file = '', argument = ''] = process.argv;
 const assignment = JSON.parse(argument) as Assignment;
-const { role } = assignment;
+const { index } = assignment;
+const role = index === 0 ? 'leader' : 'follower';
 const session: Session = {
   role,
+  index,
+  followers: assignment.processes - 1,
   name: assignment.name,
   directory: assignment.directory,
-  followerProgram: [file, JSON.stringify({ ...assignment, role: 'follower' } satisfies Assignment)],
+  followerProgram: [file, JSON.stringify({ ...assignment, index: 1 } satisfies Assignment)],
 };
 
 let subject: Subject | undefined;
 let end: OpenSubject | undefined;
-let pinnedTo: number | undefined;
+let pinnedTo: string | undefined;
 let pinnedBy: string | undefined;
 const control = new Control<Report, Order>(
   await dialControl(assignment.control),
@@ -68,15 +73,21 @@ async function open(): Promise<void> {
   const early = startsFollower ? null : pin(assignment.cpus);
   end = await openSubject(subject);
   const how = startsFollower ? pin(assignment.cpus) : early;
-  control.post({ kind: 'open', role, maxMessageBytes: end.maxMessageBytes, pinnedBy: how });
+  control.post({ kind: 'open', index, maxMessageBytes: end.maxMessageBytes, pinnedBy: how });
 }
 
 /** By what it was done, if it was. */
-function pin(cpus: CpuPair): string | null {
-  const cpu = cpus[role === 'leader' ? 0 : 1];
-  if (cpu !== pinnedTo) pinnedBy = pinThread(cpu);
-  pinnedTo = cpu;
+function pin(places: Assignment['cpus']): string | null {
+  const cpus = places[index] ?? [];
+  if (cpus.join() !== pinnedTo) pinnedBy = pinThread(cpus);
+  pinnedTo = cpus.join();
   return pinnedBy ?? null;
+}
+
+/** Runs where a follower would. */
+function victim(): Promise<Victim> {
+  const { subject: module, name, directory, cpus } = assignment;
+  return startVictim({ subject: module, name, directory, cpus: cpus[1] ?? [] });
 }
 
 async function run({ scenario, request, cpus }: Order & { readonly kind: 'run' }): Promise<void> {
@@ -84,7 +95,7 @@ async function run({ scenario, request, cpus }: Order & { readonly kind: 'run' }
   pin(cpus);
   const before = process.cpuUsage();
   const sample = await end.run(scenario, request);
-  control.post({ kind: 'sample', role, sample: { ...sample, ...consumption(before) } });
+  control.post({ kind: 'sample', index, sample: { ...sample, ...consumption(before) } });
 }
 
 /** What the process has used since; a thread leaves that to the main one, which counts for both. */
@@ -103,7 +114,7 @@ function attempt(action: () => Promise<void>): void {
   action().catch((error: unknown) => {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const code = error instanceof Error && 'code' in error ? String(error.code) : null;
-    control.post({ kind: 'failed', role, reason, code });
+    control.post({ kind: 'failed', index, reason, code });
   });
 }
 
@@ -115,9 +126,21 @@ async function openSubject(opened: Subject): Promise<OpenSubject> {
       run(id, request) {
         const scenario = scenarioOf(id);
         if (scenario.kind !== 'lock') throw new TypeError(`${id} is no scenario for a lock`);
-        return scenario.run(role, lock, request);
+        return scenario.run(role, lock, request, victim);
       },
       close: () => lock.close(),
+    };
+  }
+  if (opened.kind === 'structure') {
+    const structure = await opened.open(session);
+    return {
+      maxMessageBytes: null,
+      run(id, request) {
+        const scenario = scenarioOf(id);
+        if (scenario.kind !== 'structure') throw new TypeError(`${id} is no scenario for a structure`);
+        return scenario.run(role, structure, request);
+      },
+      close: () => structure.close(),
     };
   }
   const { link, maxMessageBytes = null, sendsAtOnce } = await opened.open(session);
@@ -125,8 +148,11 @@ async function openSubject(opened: Subject): Promise<OpenSubject> {
     maxMessageBytes,
     run(id, request) {
       const scenario = scenarioOf(id);
-      if (scenario.kind !== 'messages') throw new TypeError(`${id} is no scenario for messages`);
-      return scenario.run(role, { link, format: opened.format, sendsAtOnce }, request);
+      if (scenario.kind === 'messages')
+        return scenario.run(role, { index, link, format: opened.format, sendsAtOnce }, request);
+      if (scenario.kind === 'transport' && opened.transport !== undefined)
+        return scenario.run(role, { transport: opened.transport, name: session.name, victim }, request);
+      throw new TypeError(`${id} is no scenario for ${opened.id}`);
     },
     close: () => link.close(),
   };

@@ -1,52 +1,55 @@
-/** Which processors the two processes run on. */
-import { readFileSync } from 'node:fs';
+/** Which processors the processes of a crew run on. */
 import type { Placement } from './scenario.ts';
+import { allowedCpus, readTopology, type Topology } from './topology.ts';
 
 export type CpuPair = readonly [leader: number, follower: number];
 
 /**
- * Two processors for each placement; no `cross-core` where only one may be used.
+ * Two processors for each placement that this machine has; `undefined` for `unpinned`, which every machine has.
  *
- * Across cores, one of another physical core is preferred to a hardware thread of the same one.
+ * `cross-core` is the nearest other physical core, and a hardware thread of the same one where there is no other.
  */
 export function choosePlacements(
-  allowed: readonly number[] = allowedCpus(),
-  siblings: (cpu: number) => readonly number[] = hardwareThreadsOf,
-): ReadonlyMap<Placement, CpuPair> {
-  const [first, ...others] = allowed;
-  if (first === undefined) throw new RangeError('no processor may be used');
-  const sameCore = siblings(first);
-  const second = others.find((cpu) => !sameCore.includes(cpu)) ?? others[0];
-  const placements = new Map<Placement, CpuPair>();
-  if (second !== undefined) placements.set('cross-core', [first, second]);
-  placements.set('same-core', [first, first]);
-  return placements;
+  topology: Topology = readTopology(),
+): ReadonlyMap<Placement, CpuPair | undefined> {
+  const [first = 0, ...others] = topology.allowed;
+  const sameCore = topology.siblings(first);
+  const near = topology.cacheMates(first);
+  const elsewhere = others.filter((cpu) => !sameCore.includes(cpu));
+  const distant = elsewhere.filter((cpu) => !near.includes(cpu));
+  const nearby = elsewhere.find((cpu) => near.includes(cpu)) ?? elsewhere[0];
+  const found: readonly (readonly [Placement, number | undefined])[] = [
+    ['cross-core', nearby ?? others[0]],
+    ['smt-sibling', nearby === undefined ? undefined : others.find((cpu) => sameCore.includes(cpu))],
+    ['far-core', distant.find((cpu) => topology.socket(cpu) !== topology.socket(first)) ?? distant[0]],
+    ['same-core', first],
+  ];
+  const placements = new Map<Placement, CpuPair | undefined>();
+  for (const [placement, cpu] of found) if (cpu !== undefined) placements.set(placement, [first, cpu]);
+  // A far core that is the only other one is what `cross-core` is already.
+  if (placements.get('far-core')?.[1] === placements.get('cross-core')?.[1]) placements.delete('far-core');
+  return placements.set('unpinned', undefined);
 }
 
-/** The processors this process may run on. Source: proc_pid_status(5). */
-export function allowedCpus(): number[] {
-  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
-  return list === undefined ? [0] : parseCpuList(list);
-}
-
-/** `0-2,5` is 0, 1, 2, 5. */
-export function parseCpuList(list: string): number[] {
-  return list
-    .trim()
-    .split(',')
-    .filter((range) => range !== '')
-    .flatMap((range) => {
-      const [from = NaN, to = from] = range.split('-').map(Number);
-      return Array.from({ length: to - from + 1 }, (_, index) => from + index);
-    });
-}
-
-function hardwareThreadsOf(cpu: number): readonly number[] {
-  try {
-    return parseCpuList(
-      readFileSync(`/sys/devices/system/cpu/cpu${cpu}/topology/thread_siblings_list`, 'latin1'),
-    );
-  } catch {
-    return [cpu];
+/** One processor of each physical core, at most so many: first those of different caches, so that all kinds of ways are there. */
+export function choosePhysicalCores(most: number, topology: Topology = readTopology()): number[] {
+  const cores = topology.allowed.filter((cpu) =>
+    topology.allowed.every((other) => other >= cpu || !topology.siblings(cpu).includes(other)),
+  );
+  const caches = new Map<number, number[]>();
+  for (const cpu of cores) {
+    const cache = Math.min(...topology.cacheMates(cpu));
+    caches.set(cache, [...(caches.get(cache) ?? []), cpu]);
   }
+  const chosen: number[] = [];
+  for (let round = 0; chosen.length < Math.min(most, cores.length); round++) {
+    const next = [...caches.values()].flatMap((mates) => mates.slice(round, round + 1));
+    chosen.push(...next.slice(0, most - chosen.length));
+  }
+  return chosen.sort((a, b) => a - b);
+}
+
+/** Where a process of a crew may run: anywhere without a pair; the leader on the first of it, all followers on the other. */
+export function cpusOf(cpus: CpuPair | undefined, index: number): readonly number[] {
+  return cpus === undefined ? allowedCpus() : [cpus[index === 0 ? 0 : 1]];
 }

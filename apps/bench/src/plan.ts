@@ -4,19 +4,22 @@ import type { CpuPair } from './placement.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
-/** A subject and all cells that a pair of its processes measures. */
-export interface PlannedPair {
+/** A subject, and all cells that one crew of its processes measures. */
+export interface PlannedCrew {
   readonly subject: Subject;
   readonly subjectModule: string;
+  /** Processes beside the leader. */
+  readonly followers: number;
   readonly cells: readonly PlannedCell[];
 }
 
 export interface PlannedCell {
   readonly scenario: Scenario;
-  /** 0 for a lock. */
+  /** 0 for what has no messages. */
   readonly messageBytes: number;
   readonly placement: Placement;
-  readonly cpus: CpuPair;
+  /** `undefined`: anywhere. */
+  readonly cpus: CpuPair | undefined;
 }
 
 /** How much is left out because it says least: see `keeps`. */
@@ -28,11 +31,11 @@ export interface PlanOptions {
   /** Which every subject of their kind is measured by, whether it names them or not. */
   readonly ownScenarios?: readonly Scenario[];
   readonly messageBytes: readonly number[];
-  readonly placements: ReadonlyMap<Placement, CpuPair>;
+  readonly placements: ReadonlyMap<Placement, CpuPair | undefined>;
   readonly depth: Depth;
 }
 
-/** Subject by subject; within one, placement by placement, size by size and scenario by scenario. */
+/** Subject by subject and crew by crew; within one, placement by placement, size by size and scenario by scenario. */
 export function plan({
   subjects,
   scenarios,
@@ -40,30 +43,59 @@ export function plan({
   messageBytes,
   placements,
   depth,
-}: PlanOptions): PlannedPair[] {
+}: PlanOptions): PlannedCrew[] {
   return subjects.flatMap(({ module, subject }) => {
     const named = scenarios.filter(({ id }) => subject.scenarios.includes(id));
-    const fitting = [...named, ...ownScenarios].filter(({ kind }) => kind === subject.kind);
-    const sizes = subject.kind === 'lock' ? [0] : messageBytes;
-    const cells: PlannedCell[] = [];
-    for (const [placement, cpus] of placements) {
-      for (const bytes of sizes) {
-        for (const scenario of fitting) {
-          const cell = { scenario, messageBytes: bytes, placement, cpus };
-          const onlyPlacement = placements.size === 1;
-          if (scenario.placements?.includes(placement) === false) continue;
-          if (keeps(depth, cell, sizes[0] === bytes, onlyPlacement)) cells.push(cell);
-        }
-      }
-    }
-    return cells.length === 0 ? [] : [{ subject, subjectModule: module, cells }];
+    const own = ownScenarios.filter(({ kind }) => kind === subject.kind);
+    const fitting = [...named, ...own].filter((scenario) => depthOf(scenario) <= depths.indexOf(depth));
+    const crews = [...new Set(fitting.flatMap((scenario) => followersOf(scenario, depth)))].sort(
+      (a, b) => a - b,
+    );
+    return crews.flatMap((followers) => {
+      const suitable = fitting.filter((scenario) => followersOf(scenario, depth).includes(followers));
+      const cells = cellsOf(suitable, subject, { messageBytes, placements, depth });
+      return cells.length === 0 ? [] : [{ subject, subjectModule: module, followers, cells }];
+    });
   });
 }
 
+const depths: readonly Depth[] = ['quick', 'default', 'full'];
+const depthOf = ({ inDepth }: Scenario): number => (inDepth === undefined ? 0 : depths.indexOf(inDepth));
+
+function followersOf({ followers }: Scenario, depth: Depth): readonly number[] {
+  return followers?.[depth === 'full' ? 'full' : 'default'] ?? [1];
+}
+
+function cellsOf(
+  scenarios: readonly Scenario[],
+  subject: Subject,
+  { messageBytes, placements, depth }: Pick<PlanOptions, 'messageBytes' | 'placements' | 'depth'>,
+): PlannedCell[] {
+  const cells: PlannedCell[] = [];
+  const isOnlyPlacement = !placements.has('cross-core');
+  const polls = subject.kind === 'messages' && subject.polls === true;
+  const isRival = subject.id.startsWith('peer.') && depth !== 'full';
+  for (const [placement, cpus] of placements) {
+    if ((polls || (isRival && !isOnlyPlacement)) && placement === 'same-core') continue;
+    for (const bytes of subject.kind === 'messages' ? messageBytes : [0]) {
+      for (const scenario of scenarios) {
+        const isBare = scenario.kind === 'transport';
+        const cell = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
+        const isFirstSize = subject.kind !== 'messages' || bytes === messageBytes[0];
+        if (isBare && !isFirstSize) continue;
+        if (keeps(depth, cell, isFirstSize, isOnlyPlacement)) cells.push(cell);
+      }
+    }
+  }
+  return cells;
+}
+
+const pinned: readonly Placement[] = ['cross-core', 'same-core'];
+
 /**
- * Whether a cell is worth its time. The first size is always measured, in every placement; beyond it a default run
- * has no batches of large messages, which are no batches, polls with small ones only, and on one core has neither, and
- * beside the first size only 64 KiB; a quick one has neither batches nor polling nor other sizes on one core.
+ * Whether a cell is worth its time. The first size is always measured; other sizes across cores only, and where the
+ * scenario has something new to say about them, but in a full run all, and rivals in a full run only on one core. What is measured in depth only is not repeated
+ * on one core, and other placements than the two are for the first size, or for a full run.
  */
 function keeps(
   depth: Depth,
@@ -71,25 +103,21 @@ function keeps(
   isFirstSize: boolean,
   isOnlyPlacement: boolean,
 ): boolean {
-  if (depth === 'full') return true;
-  if (scenario.inDepth === 'full') return false;
-  if (depth === 'quick') {
-    if (scenario.inDepth === 'default') return false;
-    return isFirstSize || isOnlyPlacement || placement === 'cross-core';
-  }
-  if (placement === 'same-core' && !isOnlyPlacement && scenario.inDepth === 'default') return false;
-  if (isFirstSize) return true;
-  if (scenario.mostBytes !== undefined && messageBytes > scenario.mostBytes) return false;
-  return isOnlyPlacement || placement === 'cross-core' || messageBytes === 64 << 10;
+  const { inDepth, placements = depth === 'full' ? undefined : pinned, sizes } = scenario;
+  if (placements?.includes(placement) === false) return false;
+  if (depth === 'full') return isFirstSize || pinned.includes(placement);
+  const isBest = isOnlyPlacement || placement !== 'same-core';
+  if (inDepth === 'default' && !isBest) return false;
+  return isFirstSize || (isBest && sizes?.includes(messageBytes) !== false);
 }
 
 /** How much there is to do in `repeats` of it, with fresh processes for each or the same for all. */
-export function workload(pairs: readonly PlannedPair[], repeats: number, fresh: boolean): Workload {
+export function workload(crews: readonly PlannedCrew[], repeats: number, fresh: boolean): Workload {
   const times = fresh ? repeats : 1;
-  const sum = (count: (pair: PlannedPair) => number): number =>
-    pairs.reduce((total, pair) => total + count(pair), 0);
+  const sum = (count: (crew: PlannedCrew) => number): number =>
+    crews.reduce((total, crew) => total + count(crew), 0);
   return {
-    pairs: pairs.length * times,
+    crews: crews.length * times,
     warmUps:
       sum(({ cells }) => new Set(cells.map(({ scenario: { id, warmedBy } }) => warmedBy ?? id)).size) * times,
     cells: sum(({ cells }) => cells.length) * repeats,

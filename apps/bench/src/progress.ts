@@ -9,8 +9,9 @@ export class ProgressLine {
     this.#stream = stream;
   }
 
-  show({ fraction, doing }: Progress): void {
-    const percent = `${Math.floor(fraction * 100)}%`.padStart(4);
+  show({ fraction, remainingMs, doing }: Progress): void {
+    const left = remainingMs === undefined ? '' : `  ${formatDuration(remainingMs)} left`;
+    const percent = `${`${Math.floor(fraction * 100)}%`.padStart(4)}${left}`;
     if (this.#stream.isTTY) {
       const width = Math.max(20, this.#stream.columns - 1);
       this.#stream.write(`\r\u001b[K${`${percent}  ${doing}`.slice(0, width)}`);
@@ -25,4 +26,10 @@ export class ProgressLine {
   clear(): void {
     if (this.#stream.isTTY) this.#stream.write('\r\u001b[K');
   }
+}
+
+/** `1:05`, minutes and seconds. */
+function formatDuration(durationMs: number): string {
+  const seconds = Math.ceil(durationMs / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }

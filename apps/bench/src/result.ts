@@ -27,7 +27,8 @@ export interface RunFacts {
   /** False when it was interrupted or something failed: the results are those there were. */
   readonly complete: boolean;
   readonly repeats: number;
-  readonly placements: Readonly<Partial<Record<Placement, CpuPair>>>;
+  /** The processors of leader and follower; `null` is any. */
+  readonly placements: Readonly<Partial<Record<Placement, CpuPair | null>>>;
   /** How the processes were kept on their processors, or `null`: the placements are then only names. */
   readonly pinnedBy: string | null;
   /** Subjects that this machine or installation does not offer, and a missing floor. */
@@ -57,12 +58,14 @@ export interface Result {
   /** 0 for a lock. */
   readonly messageBytes: number;
   readonly placement: Placement;
+  /** Of a scaling scenario: how many processes beside the leader. Absent: one. */
+  readonly followers?: number;
   readonly messagesPerSecond?: number;
   readonly bytesPerSecond?: number;
   /** Exact, over the samples of all repeats; `null` where there are too few to tell: fewer than ten beyond it. */
   readonly latencyNs?: Latency;
   readonly latencyDetail?: LatencyDetail;
-  /** Pairs of acquire and release, of both processes together. */
+  /** Pairs of acquire and release, of all processes together. */
   readonly operationsPerSecond?: number;
   /** 1 is as good as the C floor in the same run: the ratio of the rates, or the floor's p50 over this one. */
   readonly floorFraction?: number;
@@ -74,9 +77,9 @@ export interface Result {
   readonly perRepeat: readonly number[];
   /** Where their median lies with 95 % confidence, by bootstrap over the repeats. */
   readonly interval: readonly [low: number, high: number];
-  /** Processor seconds of both processes for a million messages or operations, warm-up included. */
+  /** Processor seconds of all processes for a million messages or operations, warm-up included. */
   readonly cpuSecondsPerMillion?: number;
-  /** Memory of both processes together, afterwards. */
+  /** Memory of all processes together, afterwards. */
   readonly residentBytes?: number;
 }
 
@@ -88,18 +91,30 @@ export interface FloorMedians {
 }
 
 /** What identifies a result. */
-export type ResultKey = Pick<Result, 'subject' | 'scenario' | 'messageBytes' | 'placement'>;
+export type ResultKey = Pick<Result, 'subject' | 'scenario' | 'messageBytes' | 'placement' | 'followers'>;
+
+/** The same for the same key, and for no other. */
+export function idOf({ subject, scenario, messageBytes, placement, followers = 1 }: ResultKey): string {
+  return [subject, scenario, messageBytes, placement, followers].join(' ');
+}
 
 /** Gathers the repeats of each result, in the order of the first. */
 export class ResultTable {
   readonly #rows = new Map<string, { key: ResultKey; repeats: Figures[]; floors: FloorFigures[] }>();
 
   add(key: ResultKey, figures: Figures, floor: FloorFigures | undefined): void {
-    const id = [key.subject, key.scenario, key.messageBytes, key.placement].join(' ');
+    const id = idOf(key);
     let row = this.#rows.get(id);
     if (row === undefined) this.#rows.set(id, (row = { key, repeats: [], floors: [] }));
     row.repeats.push(figures);
     if (floor !== undefined) row.floors.push(floor);
+  }
+
+  /** Half the interval in parts of the figure; 0 where there is none, or so many repeats that more are not wanted. */
+  uncertainty(key: ResultKey, mostRepeats: number): number {
+    const repeats = this.#rows.get(idOf(key))?.repeats ?? [];
+    if (repeats.length === 0 || repeats.length >= mostRepeats) return 0;
+    return relativeError(medianInterval(repeats.map(centralFigure)));
   }
 
   results(): Result[] {
@@ -138,6 +153,11 @@ export function toResult(
     perRepeat,
     interval: medianInterval(perRepeat),
   };
+}
+
+/** Half an interval in parts of its middle. */
+export function relativeError([low, high]: Result['interval']): number {
+  return (high - low) / (high + low);
 }
 
 function centralFigure({ messagesPerSecond, operationsPerSecond, latencyNs }: Figures): number {

@@ -3,15 +3,22 @@ import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Crew, type CellTimes } from './crew.ts';
 import { observeEnvironment } from './environment.ts';
 import { buildFloor, type FloorFigures } from './floor.ts';
 import { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE, Pace } from './pace.ts';
-import { LivingPairs } from './living-pairs.ts';
-import { Pair, type CellTimes } from './pair.ts';
+import { LivingCrews } from './living-crews.ts';
 import { choosePlacements } from './placement.ts';
-import { plan, workload, type Depth, type PlannedCell, type PlannedPair } from './plan.ts';
-import { resultSchema, ResultTable, type BenchReport, type Failure, type Skipped } from './result.ts';
+import { plan, workload, type Depth, type PlannedCell, type PlannedCrew } from './plan.ts';
+import {
+  resultSchema,
+  ResultTable,
+  type BenchReport,
+  type Failure,
+  type ResultKey,
+  type Skipped,
+} from './result.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
 import type { Figures } from './scenario.ts';
 import { formatSize } from './size.ts';
@@ -25,19 +32,23 @@ export interface RunOptions {
   readonly scenarioModules: readonly string[];
   readonly messageBytes: readonly number[];
   readonly repeats: number;
-  /** Each repeat starts its own processes; else one pair per subject lives for all, and its compiled code with it. */
-  readonly freshPairs: boolean;
+  /** Each repeat starts its own processes; else one crew per subject lives for all, and its compiled code with it. */
+  readonly freshCrews: boolean;
   readonly depth: Depth;
-  /** What all of it may take. */
+  /** What all of it may take, from the start of the process. */
   readonly budgetMs: number;
+  /** See `PaceOptions`. */
+  readonly isStrict: boolean;
   readonly onProgress: (progress: Progress) => void;
   /** Ends the run early; what was measured so far is the result. */
   readonly signal: AbortSignal;
 }
 
 export interface Progress {
-  /** 0..1 */
+  /** 0..1 of the planned repeats. */
   readonly fraction: number;
+  /** Until the time that was given is over; unknown at first. */
+  readonly remainingMs?: number;
   /** What is being measured. */
   readonly doing: string;
 }
@@ -65,7 +76,27 @@ function leastOneWay(messageBytes: number): number {
   return Math.max(8, Math.min(20_000, Math.floor((8 << 20) / messageBytes)));
 }
 
-/** The floor's figures for the cells of a pair, by floor scenario, size and processors. */
+/** At most so many repeats of one figure. */
+const mostRepeats = 15;
+/** Half an interval in parts of its figure: more repeats would not change what is printed. */
+const certainEnough = 0.03;
+/** So many cells between two looks at which are the least certain. */
+const refinedAtOnce = 12;
+/** The floor is C and steady: it is measured beside every other repeat. */
+const floorEvery = 2;
+/** What starts processes for each sample takes long: it is measured in every other repeat. */
+const slowEvery = 2;
+
+/** What a crew is measured in. */
+interface Turn {
+  /** From 0; `Infinity` beyond those that were planned. */
+  readonly repeat: number;
+  readonly fraction: number;
+  readonly living: LivingCrews;
+  readonly pace: Pace;
+}
+
+/** The floor's figures for the cells of a crew, by floor scenario, size and processors. */
 type Floors = Map<string, FloorFigures | undefined>;
 
 class Run {
@@ -79,7 +110,7 @@ class Run {
   readonly #failures: Failure[] = [];
   readonly #pinnedBy = new Set<string | undefined>();
   #gauge: FloorGauge | undefined;
-  #pairs = 0;
+  #crews = 0;
   #repeats = 0;
 
   constructor(options: RunOptions, directory: string) {
@@ -88,12 +119,12 @@ class Run {
   }
 
   async report(): Promise<BenchReport> {
-    setMaxListeners(0, this.#options.signal); // each living pair has one
+    setMaxListeners(0, this.#options.signal); // each living crew has one
     const { depth, messageBytes, repeats, signal } = this.#options;
     await this.#prepareFloor();
     const subjects = await this.#loadSubjects();
     const ownScenarios = await Promise.all(this.#options.scenarioModules.map(loadScenario));
-    const pairs = plan({
+    const crews = plan({
       subjects,
       scenarios,
       ownScenarios,
@@ -102,7 +133,7 @@ class Run {
       depth,
     });
     const before = await this.#coreToCoreNs();
-    await this.#repeat(pairs);
+    await this.#repeat(crews);
     const after = await this.#coreToCoreNs();
     const [pinnedBy = null] = this.#pinnedBy;
     return {
@@ -114,7 +145,7 @@ class Run {
           durationMs: Date.now() - this.#startedAt.getTime(),
           complete: !signal.aborted && this.#failures.length === 0,
           repeats: Math.min(repeats, this.#repeats),
-          placements: Object.fromEntries(this.#placements),
+          placements: Object.fromEntries([...this.#placements].map(([name, cpus]) => [name, cpus ?? null])),
           pinnedBy: this.#pinnedBy.has(undefined) ? null : pinnedBy,
           skipped: this.#skipped,
           failures: this.#failures,
@@ -145,69 +176,113 @@ class Run {
     return subjects;
   }
 
-  async #repeat(pairs: readonly PlannedPair[]): Promise<void> {
-    const { budgetMs, freshPairs, onProgress, repeats, signal } = this.#options;
-    const pace = new Pace(workload(pairs, repeats, freshPairs), budgetMs);
-    const living = new LivingPairs();
+  async #repeat(crews: readonly PlannedCrew[]): Promise<void> {
+    const { freshCrews, repeats, signal } = this.#options;
+    const refines = repeats > 1 && !freshCrews;
+    const pace = new Pace(workload(crews, repeats, freshCrews), { ...this.#options, refines });
+    const living = new LivingCrews();
     try {
+      if (!freshCrews) await this.#startAll(crews, living, pace);
       for (let repeat = 0; repeat < repeats && !isAborted(signal); repeat++) {
-        for (const [index, pair] of pairs.entries()) {
+        for (const [index, crew] of crews.entries()) {
+          if (isAborted(signal)) return;
           // A machine far slower than planned: fewer repeats, and the report says so.
-          if (isAborted(signal) || (repeat > 0 && pace.isOver())) return;
-          const fraction = (repeat + index / pairs.length) / repeats;
-          await this.#measurePair(pair, living, pace, (doing) => {
-            onProgress({ fraction, doing });
-          });
-          if (freshPairs) await living.end(pair);
+          if (repeat > 0 && pace.isOver()) return;
+          if (pace.isLate()) {
+            this.#skipped.push({ subject: describeCrew(crew), reason: 'no time was left; see --seconds' });
+            continue;
+          }
+          const fraction = (repeat + index / crews.length) / repeats;
+          await this.#measureCrew(crew, crew.cells, { repeat, fraction, living, pace });
+          if (freshCrews) await living.end(crew);
         }
         this.#repeats = repeat + 1;
       }
+      if (refines) await this.#refine(crews, living, pace);
     } finally {
       await living.endAll();
     }
   }
 
-  /** All cells of a pair. One that fails is ended and not tried again. */
-  async #measurePair(
-    planned: PlannedPair,
-    living: LivingPairs,
-    pace: Pace,
-    progress: (doing: string) => void,
-  ): Promise<void> {
-    const { cells } = planned;
-    let current: PlannedCell | undefined;
-    let left = cells.length;
-    try {
-      let pair = living.get(planned);
-      if (pair === 'failed') return;
-      if (pair === undefined) {
-        progress(planned.subject.id);
-        const begin = performance.now();
-        pair = await this.#startPair(planned);
-        living.add(planned, pair);
-        pace.strike({ pairs: 1 });
-        pace.pairTook(performance.now() - begin);
-        this.#pinnedBy.add(pair.pinnedBy);
+  /** Several at a time: starting is work for one processor, and nothing is measured yet. */
+  async #startAll(crews: readonly PlannedCrew[], living: LivingCrews, pace: Pace): Promise<void> {
+    const waiting = [...crews];
+    const startSome = async (): Promise<void> => {
+      for (let crew = waiting.shift(); crew !== undefined && !pace.isLate(); crew = waiting.shift()) {
+        this.#tell(0, pace, `starting ${describeCrew(crew)}`);
+        try {
+          await this.#start(crew, living, pace);
+        } catch (error) {
+          await this.#giveUp(crew, undefined, living, error as Error);
+        }
+        if (isAborted(this.#options.signal)) return;
       }
-      const floors: Floors = new Map();
-      for (current of cells) {
-        if (current.messageBytes > pair.maxMessageBytes) continue;
-        progress(describeCell(planned, current));
-        await this.#measureCell(planned, current, pair, pace, floors);
-        left--;
+    };
+    await Promise.all(this.#environment.cpu.allowed.slice(0, 8).map(startSome));
+  }
+
+  /** While there is time: once more what is least certain. */
+  async #refine(crews: readonly PlannedCrew[], living: LivingCrews, pace: Pace): Promise<void> {
+    const all = crews.flatMap((crew) => crew.cells.map((cell) => ({ crew, cell })));
+    const errorOf = ({ crew, cell }: (typeof all)[number]): number =>
+      cell.scenario.slow === true ? 0 : this.#table.uncertainty(keyOf(crew, cell), mostRepeats);
+    while (!isAborted(this.#options.signal)) {
+      const widest = all
+        .filter((one) => errorOf(one) > certainEnough)
+        .sort((a, b) => errorOf(b) - errorOf(a))
+        .slice(0, refinedAtOnce);
+      if (widest.length === 0 || !pace.hasTimeFor(widest.length)) return;
+      for (const { crew, cell } of widest) {
+        await this.#measureCrew(crew, [cell], { repeat: Infinity, fraction: 1, living, pace });
       }
-    } catch (error) {
-      await living.end(planned, 'failed');
-      if (!this.#options.signal.aborted) this.#explain(planned, current, error as Error);
-    } finally {
-      pace.strike({ cells: left });
     }
   }
 
-  /** Why a pair could not be opened, or failed in a cell. */
-  #explain({ subject, cells }: PlannedPair, cell: PlannedCell | undefined, error: Error): void {
+  /** Some cells of a crew. One that fails is ended and not tried again. */
+  async #measureCrew(
+    planned: PlannedCrew,
+    cells: readonly PlannedCell[],
+    { repeat, fraction, living, pace }: Turn,
+  ): Promise<void> {
+    let current: PlannedCell | undefined;
+    let left = repeat === Infinity ? 0 : cells.length;
+    try {
+      const known = living.get(planned);
+      if (known === 'failed') return;
+      const crew = known ?? (await this.#start(planned, living, pace));
+      if (repeat === 0 || known === undefined) {
+        for (current of planned.cells) await this.#rehearse(planned, current, crew, { fraction, pace });
+      }
+      const floors: Floors = new Map();
+      const withFloor = repeat % floorEvery === 0 || this.#options.freshCrews;
+      for (current of cells) {
+        if (current.messageBytes > crew.maxMessageBytes) continue;
+        if (current.scenario.slow === true && repeat % slowEvery !== 0) continue;
+        this.#tell(fraction, pace, describeCell(planned, current));
+        await this.#measureCell(planned, current, crew, pace, withFloor ? floors : undefined);
+        left--;
+      }
+    } catch (error) {
+      await this.#giveUp(planned, current, living, error as Error);
+    } finally {
+      pace.strike({ cells: Math.max(0, left) });
+    }
+  }
+
+  async #giveUp(
+    planned: PlannedCrew,
+    cell: PlannedCell | undefined,
+    living: LivingCrews,
+    error: Error,
+  ): Promise<void> {
+    await living.end(planned, 'failed');
+    if (!this.#options.signal.aborted) this.#explain(planned, cell, error);
+  }
+
+  /** Why a crew could not be opened, or failed in a cell. */
+  #explain({ subject, cells }: PlannedCrew, cell: PlannedCell | undefined, error: Error): void {
     const { code, message: reason } = error as Error & { code?: string };
-    if (cell === undefined && code === 'ERR_IPC_UNSUPPORTED') {
+    if (cell === undefined && isMissing(code)) {
       this.#skipped.push({ subject: subject.id, reason });
       return;
     }
@@ -216,39 +291,58 @@ class Run {
     this.#failures.push({ subject: subject.id, placement, ...where, reason });
   }
 
-  #startPair({ subject, subjectModule, cells: [first] }: PlannedPair): Promise<Pair> {
-    if (first === undefined) throw new RangeError('a pair without cells is not planned');
-    const number = this.#pairs++;
-    return Pair.start({
+  async #start(planned: PlannedCrew, living: LivingCrews, pace: Pace): Promise<Crew> {
+    const { subject, subjectModule, followers, cells } = planned;
+    const number = this.#crews++;
+    const begin = performance.now();
+    const crew = await Crew.start({
       subject,
       subjectModule,
-      cpus: first.cpus,
+      followers,
+      cpus: cells[0]?.cpus,
       scenarioModules: this.#options.scenarioModules,
       directory: join(this.#directory, String(number)),
       name: `bench-${process.pid}-${number}`,
       signal: this.#options.signal,
     });
+    living.add(planned, crew);
+    pace.strike({ crews: 1 });
+    pace.crewTook(performance.now() - begin);
+    this.#pinnedBy.add(crew.pinnedBy);
+    return crew;
+  }
+
+  /** What a crew does for the first time is checked, but not counted: the compiler has seen nothing of it yet. */
+  async #rehearse(
+    planned: PlannedCrew,
+    cell: PlannedCell,
+    crew: Crew,
+    { fraction, pace }: Pick<Turn, 'fraction' | 'pace'>,
+  ): Promise<void> {
+    const { scenario, messageBytes, placement } = cell;
+    if (scenario.slow === true || messageBytes > crew.maxMessageBytes) return;
+    const path = scenario.warmedBy ?? scenario.id;
+    const isFirst = !crew.warm.has(path);
+    crew.warm.add(path);
+    if (isFirst) pace.strike({ warmUps: 1 });
+    else if (placement === 'same-core') return;
+    this.#tell(fraction, pace, `rehearsing ${describeCell(planned, cell)}`);
+    await crew.measure(cell, this.#times(cell, isFirst ? pace.compilingMs : pace.rehearsalMs));
   }
 
   async #measureCell(
-    planned: PlannedPair,
+    planned: PlannedCrew,
     cell: PlannedCell,
-    pair: Pair,
+    crew: Crew,
     pace: Pace,
-    floors: Floors,
+    floors: Floors | undefined,
   ): Promise<void> {
-    const { scenario, messageBytes, placement } = cell;
-    const path = scenario.warmedBy ?? scenario.id;
-    const isFirst = !pair.warm.has(path);
-    if (isFirst) pace.strike({ warmUps: 1 });
-    pair.warm.add(path);
-    const compilingMs = isFirst ? pace.compilingMs : 0;
     const cellMs = pace.cellMs();
     const begin = performance.now();
-    const figures = await pair.measure(cell, this.#times(cell, cellMs, compilingMs));
-    const floor = await this.#measureFloor(planned, cell, cellMs, floors);
-    pace.cellDone(cellMs, performance.now() - begin - compilingMs);
-    const key = { subject: planned.subject.id, scenario: scenario.id, messageBytes, placement };
+    const figures = await crew.measure(cell, this.#times(cell, cellMs));
+    const floor = floors === undefined ? undefined : await this.#measureFloor(planned, cell, cellMs, floors);
+    pace.cellDone(cellMs, performance.now() - begin);
+    const key = keyOf(planned, cell);
     if (isMeasured(figures)) this.#table.add(key, figures, floor);
     else
       this.#failures.push({
@@ -257,9 +351,9 @@ class Run {
       });
   }
 
-  /** The floor of a cell, right after it; once for cells of a pair that share one. */
+  /** The floor of a cell, right after it; once for cells of a crew that share one. */
   async #measureFloor(
-    { subject }: PlannedPair,
+    { subject, followers }: PlannedCrew,
     { scenario, messageBytes, cpus }: PlannedCell,
     cellMs: number,
     measured: Floors,
@@ -267,25 +361,36 @@ class Run {
     const floorScenario = subject.floor === undefined ? undefined : scenario.floorScenario(subject.floor);
     if (this.#gauge === undefined || subject.floor === undefined || floorScenario === undefined)
       return undefined;
-    const key = `${floorScenario} ${messageBytes} ${cpus.join()}`;
+    if (followers > 1) return undefined; // the floor is for two
+    const key = `${floorScenario} ${messageBytes} ${String(cpus)}`;
     if (!measured.has(key)) {
-      const request = { subject: subject.floor, scenario: floorScenario, messageBytes, cpus };
+      const request = {
+        subject: subject.floor,
+        scenario: floorScenario,
+        messageBytes,
+        ...(cpus && { cpus }),
+      };
       const durationNs = cellMs * 1e6 * FLOOR_SHARE;
       measured.set(key, await this.#gauge.measure(request, durationNs, this.#options.signal));
     }
     return measured.get(key);
   }
 
-  #times({ scenario, messageBytes }: PlannedCell, cellMs: number, compilingMs: number): CellTimes {
+  #times({ scenario, messageBytes }: PlannedCell, cellMs: number): CellTimes {
     const cellNs = cellMs * 1e6;
     return {
-      warmUpNs: cellNs / 3 + compilingMs * 1e6,
+      warmUpNs: cellNs / 3,
       durationNs: (cellNs * 2) / 3,
       leastMessages: scenario.id.startsWith('round-trip')
         ? Math.ceil(leastRoundTrips / this.#options.repeats)
         : leastOneWay(messageBytes),
       mostNs: Math.max(4 * cellNs, 150e6),
     };
+  }
+
+  /** A line of progress; `fraction` is of the planned repeats. */
+  #tell(fraction: number, pace: Pace, doing: string): void {
+    this.#options.onProgress({ fraction, remainingMs: pace.remainingMs(), doing });
   }
 
   async #coreToCoreNs(): Promise<number | undefined> {
@@ -302,10 +407,24 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
-function describeCell({ subject }: PlannedPair, { scenario, messageBytes, placement }: PlannedCell): string {
-  return [subject.id, placement, scenario.id, ...(messageBytes === 0 ? [] : [formatSize(messageBytes)])].join(
-    ' ',
-  );
+function describeCrew({ subject, followers }: PlannedCrew): string {
+  return followers === 1 ? subject.id : `${subject.id} with ${followers} followers`;
+}
+
+function describeCell(crew: PlannedCrew, { scenario, messageBytes, placement }: PlannedCell): string {
+  const size = messageBytes === 0 ? [] : [formatSize(messageBytes)];
+  return [describeCrew(crew), placement, scenario.id, ...size].join(' ');
+}
+
+function keyOf({ subject, followers }: PlannedCrew, cell: PlannedCell): ResultKey {
+  const { scenario, messageBytes, placement } = cell;
+  const base = { subject: subject.id, scenario: scenario.id, messageBytes, placement };
+  return followers === 1 && scenario.followers === undefined ? base : { ...base, followers };
+}
+
+/** Not a failure: what was not installed, or what this machine does not offer. */
+function isMissing(code: string | undefined): boolean {
+  return code === 'ERR_IPC_UNSUPPORTED' || code === 'ERR_MODULE_NOT_FOUND';
 }
 
 /** A cell in which nothing was finished has no figure, not one of 0. */

@@ -3,14 +3,22 @@
  *
  * Each scenario states the question that its table answers.
  */
+import type { Transport } from '@ipc/core';
 import type { MessageFormat } from './message-format.ts';
-import type { GuardedCounter, Link, Role } from './subject.ts';
+import type { Victim } from './start-victim.ts';
+import type { GuardedCounter, Link, Role, SharedStructure } from './subject.ts';
 
-export type Placement = 'cross-core' | 'same-core';
+/**
+ * Where leader and follower run: pinned to two physical cores that share their last cache, to two threads of one core,
+ * to cores that share no cache (of two sockets where there are), to one and the same, or left to the scheduler.
+ */
+export type Placement = 'cross-core' | 'smt-sibling' | 'far-core' | 'same-core' | 'unpinned';
 
-/** One measurement, as both processes get it. */
+/** One measurement, as all processes get it. */
 export interface CellRequest {
   readonly messageBytes: number;
+  /** How many processes there are beside the leader. */
+  readonly followers: number;
   /** Not measured: caches, buffers and the compiler settle. */
   readonly warmUpNs: number;
   /** Measured, roughly; exactly as long as it takes from the first to the last message. */
@@ -18,13 +26,13 @@ export interface CellRequest {
   /** Sent even when time is up, unless that takes longer than {@link CellRequest.mostNs}. */
   readonly leastMessages: number;
   readonly mostNs: number;
-  /** When both begin to measure a lock, on the clock of `clock.ts`: the warm-up comes before. */
+  /** When all begin to measure what has no first message, on the clock of `clock.ts`: the warm-up comes before. */
   readonly startNs: number;
   /** What a lock's counter stands at. */
   readonly counterBefore: number;
 }
 
-/** What one process has measured. The figures of the two are put together by `combine`. */
+/** What one process has measured. The figures of all are put together by `combine`. */
 export interface Sample {
   /** Messages or operations counted in `elapsedNs`. */
   readonly count?: number;
@@ -38,23 +46,30 @@ export interface Sample {
   readonly residentBytes?: number;
   /** All messages sent or received, or operations done, warm-up included: what is checked in the end. */
   readonly total: number;
+  /** The same by follower, where the leader talks with several. */
+  readonly totals?: readonly number[];
   /** The guarded counter, read after the last operation. */
   readonly counter?: number;
 }
+
+/** What the followers have measured, in their order. */
+export type Followers = readonly [Sample, ...Sample[]];
 
 /** The figures of one repeat. */
 export interface Figures {
   readonly messagesPerSecond?: number;
   readonly operationsPerSecond?: number;
   readonly latencyNs?: Float64Array;
-  /** Processor time of both processes for one message or operation, warm-up included. */
+  /** Processor time of all processes for one message or operation, warm-up included. */
   readonly cpuNsEach?: number;
-  /** Memory of both processes. */
+  /** Memory of all processes. */
   readonly residentBytes?: number;
 }
 
 /** One end of a line, and how its messages are made and checked. */
 export interface Line<T> {
+  /** Which process this is: 0 is the leader, the followers are 1, 2, … */
+  readonly index: number;
   readonly link: Link<T>;
   readonly format: MessageFormat<T>;
   /** A message has left once `trySend` returns; no `flush` is needed. */
@@ -65,18 +80,22 @@ interface ScenarioFacts {
   readonly id: string;
   /** Asked by a user, answered by the table. */
   readonly question: string;
-  /** Where it makes sense; both by default. */
+  /** Where it makes sense; by default pinned both ways, and in a full run unpinned as well. */
   readonly placements?: readonly Placement[];
   /** The least thorough run that has it. @default every run has it */
   readonly inDepth?: 'default' | 'full';
+  /** How many processes beside the leader: a crew for each. @default one */
+  readonly followers?: Readonly<Record<'default' | 'full', readonly number[]>>;
   /** A scenario that runs the same code: after it, the compiler needs no time for this one. */
   readonly warmedBy?: string;
-  /** A larger message tells nothing new, and only a full run measures it. */
-  readonly mostBytes?: number;
+  /** Other sizes than the first that say something new; a full run measures all the same. @default all */
+  readonly sizes?: readonly number[];
+  /** It takes its time whatever it is given, as it starts processes: it is not rehearsed. */
+  readonly slow?: boolean;
   /** The floor's scenario for this subject, or none. */
   floorScenario(floorSubject: string): string | undefined;
-  /** @throws {Error} The two do not fit together: something was lost. */
-  combine(leader: Sample, follower: Sample, request: CellRequest): Figures;
+  /** @throws {Error} They do not fit together: something was lost. */
+  combine(leader: Sample, followers: Followers, request: CellRequest): Figures;
 }
 
 export interface MessageScenario extends ScenarioFacts {
@@ -86,10 +105,31 @@ export interface MessageScenario extends ScenarioFacts {
 
 export interface LockScenario extends ScenarioFacts {
   readonly kind: 'lock';
-  run(role: Role, lock: GuardedCounter, request: CellRequest): Promise<Sample>;
+  /** @param victim - Starts a process that takes the lock and keeps it, until it is killed. */
+  run(role: Role, lock: GuardedCounter, request: CellRequest, victim: () => Promise<Victim>): Promise<Sample>;
 }
 
-export type Scenario = MessageScenario | LockScenario;
+/** What connects and disconnects, not what goes over a connection. */
+export interface TransportScenario extends ScenarioFacts {
+  readonly kind: 'transport';
+  run(role: Role, site: Site, request: CellRequest): Promise<Sample>;
+}
+
+/** Where connections are made. */
+export interface Site {
+  readonly transport: Transport;
+  /** Of the crew; names of connections begin with it. */
+  readonly name: string;
+  /** Starts a process that connects to {@link victimName}, sends one message and waits until it is killed. */
+  readonly victim: () => Promise<Victim>;
+}
+
+export interface StructureScenario extends ScenarioFacts {
+  readonly kind: 'structure';
+  run(role: Role, structure: SharedStructure, request: CellRequest): Promise<Sample>;
+}
+
+export type Scenario = MessageScenario | LockScenario | TransportScenario | StructureScenario;
 
 /** Types a scenario where it is written. */
 export function defineScenario<S extends Scenario>(scenario: S): S {

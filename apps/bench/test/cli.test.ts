@@ -15,16 +15,17 @@ function subjectsOf(args: readonly string[]): readonly string[] {
   return invocation.verb === 'run' ? invocation.subjects : [];
 }
 
-test('without options everything is measured, three times', () => {
+test('without options everything is measured, five times or more', () => {
   expect(parseCli([])).toEqual({
     verb: 'run',
     subjects: subjectIds,
     scenarioModules: [],
     messageBytes: [64, 1024, 65_536, 1 << 20],
-    repeats: 3,
-    freshPairs: false,
+    repeats: 5,
+    freshCrews: false,
     depth: 'default',
-    budgetMs: 102_000,
+    isStrict: true,
+    budgetMs: 96_000,
     json: undefined,
     markdown: false,
   });
@@ -41,10 +42,10 @@ test('--size, --quick, --json, --repeats, --markdown', () => {
   expect(parseCli(['--size', '64k,64,1m'])).toMatchObject({ messageBytes: [64, 65_536, 1 << 20] });
   expect(parseCli(['--quick', '--json', 'x.json'])).toMatchObject({
     repeats: 1,
-    budgetMs: 14_000,
+    budgetMs: 15_000,
     json: 'x.json',
   });
-  expect(parseCli(['--full'])).toMatchObject({ repeats: 10, freshPairs: true, depth: 'full' });
+  expect(parseCli(['--full'])).toMatchObject({ repeats: 10, freshCrews: true, depth: 'full' });
   expect(parseCli(['--quick', '--repeats', '5', '--markdown'])).toMatchObject({ repeats: 5, markdown: true });
 });
 

@@ -19,6 +19,9 @@ describe('binary messages', () => {
         const message = binaryFormat.stamp(binaryFormat.blank(length), number, which);
         expect(message).toHaveLength(length);
         expect(binaryFormat.check(message, length, number)).toBe(which);
+        expect(binaryFormat.numberOf(message)).toBe(number);
+        const text = textFormat.stamp(textFormat.blank(length), number, which);
+        expect(textFormat.numberOf(text)).toBe(number);
       }),
     );
   });

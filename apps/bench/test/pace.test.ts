@@ -1,51 +1,59 @@
 import { expect, test } from 'vitest';
-import { FLOOR_SHARE, Pace } from '../src/pace.ts';
+import { Pace, type PaceOptions } from '../src/pace.ts';
+
+const options: PaceOptions = { budgetMs: 40_000, refines: false, isStrict: true };
 
 test('cells share the time that is left', () => {
-  const work = { pairs: 10, warmUps: 10, cells: 100 };
-  expect(new Pace(work, 40_000, 0).cellMs(0)).toBeGreaterThan(new Pace(work, 20_000, 0).cellMs(0));
-  expect(new Pace(work, 1, 0).cellMs(0)).toBe(15);
-  expect(new Pace(work, 1e9, 0).cellMs(0)).toBe(400);
-  expect(new Pace({ pairs: 0, warmUps: 0, cells: 0 }, 1000, 0).cellMs(0)).toBeGreaterThan(0);
+  const work = { crews: 10, warmUps: 10, cells: 100 };
+  const pace = (budgetMs: number): Pace => new Pace(work, { ...options, budgetMs }, 0);
+  expect(pace(40_000).cellMs(0)).toBeGreaterThan(pace(20_000).cellMs(0));
+  expect(pace(1).cellMs(0)).toBe(15);
+  expect(pace(1e9).cellMs(0)).toBe(400);
+  expect(new Pace({ crews: 0, warmUps: 0, cells: 0 }, options, 0).cellMs(0)).toBeGreaterThan(0);
 });
 
-/** Runs a whole plan on a machine where a pair costs `pairMs` and a cell `overheadMs` beyond its time. */
-function simulate(budgetMs: number, pairMs: number, overheadMs: number): number {
-  const [pairs, cellsEach] = [40, 10];
-  const pace = new Pace({ pairs, warmUps: pairs, cells: pairs * cellsEach }, budgetMs, 0);
+/** Runs a whole plan on a machine where a crew costs `crewMs` and a cell `overheadMs` beyond its time; returns the end. */
+function simulate(refines: boolean, crewMs: number, overheadMs: number): number {
+  const [crews, cellsEach] = [40, 15];
+  const work = { crews, warmUps: crews, cells: crews * cellsEach };
+  const pace = new Pace(work, { budgetMs: 96_000, refines, isStrict: true }, 0);
   let now = 0;
-  for (let pair = 0; pair < pairs; pair++) {
-    for (let cell = 0; cell < cellsEach; cell++) {
-      const cellMs = pace.cellMs(now);
-      const took = cellMs * (1 + FLOOR_SHARE) + overheadMs;
-      now += took;
-      pace.cellDone(cellMs, took);
-    }
-    now += pairMs + pace.compilingMs;
-    pace.strike({ pairs: 1, warmUps: 1 });
-    pace.pairTook(pairMs);
+  const measureCell = (): void => {
+    const cellMs = pace.cellMs(now);
+    now += cellMs + overheadMs;
+    pace.cellDone(cellMs, cellMs + overheadMs);
+  };
+  for (let crew = 0; crew < crews; crew++) {
+    now += crewMs + pace.compilingMs;
+    pace.strike({ crews: 1, warmUps: 1 });
+    pace.crewTook(crewMs);
+    for (let cell = 0; cell < cellsEach; cell++) measureCell();
   }
+  while (refines && pace.hasTimeFor(1, now)) measureCell();
   return now;
 }
 
 test('the compiler gets its time, but never most of a short run', () => {
-  const work = { pairs: 10, warmUps: 20, cells: 100 };
-  expect(new Pace(work, 100_000, 0).compilingMs).toBe(500);
-  expect(new Pace(work, 1000, 0).compilingMs).toBe(20);
+  const work = { crews: 10, warmUps: 20, cells: 100 };
+  expect(new Pace(work, { ...options, budgetMs: 100_000 }, 0).compilingMs).toBe(500);
+  expect(new Pace(work, { ...options, budgetMs: 2000 }, 0).compilingMs).toBe(30);
 });
 
-test('a run takes what it was given, however slow the machine starts processes', () => {
-  for (const [pairMs, overheadMs] of [
-    [50, 0],
-    [300, 25],
-    [900, 60],
-  ] as const) {
-    expect(simulate(98_000, pairMs, overheadMs)).toBeGreaterThan(90_000);
-    expect(simulate(98_000, pairMs, overheadMs)).toBeLessThan(100_000);
+test.each([
+  [50, 0],
+  [300, 25],
+  [900, 40],
+])('a run takes what it was given, where a crew takes %i ms and a cell %i more', (crewMs, overheadMs) => {
+  for (const refines of [false, true]) {
+    expect(simulate(refines, crewMs, overheadMs)).toBeGreaterThan(90_000);
+    expect(simulate(refines, crewMs, overheadMs)).toBeLessThan(97_000);
   }
 });
 
-test('is over when its time is', () => {
-  const pace = new Pace({ pairs: 1, warmUps: 0, cells: 1 }, 1000, 0);
-  expect([pace.isOver(999), pace.isOver(1000)]).toEqual([false, true]);
+test('is over when its time is, and late a while after that, unless nothing may be left out', () => {
+  const work = { crews: 1, warmUps: 0, cells: 1 };
+  const pace = new Pace(work, options, 0);
+  expect([pace.isOver(39_999), pace.isOver(40_000)]).toEqual([false, true]);
+  expect([pace.isLate(54_999), pace.isLate(55_000)]).toEqual([false, true]);
+  expect(new Pace(work, { ...options, isStrict: false }, 0).isLate(1e9)).toBe(false);
 });

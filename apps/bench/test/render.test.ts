@@ -3,7 +3,7 @@ import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from 
 import { renderMarkdown } from '../src/render/markdown.ts';
 import { renderTerminal } from '../src/render/terminal.ts';
 import { observeEnvironment } from '../src/environment.ts';
-import type { BenchReport, RunFacts } from '../src/result.ts';
+import type { BenchReport, Result, RunFacts } from '../src/result.ts';
 
 const facts: RunFacts = {
   startedAt: '2026-01-01T00:00:00.000Z',
@@ -53,6 +53,22 @@ const report: BenchReport = {
   ],
 };
 
+test('a scaling scenario has a row for each number of processes, and says where they run', () => {
+  const of = (followers: number): Result => ({
+    ...cell,
+    ...{ subject: 'shm.queue', scenario: 'fan-in', placement: 'unpinned', followers, messagesPerSecond: 1e6 },
+  });
+  const run = { ...facts, placements: { ...facts.placements, unpinned: null } };
+  const text = renderMarkdown({
+    ...report,
+    environment: { ...report.environment, run },
+    results: [of(1), of(4)],
+  });
+  expect(text).toContain('### fan-in, left to the scheduler');
+  expect(text).toContain('| shm.queue | 1 + 1 | 64 B | 1.00 M |');
+  expect(text).toContain('| shm.queue | 1 + 4 | 64 B | 1.00 M |');
+});
+
 test('figures have three digits that count', () => {
   expect([0.5, 12.34, 999.4, 1000, 1_234_567, 20_500_000].map(formatRate)).toEqual([
     '0.50',
@@ -72,9 +88,9 @@ describe('a report', () => {
   test('in Markdown: a table per question, the floor and process.send beside', () => {
     const text = renderMarkdown(report);
     expect(text).toContain('### throughput, on cores 0 and 1');
-    expect(text).toContain('| shm.ring | 64 B | 5.00 M | ±33 % | 320 | — | 12.5 M | 0.40× | 50.0× |');
-    expect(text).toContain('| shm.ring | 64 B | 2.00 | — | — | — | 2.50 | — | — | — |');
-    expect(text).toContain('| sync.mutex | 10.0 M | 100 | — | — |');
+    expect(text).toContain('| shm.ring | 64 B | 5.00 M | ±33 % | 320 | — | — | 12.5 M | 0.40× | 50.0× |');
+    expect(text).toContain('| shm.ring | 64 B | 2.00 | ±33 % | — | — | — | 2.50 | — | — | — |');
+    expect(text).toContain('| sync.mutex | 10.0 M | 100 | ±33 % | — | — |');
   });
 
   test('says what is missing and what disturbed it', () => {

@@ -64,7 +64,9 @@ function peersOf(pid: number): string[] {
 
 describe('a run', () => {
   test('measures, prints a table and writes { schema, environment, results }', async () => {
-    const { code, stdout, report } = await bench(['--only', 'peer.node-net,socket.unix', '--size', '64']);
+    const { code, stdout, report } = await bench([
+      ...['--quick', '--only', 'peer.node-net,socket.unix', '--size', '64'],
+    ]);
     expect(code).toBe(0);
     expect(stdout).toContain('messages/s');
 
@@ -79,9 +81,11 @@ describe('a run', () => {
       run: { complete: true, repeats: 1, failures: [] },
     });
     const placements = Object.keys(report.environment.run.placements);
-    expect(placements).toContain('same-core');
-    for (const placement of placements) {
-      for (const subject of ['peer.node-net', 'socket.unix']) {
+    expect(placements).toEqual(expect.arrayContaining(['same-core', 'unpinned']));
+    for (const placement of placements.filter((one) => one === 'cross-core' || one === 'same-core')) {
+      // Rivals are not measured on one core, where there are two.
+      const isBoth = placement === 'cross-core' || !placements.includes('cross-core');
+      for (const subject of isBoth ? ['peer.node-net', 'socket.unix'] : ['socket.unix']) {
         const of = { subject, placement, messageBytes: 64 };
         const rate = report.results.find((result) => matches(result, { ...of, scenario: 'throughput' }));
         expect(rate?.messagesPerSecond).toBeGreaterThan(0);
@@ -93,7 +97,9 @@ describe('a run', () => {
   });
 
   test('measures locks and threads, and checks their counts', async () => {
-    const { code, report } = await bench(['--only', 'sync,peer.message-port', '--size', '64']);
+    const { code, report } = await bench([
+      ...['--quick', '--only', 'sync,peer.message-port', '--size', '64'],
+    ]);
     expect(code).toBe(0);
     const contended = report.results.filter(({ scenario }) => scenario === 'lock-contended');
     expect(contended.map(({ subject }) => subject)).toEqual(
@@ -102,8 +108,70 @@ describe('a run', () => {
     for (const { operationsPerSecond } of contended) expect(operationsPerSecond).toBeGreaterThan(0);
   });
 
+  test('measures many processes with one, and checks what each has sent', async () => {
+    const { code, report } = await bench(['--only', 'shm.broadcast,shm.queue', '--size', '64']);
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    const rowsOf = (scenario: string): unknown[] =>
+      report.results.filter((result) => result.scenario === scenario).map(({ followers }) => followers);
+    expect(rowsOf('fan-out')).toEqual([1, 2, 4]);
+    expect(rowsOf('fan-in')).toEqual([1, 2, 4]);
+    for (const { messagesPerSecond } of report.results) expect(messagesPerSecond).toBeGreaterThan(0);
+  });
+
+  test('measures how long it takes to connect, to call, and to notice a death', async () => {
+    const { code, report } = await bench(['--only', 'socket.seqpacket,sync.mutex', '--size', '64']);
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    const find = (id: string): BenchReport['results'][number] | undefined =>
+      report.results.find(({ scenario }) => scenario === id);
+    expect(find('calls')?.messagesPerSecond).toBeGreaterThan(0);
+    // Across cores only, and there may be one.
+    if ('cross-core' in report.environment.run.placements) {
+      for (const id of ['connect', 'peer-gone', 'hand-over'])
+        expect(find(id)?.latencyNs?.p50, id).toBeGreaterThan(0);
+    }
+  });
+
+  test('measures structures alone and shared', async () => {
+    const { code, report } = await bench(['--only', 'shm.latest,shm.map,shm.counter']);
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    for (const { operationsPerSecond } of report.results) expect(operationsPerSecond).toBeGreaterThan(0);
+    expect(new Set(report.results.map(({ scenario }) => scenario))).toEqual(
+      new Set(
+        'cross-core' in report.environment.run.placements ? ['operations-alone', 'operations-together'] : [],
+      ),
+    );
+  });
+
+  test('measures rivals that are installed, and says which are not', async () => {
+    const rivals = [
+      'peer.zeromq',
+      'peer.node-ipc',
+      'peer.ringbuf',
+      'peer.redis',
+      'peer.nats',
+      'peer.proper-lockfile',
+    ];
+    const { code, report } = await bench(['--quick', '--only', rivals.join(), '--size', '64'], {
+      PATH: '/nonexistent',
+    });
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    const skipped = report.environment.run.skipped.map(({ subject }) => subject);
+    // Servers are looked for in PATH.
+    expect(skipped).toEqual(expect.arrayContaining(['peer.redis', 'peer.nats']));
+    if ('cross-core' in report.environment.run.placements) {
+      const measured = new Set(report.results.map(({ subject }) => subject));
+      for (const rival of rivals) expect(measured.has(rival), rival).toBe(!skipped.includes(rival));
+    }
+  });
+
   test('without a C compiler only lacks the floor', async () => {
-    const { report } = await bench(['--only', 'peer.node-net', '--size', '64'], { CC: 'no-such-compiler' });
+    const { report } = await bench(['--quick', '--only', 'peer.node-net', '--size', '64'], {
+      CC: 'no-such-compiler',
+    });
     // The floor may have been built before: then there is nothing to compile.
     expect(report.environment.run.failures).toEqual([]);
     expect(report.results.length).toBeGreaterThan(0);
@@ -117,7 +185,7 @@ describe('a message', () => {
     ['repeat', /it is message 3/],
     ['die', /ended|gone/], // whichever is noticed first
   ])('that is damaged fails the run: %s', async (how, reason) => {
-    const { code, stdout, report } = await bench(['--subject', damaging, '--size', '64'], {
+    const { code, stdout, report } = await bench(['--quick', '--subject', damaging, '--size', '64'], {
       BENCH_DAMAGE: how,
     });
     expect(code).toBe(1);
@@ -131,7 +199,7 @@ describe('a message', () => {
   });
 
   test('that is not, does not', async () => {
-    const { code, report } = await bench(['--subject', damaging, '--size', '64']);
+    const { code, report } = await bench(['--quick', '--subject', damaging, '--size', '64']);
     expect(code).toBe(0);
     expect(report.results.map(({ subject }) => subject)).toContain('own.damaging');
   });
@@ -142,7 +210,7 @@ test("the README's subject of one's own runs", async () => {
   const [, code = ''] = /```js\n([^]*?)```/.exec(readme) ?? [];
   const module = fileURLToPath(new URL('../dist-test/readme-subject.js', import.meta.url));
   writeFileSync(module, code);
-  const { report } = await bench(['--subject', module, '--size', '64,64k']);
+  const { report } = await bench(['--quick', '--subject', module, '--size', '64,64k']);
   expect(report.environment.run.failures).toEqual([]);
   const sizes = report.results
     .filter(({ subject, scenario }) => subject === 'own.small-socket' && scenario === 'throughput')
@@ -156,7 +224,7 @@ test("the README's scenario of one's own runs, with every subject", async () => 
   const module = fileURLToPath(new URL('../dist-test/readme-scenario.js', import.meta.url));
   writeFileSync(module, code);
   const { code: exitCode, report } = await bench([
-    ...['--scenario', module, '--only', 'socket.unix,peer.node-net', '--size', '64'],
+    ...['--quick', '--scenario', module, '--only', 'socket.unix,peer.node-net', '--size', '64'],
   ]);
   expect(exitCode).toBe(0);
   const bursts = report.results.filter(({ scenario }) => scenario === 'own.burst');
@@ -166,13 +234,17 @@ test("the README's scenario of one's own runs, with every subject", async () => 
 
 describe('a run that is interrupted', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('by %s leaves nothing and tells what it has', async (signal) => {
-    const { code, stdout, report } = await bench(['--size', '64', '--repeats', '50'], {}, (child) => {
-      // At the first news of a subject something is under way.
-      // Twice, as a terminal and a package manager both pass it on.
-      child.stderr?.on('data', (news: Buffer) => {
-        if (!/building|results/.test(String(news))) [1, 2].forEach(() => child.kill(signal));
-      });
-    });
+    const { code, stdout, report } = await bench(
+      ['--quick', '--only', 'pipe,socket,peer.process', '--size', '64', '--repeats', '50'],
+      {},
+      (child) => {
+        // At the first news of a subject something is under way.
+        // Twice, as a terminal and a package manager both pass it on.
+        child.stderr?.on('data', (news: Buffer) => {
+          if (!/building|results/.test(String(news))) [1, 2].forEach(() => child.kill(signal));
+        });
+      },
+    );
     expect(code).toBe(130);
     expect(stdout).toContain('not complete');
     expect(report.environment.run.complete).toBe(false);

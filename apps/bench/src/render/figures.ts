@@ -15,6 +15,11 @@ export function formatMegabytes(bytesPerSecond: number | undefined): string {
   return bytesPerSecond === undefined ? NONE : threeDigits(bytesPerSecond / 1e6);
 }
 
+/** Bytes of memory, in MiB. */
+export function formatMebibytes(bytes: number | undefined): string {
+  return bytes === undefined ? NONE : (bytes / 2 ** 20).toFixed(0);
+}
+
 /** Nanoseconds, printed in microseconds. */
 export function formatMicroseconds(nanoseconds: number | null | undefined): string {
   return nanoseconds === undefined || nanoseconds === null ? NONE : threeDigits(nanoseconds / 1e3);

@@ -1,5 +1,5 @@
 /** What has to be said beside the tables. */
-import type { BenchReport, Result } from '../result.ts';
+import { relativeError, type BenchReport, type Result } from '../result.ts';
 import { median } from '../statistics.ts';
 
 /** One paragraph: where and with what the figures were made. */
@@ -8,7 +8,7 @@ export function describeMachine({ environment }: BenchReport): string {
   const commit =
     git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
   const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
-  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; median of ${run.repeats} repeats.\n`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} repeats and more.\n`;
 }
 
 /** What limits what the figures say, what is missing, and what went wrong. */
@@ -49,8 +49,6 @@ export function describeRun({ environment, results }: BenchReport): string {
 
 /** Half the interval in parts of the figure, in the middle of all results; 0 where no repeat tells. */
 function typicalError(results: readonly Result[]): number {
-  const errors = results
-    .filter(({ repeats }) => repeats > 1)
-    .map(({ interval: [low, high] }) => (high - low) / (high + low));
+  const errors = results.filter(({ repeats }) => repeats > 1).map(({ interval }) => relativeError(interval));
   return errors.length === 0 ? 0 : median(errors);
 }

@@ -1,10 +1,12 @@
 /** The results as tables of text, whatever they are printed on: one for each question and placement. */
-import type { BenchReport, Result } from '../result.ts';
+import { relativeError, type BenchReport, type Result } from '../result.ts';
+import type { CpuPair } from '../placement.ts';
 import type { Placement } from '../scenario.ts';
 import { findScenario } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
 import {
   formatFraction,
+  formatMebibytes,
   formatMegabytes,
   formatMicroseconds,
   formatRate,
@@ -22,6 +24,8 @@ export interface Table {
 
 interface Column {
   readonly head: string;
+  /** Left out where no row has anything. */
+  readonly isOptional?: true;
   readonly cell: (result: Result) => string;
 }
 
@@ -30,17 +34,18 @@ const baseline = 'peer.process-send-json';
 
 /** Placement by placement, scenario by scenario. */
 export function toTables({ results, environment }: BenchReport): Table[] {
-  const placements = Object.entries(environment.run.placements) as [Placement, readonly number[]][];
+  const placements = Object.entries(environment.run.placements) as [Placement, CpuPair | null][];
   return placements.flatMap(([placement, cpus]) => {
-    const where =
-      placement === 'cross-core' ? `on cores ${cpus.join(' and ')}` : `both on core ${String(cpus[0])}`;
     const here = results.filter((result) => result.placement === placement);
     return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
       const rows = here.filter((result) => result.scenario === id);
-      const isLock = rows.some(({ operationsPerSecond }) => operationsPerSecond !== undefined);
-      const columns = isLock ? lockColumns : messageColumns(rows, here);
+      const isOperation = rows.some(({ operationsPerSecond }) => operationsPerSecond !== undefined);
+      const chosen = isOperation ? operationColumns : messageColumns(rows, here);
+      const columns = chosen.filter(
+        ({ isOptional, cell }) => isOptional !== true || rows.some((row) => cell(row) !== ''),
+      );
       return {
-        title: `${id}, ${where}`,
+        title: `${id}, ${describePlace(placement, cpus)}`,
         question: findScenario(id)?.question ?? '',
         head: columns.map(({ head }) => head),
         rows: rows.map((result) => columns.map(({ cell }) => cell(result))),
@@ -49,40 +54,65 @@ export function toTables({ results, environment }: BenchReport): Table[] {
   });
 }
 
+function describePlace(placement: Placement, cpus: CpuPair | null): string {
+  if (cpus === null) return 'left to the scheduler';
+  const [leader, follower] = cpus;
+  if (placement === 'same-core') return `both on core ${leader}`;
+  const both = `${leader} and ${follower}`;
+  if (placement === 'smt-sibling') return `on the hardware threads ${both} of one core`;
+  return placement === 'far-core' ? `on the cores ${both}, which share no cache` : `on cores ${both}`;
+}
+
 const subject: Column = { head: 'subject', cell: (result) => result.subject };
-const message: Column = { head: 'message', cell: ({ messageBytes }) => formatSize(messageBytes) };
+const message: Column = {
+  head: 'message',
+  isOptional: true,
+  cell: ({ messageBytes }) => (messageBytes === 0 ? '' : formatSize(messageBytes)),
+};
+const processes: Column = {
+  head: 'processes',
+  isOptional: true,
+  cell: ({ followers }) => (followers === undefined ? '' : `1 + ${followers}`),
+};
+const interval: Column = { head: '95 %', cell: formatInterval };
 const floorFraction: Column = {
   head: 'of the floor',
   cell: (result) => formatFraction(result.floorFraction),
 };
 
-const lockColumns: readonly Column[] = [
+const operationColumns: readonly Column[] = [
   subject,
+  processes,
   { head: 'operations/s', cell: ({ operationsPerSecond }) => formatRate(operationsPerSecond) },
   {
     head: 'ns each',
     cell: ({ operationsPerSecond }) =>
       operationsPerSecond === undefined ? '' : (1e9 / operationsPerSecond).toFixed(0),
   },
+  interval,
   { head: 'C floor', cell: ({ floor }) => formatRate(floor?.operationsPerSecond) },
   floorFraction,
 ];
 
 const rateColumns: readonly Column[] = [
   subject,
+  processes,
   message,
   { head: 'messages/s', cell: ({ messagesPerSecond }) => formatRate(messagesPerSecond) },
-  { head: '95 %', cell: formatInterval },
+  interval,
   { head: 'MB/s', cell: ({ bytesPerSecond }) => formatMegabytes(bytesPerSecond) },
   { head: 'CPU s/M', cell: ({ cpuSecondsPerMillion }) => formatSeconds(cpuSecondsPerMillion) },
+  { head: 'MiB', cell: ({ residentBytes }) => formatMebibytes(residentBytes) },
   { head: 'C floor', cell: ({ floor }) => formatRate(floor?.messagesPerSecond) },
   floorFraction,
 ];
 
 const latencyColumns: readonly Column[] = [
   subject,
+  processes,
   message,
   { head: 'p50 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p50) },
+  interval,
   { head: 'p90', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p90) },
   { head: 'p99', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p99) },
   { head: 'p99.9', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p999) },
@@ -112,7 +142,7 @@ function messageColumns(rows: readonly Result[], all: readonly Result[]): readon
 /** How far the median may be off: half the interval, in parts of the figure. A single repeat does not know. */
 function formatInterval({ interval: [low, high], repeats }: Result): string {
   if (repeats < 2) return formatRate(undefined);
-  return `±${((50 * (high - low)) / ((high + low) / 2)).toFixed(0)} %`;
+  return `±${(100 * relativeError([low, high])).toFixed(0)} %`;
 }
 
 /** How many times faster: more messages, or less time. */

@@ -1,5 +1,11 @@
 import type { Scenario } from '../scenario.ts';
-import { lockContended, lockUncontended } from './locks.ts';
+import { calls } from './calls.ts';
+import { connect } from './connect.ts';
+import { fanIn } from './fan-in.ts';
+import { fanOut } from './fan-out.ts';
+import { lockContended, lockCrowded, lockUncontended } from './locks.ts';
+import { operationsAlone, operationsTogether } from './operations.ts';
+import { handOver, peerGone } from './recovery.ts';
 import { roundTripPaced } from './round-trip-paced.ts';
 import { roundTripSpinning } from './round-trip-spinning.ts';
 import { roundTrip } from './round-trip.ts';
@@ -15,8 +21,17 @@ export const scenarios: readonly Scenario[] = [
   roundTripPaced,
   roundTripSpinning,
   wakeUp,
+  calls,
+  fanOut,
+  fanIn,
+  connect,
+  peerGone,
   lockUncontended,
   lockContended,
+  lockCrowded,
+  handOver,
+  operationsAlone,
+  operationsTogether,
 ];
 
 /** Scenarios of one's own, in this process. */

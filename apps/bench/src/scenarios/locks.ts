@@ -3,6 +3,7 @@ import {
   defineScenario,
   type CellRequest,
   type Figures,
+  type Followers,
   type LockScenario,
   type Sample,
 } from '../scenario.ts';
@@ -27,6 +28,22 @@ export const lockContended: LockScenario = defineScenario({
   id: 'lock-contended',
   question: 'How often can two processes together take and give a lock that both want?',
   floorScenario: () => 'lock-contended',
+  combine,
+
+  run(_role: Role, lock: GuardedCounter, request: CellRequest): Promise<Sample> {
+    return Promise.resolve(compete(lock, request));
+  },
+});
+
+/** As many as there are take and give it as fast as they can. */
+export const lockCrowded: LockScenario = defineScenario({
+  kind: 'lock',
+  id: 'lock-crowded',
+  question: 'How often can that many processes together take and give a lock that all want?',
+  placements: ['unpinned'],
+  inDepth: 'default',
+  followers: { default: [1, 3], full: [1, 3, 7] },
+  floorScenario: () => undefined,
   combine,
 
   run(_role: Role, lock: GuardedCounter, request: CellRequest): Promise<Sample> {
@@ -71,14 +88,15 @@ function readUnder(lock: GuardedCounter): number {
   return value >>> 0;
 }
 
-function combine(leader: Sample, follower: Sample, { counterBefore }: CellRequest): Figures {
-  const counters = [leader, follower].flatMap(({ counter }) => (counter === undefined ? [] : [counter]));
+function combine(leader: Sample, followers: Followers, { counterBefore }: CellRequest): Figures {
+  const all = [leader, ...followers];
+  const counters = all.flatMap(({ counter }) => (counter === undefined ? [] : [counter]));
   const counted = Math.max(...counters.map((counter) => (counter - counterBefore) >>> 0));
-  const done = leader.total + follower.total;
-  // Who read last has seen everything, unless an increment was lost because both were inside at once.
+  const done = all.reduce((sum, { total }) => sum + total, 0);
+  // Who read last has seen everything, unless an increment was lost because two were inside at once.
   if (counted !== done)
     throw new Error(`${done} operations were done under the lock and ${counted} were counted`);
-  return { operationsPerSecond: rate(leader) + rate(follower) };
+  return { operationsPerSecond: all.reduce((sum, sample) => sum + rate(sample), 0) };
 }
 
 function rate({ count = 0, elapsedNs = 0 }: Sample): number {

@@ -26,7 +26,7 @@ export const roundTripPaced: MessageScenario = defineScenario({
   placements: ['cross-core'], // who waits for the next request keeps its processor busy
   inDepth: 'default',
   warmedBy: 'round-trip',
-  mostBytes: 0,
+  sizes: [],
   floorScenario: () => undefined,
   combine: combineRoundTrips,
 

@@ -4,6 +4,7 @@ import {
   defineScenario,
   type CellRequest,
   type Figures,
+  type Followers,
   type Line,
   type MessageScenario,
   type Sample,
@@ -15,6 +16,7 @@ export const roundTrip: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'round-trip',
   question: 'How long does one request and its answer take, both sides waiting on the event loop?',
+  sizes: [64 << 10],
   floorScenario: (subject) => (subject === 'shm.ring' ? 'round-trip-sleeping' : 'round-trip'),
   combine: combineRoundTrips,
 
@@ -93,7 +95,7 @@ export class Rounds {
   }
 }
 
-export function combineRoundTrips(leader: Sample, follower: Sample): Figures {
+export function combineRoundTrips(leader: Sample, [follower]: Followers): Figures {
   if (leader.total !== follower.total) {
     throw new Error(`${leader.total} requests were sent and ${follower.total} were answered`);
   }

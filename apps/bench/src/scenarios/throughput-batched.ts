@@ -15,7 +15,7 @@ export const throughputBatched: MessageScenario = defineScenario({
   id: 'throughput-batched',
   question: 'How many messages go one way, sent by sendMany and taken by drain?',
   inDepth: 'default',
-  mostBytes: 1 << 10,
+  sizes: [],
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 

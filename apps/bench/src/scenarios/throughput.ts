@@ -4,6 +4,7 @@ import {
   defineScenario,
   type CellRequest,
   type Figures,
+  type Followers,
   type Line,
   type MessageScenario,
   type Sample,
@@ -19,11 +20,12 @@ export const throughput: MessageScenario = defineScenario({
   combine: combineOneWay,
 
   run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? send(line, request) : receive(line, request);
+    return role === 'leader' ? sendOneWay(line, request) : receiveOneWay(line, request);
   },
 });
 
-async function send<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
+/** Sends for as long as asked, message by message. */
+export async function sendOneWay<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
   const { messageBytes, warmUpNs, durationNs, leastMessages, mostNs } = request;
   const blank = format.blank(messageBytes);
   const stride = clockStride(messageBytes);
@@ -46,7 +48,11 @@ async function send<T>({ link, format }: Line<T>, request: CellRequest): Promise
   return { total: sequence };
 }
 
-async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
+/** Takes all, message by message. */
+export async function receiveOneWay<T>(
+  { link, format }: Line<T>,
+  { messageBytes }: CellRequest,
+): Promise<Sample> {
   const stopwatch = new ArrivalStopwatch();
   for (let sequence = 0; ; sequence++) {
     const message = link.tryReceive() ?? (await link.receive());
@@ -113,7 +119,7 @@ export class ArrivalStopwatch {
   }
 }
 
-export function combineOneWay(leader: Sample, follower: Sample): Figures {
+export function combineOneWay(leader: Sample, [follower]: Followers): Figures {
   if (leader.total !== follower.total) {
     throw new Error(`${leader.total} messages were sent and ${follower.total} arrived`);
   }

@@ -5,6 +5,7 @@ import {
   defineScenario,
   type CellRequest,
   type Figures,
+  type Followers,
   type Line,
   type MessageScenario,
   type Sample,
@@ -21,7 +22,7 @@ export const wakeUp: MessageScenario = defineScenario({
   question: `How long does one message take, one way, to a process that has slept for ${restMs} ms?`,
   inDepth: 'full',
   warmedBy: 'round-trip',
-  mostBytes: 0,
+  sizes: [],
   floorScenario: () => undefined,
   combine,
 
@@ -58,7 +59,7 @@ async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellReque
   }
 }
 
-function combine(leader: Sample, follower: Sample): Figures {
+function combine(leader: Sample, [follower]: Followers): Figures {
   if (leader.total !== follower.total) {
     throw new Error(`${leader.total} messages were sent and ${follower.total} arrived`);
   }

@@ -4,6 +4,9 @@ import type { Subject } from '../subject.ts';
 const modules: ReadonlyMap<string, URL> = new Map(
   [
     'shm.ring',
+    'shm.loan',
+    'shm.broadcast',
+    'shm.queue',
     'pipe.anonymous',
     'pipe.fifo',
     'mq.posix',
@@ -15,10 +18,21 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'socket.tcp',
     'sync.mutex',
     'sync.semaphore',
+    'sync.rw-lock',
+    'sync.file-lock',
+    'shm.latest',
+    'shm.map',
+    'shm.counter',
     'peer.process-send-json',
     'peer.process-send-advanced',
     'peer.message-port',
     'peer.node-net',
+    'peer.zeromq',
+    'peer.node-ipc',
+    'peer.ringbuf',
+    'peer.redis',
+    'peer.nats',
+    'peer.proper-lockfile',
   ].map((id) => [id, new URL(`./${id.replaceAll('.', '-')}.js`, import.meta.url)]),
 );
 

@@ -9,7 +9,7 @@ export interface QueueSubjectOptions {
   readonly unlink: (name: string) => void;
 }
 
-/** Two queues of one engine, one for each direction, as a subject. */
+/** Two queues of one engine, one for each direction, as a subject; all followers share theirs. */
 export function queueSubject({
   id,
   floor,
@@ -19,7 +19,7 @@ export function queueSubject({
   return defineSubject<Uint8Array>({
     kind: 'messages',
     id,
-    scenarios: ['throughput', 'throughput-batched', 'round-trip'],
+    scenarios: ['throughput', 'throughput-batched', 'round-trip', 'fan-in'],
     followerStartedBy: 'bench',
     format: binaryFormat,
     ...(floor === undefined ? {} : { floor }),

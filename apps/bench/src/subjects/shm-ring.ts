@@ -6,4 +6,5 @@ export const subject: MessageSubject<Uint8Array> = transportSubject(ring(), {
   floor: 'shm.ring',
   spins: true,
   sendsAtOnce: true,
+  fans: true,
 });

@@ -5,4 +5,5 @@ import { transportSubject } from './transport-subject.ts';
 export const subject: MessageSubject<Uint8Array> = transportSubject(unix(), {
   floor: 'socket.unix',
   spins: true,
+  fans: true,
 });

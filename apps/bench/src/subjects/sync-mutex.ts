@@ -5,7 +5,7 @@ import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts'
 export const subject: LockSubject = defineSubject({
   kind: 'lock',
   id: 'sync.mutex',
-  scenarios: ['lock-uncontended', 'lock-contended'],
+  scenarios: ['lock-uncontended', 'lock-contended', 'lock-crowded', 'hand-over'],
   floor: 'sync.mutex',
   open(session) {
     const region = openLockRegion(session, Mutex.bytes());

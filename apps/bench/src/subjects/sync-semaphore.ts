@@ -6,7 +6,7 @@ import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts'
 export const subject: LockSubject = defineSubject({
   kind: 'lock',
   id: 'sync.semaphore',
-  scenarios: ['lock-uncontended', 'lock-contended'],
+  scenarios: ['lock-uncontended', 'lock-contended', 'lock-crowded', 'hand-over'],
   floor: 'sync.semaphore',
   open(session) {
     const region = openLockRegion(session, Semaphore.bytes());

@@ -1,6 +1,7 @@
 import { isIpcError, type Channel, type Transport } from '@ipc/core';
 import { binaryFormat } from '../message-format.ts';
-import { defineSubject, type MessageSubject, type Session } from '../subject.ts';
+import { defineSubject, type Link, type MessageSubject, type Session } from '../subject.ts';
+import { StarLink } from './star-link.ts';
 
 export interface TransportSubjectOptions {
   /** The C floor's subject it is compared with. */
@@ -8,12 +9,14 @@ export interface TransportSubjectOptions {
   /** Polling makes sense. @default false */
   readonly spins?: boolean;
   readonly sendsAtOnce?: boolean;
+  /** One of several ways for one to talk with many: `fan-in` and `fan-out` are measured. @default false */
+  readonly fans?: boolean;
 }
 
-/** Any transport of the contract as a subject: the leader listens, the follower connects. */
+/** Any transport of the contract as a subject: the leader listens, the followers connect. */
 export function transportSubject(
   transport: Transport,
-  { floor, spins = false, sendsAtOnce = false }: TransportSubjectOptions = {},
+  { floor, spins = false, sendsAtOnce = false, fans = false }: TransportSubjectOptions = {},
 ): MessageSubject<Uint8Array> {
   return defineSubject<Uint8Array>({
     kind: 'messages',
@@ -24,26 +27,37 @@ export function transportSubject(
       'round-trip',
       'round-trip-paced',
       'wake-up',
+      'calls',
+      ...(transport.traits.peers === 'many' ? ['connect'] : []),
+      ...(transport.traits.peerDeath === 'kernel' ? ['peer-gone'] : []),
+      ...(fans ? ['fan-out', 'fan-in'] : []),
       ...(spins ? ['round-trip-spinning'] : []),
     ],
     followerStartedBy: 'bench',
     format: binaryFormat,
     ...(floor === undefined ? {} : { floor }),
-    async open({ role, name }) {
-      const link = role === 'leader' ? await accept(transport, name) : await connect(transport, name);
+    transport,
+    async open({ role, name, followers }) {
+      const link =
+        role === 'leader' ? await accept(transport, name, followers) : await connect(transport, name);
       return { link, maxMessageBytes: transport.traits.maxMessageBytes, sendsAtOnce };
     },
   });
 }
 
-async function accept(transport: Transport, name: Session['name']): Promise<Channel> {
-  const listener = await transport.listen(name);
-  const channel = await listener.accept();
-  await listener.close();
-  return channel;
+async function accept(
+  transport: Transport,
+  name: Session['name'],
+  followers: number,
+): Promise<Link<Uint8Array>> {
+  await using listener = await transport.listen(name);
+  const channels: Channel[] = [];
+  while (channels.length < followers) channels.push(await listener.accept());
+  const [only, ...others] = channels;
+  return only !== undefined && others.length === 0 ? only : new StarLink(channels);
 }
 
-/** The two start at the same time: the follower may be first. */
+/** All start at the same time: a follower may be first. */
 async function connect(transport: Transport, name: string): Promise<Channel> {
   for (;;) {
     try {

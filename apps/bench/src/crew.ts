@@ -1,4 +1,4 @@
-/** A pair of processes with one subject between them, in which cells are measured. */
+/** A leader and its followers, processes with one subject between them, in which cells are measured. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
@@ -8,25 +8,24 @@ import { fileURLToPath } from 'node:url';
 import { nowNs } from './clock.ts';
 import { Control, type Order, type Report } from './control.ts';
 import type { Assignment } from './peer.ts';
-import type { CpuPair } from './placement.ts';
+import { cpusOf, type CpuPair } from './placement.ts';
 import type { PlannedCell } from './plan.ts';
-import type { CellRequest, Figures, Sample, Scenario } from './scenario.ts';
-import type { Role, Subject } from './subject.ts';
+import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
+import type { Subject } from './subject.ts';
 
 const peerProgram = fileURLToPath(new URL('./peer.js', import.meta.url));
-const roles: readonly Role[] = ['leader', 'follower'];
 
-/** Both sides have to answer within this, however slow the machine. */
+/** All of them have to answer within this, however slow the machine. */
 const patienceMs = 20_000;
 /** Orders have arrived by then, also on a busy machine. */
 const leastLeadNs = 20e6;
 /** What ending in peace may take. */
 const farewellMs = 1000;
 
-/** A subject could not be opened, or a cell not measured. The pair is of no use any more. */
-class PairFailure extends Error {
+/** A subject could not be opened, or a cell not measured. The crew is of no use any more. */
+class CrewFailure extends Error {
   static {
-    this.prototype.name = 'PairFailure';
+    this.prototype.name = 'CrewFailure';
   }
   /** The code of the error behind it, if it had one. */
   readonly code: string | undefined;
@@ -37,15 +36,16 @@ class PairFailure extends Error {
   }
 }
 
-export interface PairOptions {
+export interface CrewOptions {
   readonly subject: Subject;
   /** Its id, or the URL of its module. */
   readonly subjectModule: string;
   /** See `Assignment`. */
   readonly scenarioModules: readonly string[];
-  /** Where the two begin. */
-  readonly cpus: CpuPair;
-  /** A directory for this pair alone, to be created and removed. */
+  readonly followers: number;
+  /** Where they begin; anywhere without. */
+  readonly cpus: CpuPair | undefined;
+  /** A directory for this crew alone, to be created and removed. */
   readonly directory: string;
   /** See `Session.name`. */
   readonly name: string;
@@ -55,44 +55,46 @@ export interface PairOptions {
 /** How long to measure. */
 export type CellTimes = Pick<CellRequest, 'warmUpNs' | 'durationNs' | 'leastMessages' | 'mostNs'>;
 
-export class Pair implements AsyncDisposable {
-  readonly #options: PairOptions;
+export class Crew implements AsyncDisposable {
+  readonly #options: CrewOptions;
+  readonly #processes: number;
   readonly #server: Server = createServer();
   readonly #children: ChildProcess[] = [];
   readonly #controls: Control<Order, Report>[] = [];
   readonly #abort = (): void => {
-    this.#fail(new PairFailure('the run was interrupted'));
+    this.#fail(new CrewFailure('the run was interrupted'));
   };
   #complaint = '';
   #failure: Error | undefined;
   #closing = false;
-  #reports = new Map<Role, Report>();
-  #settle: { resolve(reports: ReadonlyMap<Role, Report>): void; reject(error: Error): void } | undefined;
+  #reports = new Map<number, Report>();
+  #settle: { resolve(reports: ReadonlyMap<number, Report>): void; reject(error: Error): void } | undefined;
   #counter = 0;
   #maxMessageBytes = Infinity;
   #pinnedBy: string | undefined;
 
-  private constructor(options: PairOptions) {
+  private constructor(options: CrewOptions) {
     this.#options = options;
+    this.#processes = 1 + options.followers;
   }
 
   /**
-   * Starts both processes and waits until the subject is open in both.
+   * Starts all processes and waits until the subject is open in each.
    *
-   * @throws {PairFailure} It cannot be opened; everything has been ended and removed.
+   * @throws {CrewFailure} It cannot be opened; everything has been ended and removed.
    */
-  static async start(options: PairOptions): Promise<Pair> {
-    const pair = new Pair(options);
+  static async start(options: CrewOptions): Promise<Crew> {
+    const crew = new Crew(options);
     try {
-      await pair.#start();
-      return pair;
+      await crew.#start();
+      return crew;
     } catch (error) {
-      await pair[Symbol.asyncDispose]();
+      await crew[Symbol.asyncDispose]();
       throw error;
     }
   }
 
-  /** Ids of the scenarios whose path the compiler has optimised: those measured here before. */
+  /** Ids of the scenarios whose path the compiler has optimised: those run here before. */
   readonly warm: Set<string> = new Set<string>();
 
   /** The largest message the open subject carries; `Infinity` where it names no limit. */
@@ -100,7 +102,7 @@ export class Pair implements AsyncDisposable {
     return this.#maxMessageBytes;
   }
 
-  /** How both were pinned; `undefined` when one was not. */
+  /** How all were pinned; `undefined` when one was not. */
   get pinnedBy(): string | undefined {
     return this.#pinnedBy;
   }
@@ -108,26 +110,30 @@ export class Pair implements AsyncDisposable {
   /**
    * Measures one cell.
    *
-   * @throws {PairFailure} A message was lost or damaged, a process ended, an operation failed, nobody answered in time.
+   * @throws {CrewFailure} A message was lost or damaged, a process ended, an operation failed, nobody answered in time.
    */
   async measure({ scenario, messageBytes, cpus }: PlannedCell, times: CellTimes): Promise<Figures> {
     const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
-    const request: CellRequest = { messageBytes, ...times, startNs, counterBefore: this.#counter };
+    const { followers } = this.#options;
+    const request: CellRequest = { messageBytes, followers, ...times, startNs, counterBefore: this.#counter };
     const answered = this.#nextReports();
-    for (const control of this.#controls) control.post({ kind: 'run', scenario: scenario.id, request, cpus });
-    const [leader, follower] = samplesOf(await answered);
-    this.#counter = (this.#counter + (scenario.kind === 'lock' ? leader.total + follower.total : 0)) >>> 0;
+    const places = this.#places(cpus);
+    for (const control of this.#controls) {
+      control.post({ kind: 'run', scenario: scenario.id, request, cpus: places });
+    }
+    const [leader, ...all] = samplesOf(await answered);
+    if (scenario.kind === 'lock') {
+      const done = all.reduce((sum, { total }) => sum + total, leader.total);
+      this.#counter = (this.#counter + done) >>> 0;
+    }
     try {
-      return {
-        ...scenario.combine(leader, follower, request),
-        ...consumption(scenario.kind, leader, follower),
-      };
+      return { ...scenario.combine(leader, all, request), ...consumption(scenario.kind, leader, all) };
     } catch (error) {
-      throw new PairFailure((error as Error).message);
+      throw new CrewFailure((error as Error).message);
     }
   }
 
-  /** Ends both processes, in peace if they can, and removes everything they may have left. */
+  /** Ends all processes, in peace if they can, and removes everything they may have left. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { directory, signal, subject } = this.#options;
     this.#closing = true;
@@ -135,6 +141,8 @@ export class Pair implements AsyncDisposable {
     for (const control of this.#controls) control.post({ kind: 'close' });
     const kill = (): void => {
       for (const child of this.#children) child.kill('SIGKILL');
+      // What a leader has started ends when it is left alone.
+      for (const control of this.#controls) control.close();
     };
     if (this.#failure !== undefined) kill();
     const timer = setTimeout(kill, farewellMs);
@@ -158,7 +166,7 @@ export class Pair implements AsyncDisposable {
       };
       this.#controls.push(
         new Control(socket, onReport, () => {
-          this.#fail(new PairFailure('a process has ended'));
+          this.#fail(new CrewFailure('a process has ended'));
         }),
       );
     });
@@ -169,14 +177,16 @@ export class Pair implements AsyncDisposable {
     opened.catch(() => undefined); // awaited below, unless starting fails first
     const assignment = {
       subject: subjectModule,
+      processes: this.#processes,
       name,
       directory,
       control,
-      cpus,
+      cpus: this.#places(cpus),
       scenarioModules,
     };
     const leaderStartsFollower = subject.kind === 'messages' && subject.followerStartedBy === 'leader';
-    for (const role of leaderStartsFollower ? roles.slice(0, 1) : roles) this.#spawn({ role, ...assignment });
+    const started = leaderStartsFollower ? 1 : this.#processes;
+    for (let index = 0; index < started; index++) this.#spawn({ index, ...assignment });
 
     const reports = [...(await opened).values()].filter((report) => report.kind === 'open');
     this.#maxMessageBytes = Math.min(...reports.map(({ maxMessageBytes }) => maxMessageBytes ?? Infinity));
@@ -184,11 +194,16 @@ export class Pair implements AsyncDisposable {
       this.#pinnedBy = reports[0]?.pinnedBy ?? undefined;
   }
 
+  /** Where each process may run. */
+  #places(cpus: CpuPair | undefined): (readonly number[])[] {
+    return Array.from({ length: this.#processes }, (_, index) => cpusOf(cpus, index));
+  }
+
   #spawn(assignment: Assignment): void {
     const argument = JSON.stringify(assignment);
     const child = spawn(process.execPath, [peerProgram, argument], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      // Sockets and FIFOs live here: they go with the directory, however the pair ends.
+      // Sockets and FIFOs live here: they go with the directory, however the crew ends.
       env: { ...process.env, XDG_RUNTIME_DIR: this.#options.directory },
     });
     for (const output of [child.stdout, child.stderr]) {
@@ -201,21 +216,22 @@ export class Pair implements AsyncDisposable {
     });
     child.once('exit', (code, signal) => {
       const how = signal ?? `exit code ${String(code)}`;
+      const who = assignment.index === 0 ? 'leader' : 'follower';
       // Later, so that its last words have been read.
       setImmediate(() => {
-        this.#fail(new PairFailure(`the ${assignment.role} ended with ${how}`));
+        this.#fail(new CrewFailure(`the ${who} ended with ${how}`));
       });
     });
     this.#children.push(child);
   }
 
-  /** The next report of each of the two. */
-  #nextReports(): Promise<ReadonlyMap<Role, Report>> {
+  /** The next report of each of them, by index. */
+  #nextReports(): Promise<ReadonlyMap<number, Report>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#reports = new Map();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(new PairFailure(`no answer within ${patienceMs / 1000} seconds`));
+        this.#fail(new CrewFailure(`no answer within ${patienceMs / 1000} seconds`));
       }, patienceMs);
       this.#settle = {
         resolve(reports) {
@@ -232,11 +248,12 @@ export class Pair implements AsyncDisposable {
 
   #take(report: Report): void {
     if (report.kind === 'failed') {
-      this.#fail(new PairFailure(`${report.role}: ${report.reason}`, report.code ?? undefined));
+      const who = report.index === 0 ? 'leader' : 'follower';
+      this.#fail(new CrewFailure(`${who}: ${report.reason}`, report.code ?? undefined));
       return;
     }
-    this.#reports.set(report.role, report);
-    if (this.#reports.size < roles.length) return;
+    this.#reports.set(report.index, report);
+    if (this.#reports.size < this.#processes) return;
     this.#settle?.resolve(this.#reports);
     this.#settle = undefined;
   }
@@ -250,27 +267,34 @@ export class Pair implements AsyncDisposable {
   }
 }
 
-/** A message is counted by both, an operation on a lock by the one who did it. */
+/** A message is counted by all, but by those who receive it in the leader's total; an operation by who did it. */
 function consumption(
   kind: Scenario['kind'],
   leader: Sample,
-  follower: Sample,
+  followers: Followers,
 ): Pick<Figures, 'cpuNsEach' | 'residentBytes'> {
-  const total = kind === 'lock' ? leader.total + follower.total : leader.total;
+  const all = [leader, ...followers];
+  const sum = (figure: (sample: Sample) => number | undefined): number =>
+    all.reduce((total, sample) => total + (figure(sample) ?? 0), 0);
+  const done = kind === 'messages' ? leader.total : sum(({ total }) => total);
   return {
-    cpuNsEach: ((leader.cpuNs ?? 0) + (follower.cpuNs ?? 0)) / total,
-    residentBytes: (leader.residentBytes ?? 0) + (follower.residentBytes ?? 0),
+    ...(done === 0 ? {} : { cpuNsEach: sum(({ cpuNs }) => cpuNs) / done }),
+    residentBytes: sum(({ residentBytes }) => residentBytes),
   };
 }
 
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
-    await once(child, 'exit');
+    await once(child, 'close'); // after all that it started, which hold its outputs
 }
 
-function samplesOf(reports: ReadonlyMap<Role, Report>): [leader: Sample, follower: Sample] {
-  const [leader, follower] = roles.map((role) => reports.get(role));
-  if (leader?.kind !== 'sample' || follower?.kind !== 'sample')
-    throw new PairFailure('a sample was expected');
-  return [leader.sample, follower.sample];
+function samplesOf(reports: ReadonlyMap<number, Report>): [leader: Sample, ...followers: Followers] {
+  const [leader, follower, ...others] = [...reports.values()]
+    .sort((a, b) => a.index - b.index)
+    .map((report) => {
+      if (report.kind !== 'sample') throw new CrewFailure('a sample was expected');
+      return report.sample;
+    });
+  if (leader === undefined || follower === undefined) throw new CrewFailure('a sample was expected');
+  return [leader, follower, ...others];
 }

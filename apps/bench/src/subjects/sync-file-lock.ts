@@ -1,0 +1,29 @@
+/** A lock that the kernel keeps for a file: what needs no shared memory, and works with any program. */
+import { FileLock } from '@ipc/sync';
+import { join } from 'node:path';
+import { defineSubject, type LockSubject } from '../subject.ts';
+import { openLockRegion, removeLockRegion } from './lock-region.ts';
+
+export const subject: LockSubject = defineSubject({
+  kind: 'lock',
+  id: 'sync.file-lock',
+  scenarios: ['lock-uncontended'],
+  open(session) {
+    const region = openLockRegion(session, 0);
+    const lock = new FileLock(join(session.directory, 'lock'));
+    return Promise.resolve({
+      counter: region.words,
+      acquire() {
+        const held = lock.acquireSync();
+        if (held === undefined) throw new Error('a lock without a time limit gave up');
+        return held;
+      },
+      close() {
+        lock.close();
+        region.close();
+        return Promise.resolve();
+      },
+    });
+  },
+  cleanUp: removeLockRegion,
+});

@@ -29,11 +29,27 @@
  * - C13 Batches: `sendMany`, `trySendMany` and `drain` keep C1–C9; what `drain` hands out is
  *   borrowed, valid until the handler returns. A handler that throws has consumed its
  *   message; those after it stay.
+ * - C14 Delivery: `flush` resolves no earlier than what was sent before has come as far as it was
+ *   asked for, and rejects when it never will, or nobody could tell.
  */
 
 /** Passed last to every call that may wait. A time limit is `AbortSignal.timeout(ms)`. */
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * How far messages have come.
+ *
+ * - `queued`: none waits for room any more; they are in this process still.
+ * - `kernel`: they have left this process, for the kernel or shared memory, and survive its death.
+ * - `received`: the peer has taken them, by `receive`, `tryReceive` or `drain`. Two-way channels of frames can tell.
+ */
+export type Delivery = 'queued' | 'kernel' | 'received';
+
+export interface FlushOptions extends WaitOptions {
+  /** @default 'kernel' */
+  readonly delivery?: Delivery | undefined;
 }
 
 /** What both halves, channels and listeners share. */
@@ -63,8 +79,12 @@ export interface Sender<T = Uint8Array> extends Closable {
   sendMany(messages: readonly T[], options?: WaitOptions): Promise<void>;
   /** Sends from index `from` what there is room for now; returns how many were sent. One system call or atomic store for all. */
   trySendMany(messages: readonly T[], from?: number): number;
-  /** Resolves once everything sent so far has left this process: it is in the kernel or in shared memory. */
-  flush(options?: WaitOptions): Promise<void>;
+  /**
+   * Resolves once everything sent so far has come as far as `delivery` says, by default out of this process. What is sent
+   * meanwhile may be waited for as well. Rejects with ERR_IPC_PEER_GONE when the peer dies or closes first, with
+   * ERR_IPC_CLOSED when this end closes, and with ERR_IPC_UNSUPPORTED where the peer cannot say what it has received.
+   */
+  flush(options?: FlushOptions): Promise<void>;
 }
 
 /** Receives whole messages, one way. Iterating receives until the clean end. */

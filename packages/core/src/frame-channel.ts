@@ -25,7 +25,17 @@ export function frameChannel(
   };
   const interest = new StreamInterest(stream);
   const writer = new FrameWriter(stream, interest, maxMessageBytes, release);
-  const reader = new FrameReader(stream, interest, maxMessageBytes, release);
+  writer.ask = () => {
+    writer.pushAsk();
+  };
+  const reader = new FrameReader(stream, interest, maxMessageBytes, release, {
+    asked: () => {
+      writer.pushReceipt();
+    },
+    received: () => {
+      writer.onReceipt();
+    },
+  });
   stream.onReady = (readable, writable) => {
     if (writable) writer.onWritable();
     if (readable) reader.onReadable();

@@ -11,11 +11,19 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
-import { FRAME_HEADER_BYTES, GOODBYE, readFrameHeader } from './frame.ts';
+import { ASK, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
 /** Read of a frame that is expected to be large, before its length is known and the rest goes to its final place. */
 const headBytes = 4 << 10;
+
+/** Who hears of what comes between messages, where the peer can be answered. */
+export interface FrameReceipts {
+  /** Everything before this has been taken. */
+  asked(): void;
+  /** The peer says the same of what was sent to it. */
+  received(): void;
+}
 
 /**
  * Frames off a byte stream: one read fills one pooled buffer, which yields many frames.
@@ -30,6 +38,7 @@ export class FrameReader implements ReceivePort {
   readonly #interest: StreamInterest;
   readonly #maxMessageBytes: number;
   readonly #onRelease: () => void;
+  readonly #receipts: FrameReceipts | undefined;
   #buffer = noBuffer;
   #start = 0;
   #filled = 0;
@@ -43,11 +52,18 @@ export class FrameReader implements ReceivePort {
   #events!: ReceiveEvents;
   #released = false;
 
-  constructor(stream: ByteStream, interest: StreamInterest, maxMessageBytes: number, onRelease: () => void) {
+  constructor(
+    stream: ByteStream,
+    interest: StreamInterest,
+    maxMessageBytes: number,
+    onRelease: () => void,
+    receipts?: FrameReceipts,
+  ) {
     this.#stream = stream;
     this.#interest = interest;
     this.#maxMessageBytes = maxMessageBytes;
     this.#onRelease = onRelease;
+    this.#receipts = receipts;
   }
 
   attach(events: ReceiveEvents): void {
@@ -61,11 +77,14 @@ export class FrameReader implements ReceivePort {
     const large = this.#large;
     if (large !== undefined) {
       this.#large = undefined;
+      this.#goOn();
       return large;
     }
     const from = this.#start + FRAME_HEADER_BYTES;
     this.#start = from + payloadBytes;
-    return this.#buffer.slice(from, this.#start);
+    const message = this.#buffer.slice(from, this.#start);
+    this.#goOn();
+    return message;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
@@ -88,6 +107,7 @@ export class FrameReader implements ReceivePort {
       this.#start = from + payloadBytes;
       handler(this.#buffer.subarray(from, this.#start));
     }
+    if (count > 0) this.#goOn();
     return count;
   }
 
@@ -156,7 +176,10 @@ export class FrameReader implements ReceivePort {
         if (this.#largeFilled === this.#large.length) return this.#large.length;
       } else if (this.#filled - this.#start >= FRAME_HEADER_BYTES) {
         const payloadBytes = readFrameHeader(this.#buffer, this.#start);
-        if (!this.#acceptsLength(payloadBytes)) return -1;
+        if (payloadBytes > this.#maxMessageBytes) {
+          if (this.#takeControl(payloadBytes)) continue;
+          return -1;
+        }
         if (this.#filled - this.#start >= FRAME_HEADER_BYTES + payloadBytes) return payloadBytes;
         if (FRAME_HEADER_BYTES + payloadBytes > POOLED_BYTES) this.#startLarge(payloadBytes);
       }
@@ -165,18 +188,29 @@ export class FrameReader implements ReceivePort {
     return -1;
   }
 
-  /** False, and the end is set, when the length is a goodbye or beyond the limit. */
-  #acceptsLength(payloadBytes: number): boolean {
-    if (payloadBytes === GOODBYE) {
-      this.#endWith({});
-      return false;
+  /** Takes a frame whose length is no length. False, and the end is set, when that is a goodbye or damage. */
+  #takeControl(length: number): boolean {
+    const receipts = this.#receipts;
+    if (receipts !== undefined && (length === ASK || length === RECEIPT)) {
+      this.#start += FRAME_HEADER_BYTES;
+      if (length === ASK) receipts.asked();
+      else receipts.received();
+      return true;
     }
-    if (payloadBytes > this.#maxMessageBytes) {
-      const message = `a frame of ${payloadBytes} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
-      this.#endWith({ error: new IpcError('ERR_IPC_CORRUPT', message) });
-      return false;
+    const message = `a frame of ${length} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
+    this.#endWith(length === GOODBYE ? {} : { error: new IpcError('ERR_IPC_CORRUPT', message) });
+    return false;
+  }
+
+  /** A message was taken: what was asked behind it is answered, though nobody asks for the next, and the peer is heard again. */
+  #goOn(): void {
+    if (this.#hasFrame()) return;
+    while (this.#filled - this.#start >= FRAME_HEADER_BYTES && this.end === undefined) {
+      const length = readFrameHeader(this.#buffer, this.#start);
+      if (length !== ASK && length !== RECEIPT) break;
+      if (!this.#takeControl(length)) return;
     }
-    return true;
+    if (this.end === undefined && !this.#released) this.#interest.readable = true;
   }
 
   #startLarge(payloadBytes: number): void {

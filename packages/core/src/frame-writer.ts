@@ -10,7 +10,7 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
-import { FRAME_HEADER_BYTES, GOODBYE, writeFrameHeader } from './frame.ts';
+import { ASK, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
 import type { SendEvents, SendPort } from './ports.ts';
 
 /** From this size a message goes to the kernel from the caller's memory when nothing is queued before it. */
@@ -25,6 +25,8 @@ const directBytes = 8 << 10;
  */
 export class FrameWriter implements SendPort {
   readonly maxMessageBytes: number;
+  /** Set where the peer can answer. */
+  ask: (() => void) | undefined;
   readonly #stream: ByteStream;
   readonly #interest: StreamInterest;
   readonly #onRelease: () => void;
@@ -35,6 +37,10 @@ export class FrameWriter implements SendPort {
   /** The rest of a large frame; written before the buffer. */
   #rest: Uint8Array | undefined;
   #restStart = 0;
+  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
+  #owedAsks = 0;
+  #owedReceipts = 0;
+  #finished = false;
   #events!: SendEvents;
   #roomAwaited = false;
   #tickScheduled = false;
@@ -50,7 +56,7 @@ export class FrameWriter implements SendPort {
 
   get pendingBytes(): number {
     const rest = this.#rest === undefined ? 0 : this.#rest.length - this.#restStart;
-    return rest + this.#end - this.#start;
+    return rest + this.#end - this.#start + (this.#owedAsks + this.#owedReceipts) * FRAME_HEADER_BYTES;
   }
 
   attach(events: SendEvents): void {
@@ -75,9 +81,28 @@ export class FrameWriter implements SendPort {
   }
 
   finish(): void {
-    if (FRAME_HEADER_BYTES > this.#buffer.length - this.#end) this.#makeRoom(FRAME_HEADER_BYTES);
-    writeFrameHeader(this.#buffer, this.#end, GOODBYE);
-    this.#end += FRAME_HEADER_BYTES;
+    this.#pushControl(GOODBYE); // it fits: everything before it is out
+    this.#finished = true;
+  }
+
+  /** Asks for a receipt of everything pushed so far. */
+  pushAsk(): void {
+    this.#owedAsks++;
+    this.#pushOwed();
+    this.publish();
+  }
+
+  /** Answers an ask of the peer. */
+  pushReceipt(): void {
+    if (this.#released || this.#finished) return;
+    this.#owedReceipts++;
+    this.#pushOwed();
+    this.publish();
+  }
+
+  /** The peer has answered. */
+  onReceipt(): void {
+    this.#events.received();
   }
 
   release(): void {
@@ -130,9 +155,26 @@ export class FrameWriter implements SendPort {
     return true;
   }
 
+  /** A frame without payload. False when there is no room. */
+  #pushControl(length: number): boolean {
+    if (FRAME_HEADER_BYTES > this.#buffer.length - this.#end && !this.#grow(FRAME_HEADER_BYTES)) return false;
+    writeFrameHeader(this.#buffer, this.#end, length);
+    this.#end += FRAME_HEADER_BYTES;
+    return true;
+  }
+
+  #pushOwed(): void {
+    for (; this.#owedReceipts > 0 && this.#pushControl(RECEIPT); this.#owedReceipts--);
+    for (; this.#owedAsks > 0 && this.#pushControl(ASK); this.#owedAsks--);
+  }
+
   #makeRoom(frameBytes: number): boolean {
     if (this.#buffer.length === POOLED_BYTES && !this.#blocked) this.#writeOut();
-    if (this.#released) return false;
+    return !this.#released && this.#grow(frameBytes);
+  }
+
+  /** Room in the buffer, or in a larger one, without writing. */
+  #grow(frameBytes: number): boolean {
     const neededBytes = this.#end - this.#start + frameBytes;
     if (neededBytes > POOLED_BYTES) return false;
     if (this.#buffer.length < POOLED_BYTES) {
@@ -163,7 +205,8 @@ export class FrameWriter implements SendPort {
         if (written > 0) this.#start += written;
       } else {
         this.#dropBuffer();
-        return true;
+        if (this.#owedAsks + this.#owedReceipts === 0) return true;
+        this.#pushOwed();
       }
     }
     return false;

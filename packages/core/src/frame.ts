@@ -6,9 +6,9 @@
  *   |     payload length, u32 LE    |  payload      |
  *   +-------+-------+-------+-------+------- - - - -+
  *
- * Length 0xFFFFFFFF carries no payload and means "closed cleanly": it is what lets
+ * The three largest lengths carry no payload. 0xFFFFFFFF means "closed cleanly": it is what lets
  * a reader tell a peer that finished (C5) from one that was killed (C7). Nothing
- * follows it. Normative text and test vectors: docs/wire-formats/frame.md.
+ * follows it. 0xFFFFFFFE asks for a receipt, and 0xFFFFFFFD, the other way, is one. Normative text and test vectors: docs/wire-formats/frame.md.
  */
 
 export const FRAME_HEADER_BYTES = 4;
@@ -16,10 +16,16 @@ export const FRAME_HEADER_BYTES = 4;
 /** The length field of the frame that ends a stream. */
 export const GOODBYE = 0xffff_ffff;
 
+/** The length field of the frame that asks to be told once everything before it has been taken. */
+export const ASK = 0xffff_fffe;
+
+/** The length field of the frame that answers one {@link ASK}. */
+export const RECEIPT = 0xffff_fffd;
+
 /** Limit of a message where the caller sets none: 16 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 << 20;
 
-/** Writes a header. `payloadBytes` is 0..0xFFFFFFFE, or {@link GOODBYE}. */
+/** Writes a header. `payloadBytes` is 0..0xFFFFFFFC, or what has none: {@link GOODBYE}, {@link ASK}, {@link RECEIPT}. */
 export function writeFrameHeader(target: Uint8Array, offset: number, payloadBytes: number): void {
   target[offset] = payloadBytes;
   target[offset + 1] = payloadBytes >>> 8;
@@ -36,8 +42,8 @@ export function readFrameHeader(source: Uint8Array, offset: number): number {
 
 /** Checks a limit given by a caller. */
 export function checkMaxMessageBytes(maxMessageBytes: number): number {
-  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes >= GOODBYE) {
-    throw new RangeError(`maxMessageBytes must be an integer in 1..${GOODBYE - 1}, got ${maxMessageBytes}`);
+  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes >= RECEIPT) {
+    throw new RangeError(`maxMessageBytes must be an integer in 1..${RECEIPT - 1}, got ${maxMessageBytes}`);
   }
   return maxMessageBytes;
 }

@@ -7,6 +7,8 @@
 export type {
   Channel,
   Closable,
+  Delivery,
+  FlushOptions,
   Listener,
   Receiver,
   Sender,

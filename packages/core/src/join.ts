@@ -1,4 +1,4 @@
-import type { Channel, Receiver, Sender, WaitOptions } from './channel.ts';
+import type { Channel, FlushOptions, Receiver, Sender, WaitOptions } from './channel.ts';
 import { peerGoneError } from './errors.ts';
 import type { ReceivePort, SendPort } from './ports.ts';
 import { ReceiveHalf } from './receive-half.ts';
@@ -57,7 +57,7 @@ class JoinedChannel<T> implements Channel<T> {
     return this.#sender.trySendMany(messages, from);
   }
 
-  flush(options?: WaitOptions): Promise<void> {
+  flush(options?: FlushOptions): Promise<void> {
     return this.#sender.flush(options);
   }
 

@@ -39,6 +39,10 @@ class MemoryQueue {
   readonly maxMessageBytes: number;
   end: End | undefined;
   readerGone = false;
+  /** Messages ever pushed, and ever taken; who asks for a receipt is answered when that many have been taken. */
+  pushed = 0;
+  taken = 0;
+  readonly asks = new Deque<number>();
   roomAwaited = false;
   sender: SendEvents | undefined;
   receiver: ReceiveEvents | undefined;
@@ -46,6 +50,14 @@ class MemoryQueue {
   constructor(capacity: number, maxMessageBytes: number) {
     this.capacity = capacity;
     this.maxMessageBytes = maxMessageBytes;
+  }
+}
+
+/** Receipts for all that have been asked for up to here. */
+function answer(queue: MemoryQueue): void {
+  for (let due = queue.asks.peek(); due !== undefined && due <= queue.taken; due = queue.asks.peek()) {
+    queue.asks.shift();
+    queue.sender?.received();
   }
 }
 
@@ -70,6 +82,7 @@ class MemorySendPort implements SendPort {
     }
     if (this.#queue.messages.length >= this.#queue.capacity) return false;
     this.#queue.messages.push(message.slice());
+    this.#queue.pushed++;
     return true;
   }
 
@@ -79,6 +92,13 @@ class MemorySendPort implements SendPort {
 
   awaitRoom(on: boolean): void {
     this.#queue.roomAwaited = on;
+  }
+
+  ask(): void {
+    this.#queue.asks.push(this.#queue.pushed);
+    queueMicrotask(() => {
+      answer(this.#queue);
+    });
   }
 
   finish(): void {
@@ -109,7 +129,10 @@ class MemoryReceivePort implements ReceivePort {
 
   pull(): Uint8Array | undefined {
     const message = this.#queue.messages.shift();
-    if (message !== undefined && this.#queue.roomAwaited) {
+    if (message === undefined) return undefined;
+    this.#queue.taken++;
+    answer(this.#queue);
+    if (this.#queue.roomAwaited) {
       this.#queue.roomAwaited = false;
       queueMicrotask(() => this.#queue.sender?.room()); // not from inside a receive, whose waiters come first
     }

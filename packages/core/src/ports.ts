@@ -13,6 +13,8 @@ export interface SendEvents {
   room(): void;
   /** Sending is over: the peer is gone. */
   fail(error: IpcError): void;
+  /** The peer has taken everything that was pushed before one more {@link SendPort.ask}, in the order of asking. */
+  received(): void;
 }
 
 export interface SendPort {
@@ -32,6 +34,8 @@ export interface SendPort {
   publish(): void;
   /** Whether anybody waits for `room`. */
   awaitRoom(on: boolean): void;
+  /** Asks the peer to say when it has taken everything pushed so far. `undefined` where it could not say. */
+  readonly ask?: (() => void) | undefined;
   /** Tells the peer, behind everything pushed, that this is the clean end; may add to `pendingBytes`. */
   finish(): void;
   /** Gives up every resource. Idempotent. */

@@ -1,4 +1,4 @@
-import type { Sender, WaitOptions } from './channel.ts';
+import type { Delivery, FlushOptions, Sender, WaitOptions } from './channel.ts';
 import { closedError, IpcError } from './errors.ts';
 import type { SendPort } from './ports.ts';
 import { WaitQueue } from './wait-queue.ts';
@@ -15,6 +15,8 @@ function bytesOf({ messages, pushed }: Batch): number {
   for (let i = pushed; i < messages.length; i++) bytes += messages[i]?.length ?? 0;
   return bytes;
 }
+
+const deliveries: ReadonlySet<string> = new Set<Delivery>(['queued', 'kernel', 'received']);
 
 const accepted = Promise.resolve();
 
@@ -33,9 +35,16 @@ export class SendHalf implements Sender {
     this.#waitingBytes -= bytesOf(batch);
     this.#relax();
   });
+  readonly #queueing = new WaitQueue<undefined, undefined>(() => {
+    this.#relax();
+  });
   readonly #flushing = new WaitQueue<undefined, undefined>(() => {
     this.#relax();
   });
+  /** Each waits for the receipt of this number. */
+  readonly #asking = new WaitQueue<number, undefined>();
+  #asked = 0;
+  #receipts = 0;
   #waitingBytes = 0;
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
@@ -54,6 +63,15 @@ export class SendHalf implements Sender {
       },
       fail: (error) => {
         this.fail(error);
+      },
+      received: () => {
+        if (this.#receipts < this.#asked) this.#receipts++;
+        for (
+          let due = this.#asking.peek();
+          due !== undefined && due <= this.#receipts;
+          due = this.#asking.peek()
+        )
+          this.#asking.resolveNext(undefined);
       },
     });
   }
@@ -108,15 +126,17 @@ export class SendHalf implements Sender {
     return sent;
   }
 
-  flush(options?: WaitOptions): Promise<void> {
+  flush({ delivery = 'kernel', signal }: FlushOptions = {}): Promise<void> {
     try {
-      options?.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       this.#checkOpen();
+      this.#checkDelivery(delivery);
     } catch (error) {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
       return Promise.reject(error);
     }
-    return this.#flushed(options?.signal).then(() => undefined);
+    const reached = delivery === 'received' ? this.#received(signal) : this.#flushed(signal, delivery);
+    return reached.then(() => undefined);
   }
 
   close(options?: WaitOptions): Promise<void> {
@@ -134,7 +154,6 @@ export class SendHalf implements Sender {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#rejectWaiting(error);
-    this.#flushing.rejectAll(error);
     this.#port.release();
     this.#settleClosed(error);
   }
@@ -159,6 +178,7 @@ export class SendHalf implements Sender {
     const giveUp = (): void => {
       this.#gaveUp ??= closedError();
       this.#flushing.rejectAll(this.#gaveUp);
+      this.#queueing.rejectAll(this.#gaveUp);
     };
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp);
@@ -168,16 +188,27 @@ export class SendHalf implements Sender {
     if (this.#gaveUp !== undefined) throw signal.reason;
   }
 
-  #flushed(signal: AbortSignal | undefined): Promise<unknown> {
+  #flushed(signal: AbortSignal | undefined, delivery: 'queued' | 'kernel' = 'kernel'): Promise<unknown> {
     const over = this.#failure ?? this.#gaveUp;
     if (over !== undefined) return Promise.reject(over);
-    if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) return accepted;
+    if (this.#waiting.length === 0 && (delivery === 'queued' || this.#port.pendingBytes === 0))
+      return accepted;
     // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const flushed = this.#flushing.wait(undefined, signal);
+    const flushed = (delivery === 'queued' ? this.#queueing : this.#flushing).wait(undefined, signal);
     this.#port.publish();
     this.#port.awaitRoom(true);
     return flushed;
+  }
+
+  /** Asks behind everything that waits now. */
+  async #received(signal: AbortSignal | undefined): Promise<void> {
+    await this.#flushed(signal, 'queued');
+    signal?.throwIfAborted();
+    this.#checkOpen();
+    const answered = this.#asking.wait(++this.#asked, signal);
+    this.#port.ask?.();
+    await answered;
   }
 
   #wait(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
@@ -190,11 +221,15 @@ export class SendHalf implements Sender {
   #rejectWaiting(error: IpcError): void {
     this.#waiting.rejectAll(error);
     this.#waitingBytes = 0;
+    this.#queueing.rejectAll(error);
+    this.#flushing.rejectAll(error);
+    this.#asking.rejectAll(error);
   }
 
   /** The last who waited has given up: the port need not watch for room any longer. */
   #relax(): void {
-    if (this.#waiting.length + this.#flushing.length === 0) this.#port.awaitRoom(false);
+    if (this.#waiting.length + this.#queueing.length + this.#flushing.length === 0)
+      this.#port.awaitRoom(false);
   }
 
   /** Whether a new send may be pushed at once; arranges for a turn of the event loop when it may not. */
@@ -263,6 +298,7 @@ export class SendHalf implements Sender {
       this.#waiting.resolveNext(undefined);
     }
     if (!published) this.#port.publish();
+    if (this.#waiting.length === 0) this.#queueing.resolveAll(undefined);
     if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) this.#flushing.resolveAll(undefined);
     this.#port.awaitRoom(this.#waiting.length > 0 || this.#flushing.length > 0);
   }
@@ -276,6 +312,13 @@ export class SendHalf implements Sender {
         `message of ${message.length} bytes exceeds maxMessageBytes, which is ${this.#port.maxMessageBytes}`,
       );
     }
+  }
+
+  #checkDelivery(delivery: Delivery): void {
+    if (!deliveries.has(delivery))
+      throw new TypeError(`delivery must be 'queued', 'kernel' or 'received', got ${delivery}`);
+    if (delivery === 'received' && this.#port.ask === undefined)
+      throw new IpcError('ERR_IPC_UNSUPPORTED', 'flush: this channel cannot tell what its peer has received');
   }
 
   #checkOpen(): void {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
   FRAME_HEADER_BYTES,
+  frameChannel,
   frameReceiver,
   frameSender,
   GOODBYE,
@@ -177,6 +178,25 @@ test('large messages that are lent follow each other in one memory; one that is 
   expect(lent[2]?.memory).not.toBe(owned?.buffer);
   expect(owned?.every((byte) => byte === 3)).toBe(true);
   await receiver.close();
+});
+
+test('a peer that asks and asks, and reads no receipt, costs nothing; it gets one for each in the end', async () => {
+  const stream = new ScriptStream();
+  const channel = frameChannel(stream);
+  const before = process.memoryUsage().arrayBuffers;
+  stream.room = 0;
+  const asks = 100_000;
+  stream.feed(
+    new Uint8Array(asks * FRAME_HEADER_BYTES).fill(255).map((byte, i) => (i % 4 === 0 ? 254 : byte)),
+  );
+  await expect.poll(() => channel.bufferedBytes).toBe(asks * FRAME_HEADER_BYTES);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 << 20);
+  stream.room = Infinity;
+  stream.onReady(false, true);
+  await channel.flush();
+  expect(stream.written).toHaveLength(asks * FRAME_HEADER_BYTES);
+  expect(new Set(stream.written)).toEqual(new Set([253, 255]));
+  await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
 });
 
 test('a thousand streams with a few bytes under way each take a few KiB, not 64', async () => {

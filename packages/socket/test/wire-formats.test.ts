@@ -62,14 +62,20 @@ import socket, struct, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 f = s.makefile('rwb')
+GOODBYE, ASK, RECEIPT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+receipts = 0
 while True:
     (length,) = struct.unpack('<I', f.read(4))
-    if length == 0xFFFFFFFF: break
-    f.write(struct.pack('<I', length) + f.read(length)); f.flush()
+    if length == GOODBYE: break
+    elif length == ASK: f.write(struct.pack('<I', RECEIPT))
+    elif length == RECEIPT: receipts += 1
+    else: f.write(struct.pack('<I', length) + f.read(length) + struct.pack('<I', ASK))
+    f.flush()
+sys.exit(0 if receipts == 4 else 1)
 `;
 
 test.skipIf(python === undefined)(
-  'a Python program written from frame.md echoes, and ends cleanly',
+  'a Python program written from frame.md echoes, gives and gets receipts, and ends cleanly',
   async () => {
     await using listener = await unix().listen(uniqueName('python'));
     const child = spawn(python ?? '', ['-c', echo, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
@@ -78,6 +84,7 @@ test.skipIf(python === undefined)(
       await channel.send(pattern(length));
       expectBytes(await channel.receive(), pattern(length));
     }
+    await channel.flush({ delivery: 'received' }); // and with that has answered what it was asked before
     await channel.close();
     expect(await once(child, 'exit')).toEqual([0, null]);
   },

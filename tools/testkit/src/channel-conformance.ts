@@ -94,6 +94,37 @@ export function channelConformance(
       expect(await ends.a.closed).toBeUndefined();
     });
 
+    test('C14 says when the peer has taken what was sent, or that nobody can tell', async () => {
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      await a.flush({ delivery: 'queued' });
+      await a.sendMany([pattern(1), pattern(2)]);
+      await a.flush({ delivery: 'kernel' });
+      const abort = new AbortController();
+      const given = a.flush({ delivery: 'received', signal: abort.signal }).catch((error: unknown) => error);
+      const states: string[] = [];
+      const received = a.flush({ delivery: 'received' });
+      void received.then(
+        () => states.push('received'),
+        () => states.push('refused'),
+      );
+      expectBytes(await b.receive(), pattern(1));
+      await b.send(pattern(3));
+      await a.receive();
+      if (states.length > 0) {
+        await expect(received).rejects.toMatchObject({ code: 'ERR_IPC_UNSUPPORTED' });
+        return;
+      }
+      abort.abort(new Error('enough'));
+      expect(await given).toMatchObject({ message: 'enough' });
+      expectBytes(await b.receive(), pattern(2));
+      await received; // though nobody asks for another message
+      await a.send(pattern(4));
+      const never = expect(a.flush({ delivery: 'received' })).rejects.toMatchObject(peerGone);
+      await b.close();
+      await never;
+    });
+
     test('C6 closes a listener: waiting accepts fail, later ones too, and the name is free', async () => {
       await using listener = await transport.listen(uniqueName('c6'));
       const waiting = expect(listener.accept()).rejects.toMatchObject(closed);

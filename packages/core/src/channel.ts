@@ -93,6 +93,11 @@ export interface Receiver<T = Uint8Array> extends Closable, AsyncIterable<T> {
   receive(options?: WaitOptions): Promise<T | undefined>;
   /** The next message if one is here. Never waits; `undefined` says nothing about the end. */
   tryReceive(): T | undefined;
+  /**
+   * Resolves once `receive` would not have to wait: a message is here, or the end (C5, C7). Consumes nothing, though the
+   * message may be in this process from then on. For waiting on several at once, see `waitAny`.
+   */
+  ready(options?: WaitOptions): Promise<void>;
   /** Calls `handler` for each message that is here, at most `limit`; returns how many. See C13 for what may be kept. */
   drain(handler: (message: T) => void, limit?: number): number;
 }

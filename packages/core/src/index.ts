@@ -29,6 +29,8 @@ export type { IpcErrorCode, IpcErrorContext } from './errors.ts';
 export { checkName, objectNameOf, pathOf, runtimeDirectory } from './name.ts';
 export { bytes, json, structuredClone, utf8 } from './codec.ts';
 export type { Codec } from './codec.ts';
+export { waitAny } from './wait-any.ts';
+export type { Waitable } from './wait-any.ts';
 export { decodingReceiver, encodingSender, withCodec } from './with-codec.ts';
 export { memory } from './memory.ts';
 export type { MemoryOptions } from './memory.ts';

@@ -65,6 +65,10 @@ class JoinedChannel<T> implements Channel<T> {
     return this.#receiver.receive(options);
   }
 
+  ready(options?: WaitOptions): Promise<void> {
+    return this.#receiver.ready(options);
+  }
+
   tryReceive(): T | undefined {
     return this.#receiver.tryReceive();
   }

@@ -19,8 +19,13 @@ export class ReceiveHalf implements Receiver {
   readonly #port: ReceivePort;
   readonly #onEnd: ((end: End) => void) | undefined;
   readonly #waiting = new WaitQueue<undefined, Uint8Array | undefined>(() => {
-    if (this.#waiting.length === 0) this.#port.awaitMessage(false);
+    this.#relax();
   });
+  readonly #watching = new WaitQueue<undefined, undefined>(() => {
+    this.#relax();
+  });
+  /** The next message, pulled to see that there is one. */
+  #ahead: Uint8Array | undefined;
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
   #endSeen = false;
@@ -44,7 +49,7 @@ export class ReceiveHalf implements Receiver {
     if (signal?.aborted === true) return Promise.reject(signal.reason);
     if (!this.#open) return Promise.reject(closedError());
     if (this.#takesNow()) {
-      const message = this.#port.pull(true);
+      const message = this.#pull(true);
       if (message !== undefined) return Promise.resolve(message);
       const end = this.#noticeEnd(true);
       if (end !== undefined) return end.error === undefined ? ended : Promise.reject(end.error);
@@ -54,10 +59,21 @@ export class ReceiveHalf implements Receiver {
     return received;
   }
 
+  ready(options?: WaitOptions): Promise<void> {
+    const signal = options?.signal;
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (!this.#open) return Promise.reject(closedError());
+    if (this.#waiting.length === 0 && this.#isReady()) return ended;
+    const ready = this.#watching.wait(undefined, signal);
+    this.#port.awaitMessage(true);
+    return ready;
+  }
+
   tryReceive(): Uint8Array | undefined {
     if (!this.#open) throw closedError();
     if (this.#waiting.length > 0) return undefined;
-    const message = this.#port.pull();
+    const message = this.#pull(false);
     if (message === undefined) this.#noticeEnd(true);
     return message;
   }
@@ -65,15 +81,19 @@ export class ReceiveHalf implements Receiver {
   drain(handler: (message: Uint8Array) => void, limit: number = Infinity): number {
     if (!this.#open) throw closedError();
     if (this.#waiting.length > 0) return 0;
-    const count = this.#port.drain(handler, limit);
-    if (count === 0) this.#noticeEnd(true);
-    return count;
+    const ahead = limit >= 1 ? this.#ahead : undefined;
+    if (ahead === undefined) return this.#drainPort(handler, limit);
+    this.#ahead = undefined;
+    handler(ahead);
+    return 1 + this.#drainPort(handler, limit - 1);
   }
 
   close(): Promise<void> {
     if (this.#open) {
       this.#open = false;
       this.#waiting.rejectAll(closedError());
+      this.#watching.rejectAll(closedError());
+      this.#ahead = undefined;
       this.#port.release();
       this.#settleClosed(undefined);
     }
@@ -102,7 +122,7 @@ export class ReceiveHalf implements Receiver {
   /** Gives what has come to those who wait, in their order; then, at the end, the end. */
   #serve(): void {
     while (this.#open && this.#waiting.length > 0) {
-      const message = this.#port.pull(true);
+      const message = this.#pull(true);
       if (message === undefined) {
         const end = this.#noticeEnd(true);
         if (end !== undefined) {
@@ -115,7 +135,32 @@ export class ReceiveHalf implements Receiver {
     }
     if (!this.#open) return;
     this.#noticeEnd(false);
-    this.#port.awaitMessage(this.#waiting.length > 0);
+    if (this.#watching.length > 0 && this.#isReady()) this.#watching.resolveAll(undefined);
+    this.#port.awaitMessage(this.#waiting.length + this.#watching.length > 0);
+  }
+
+  #pull(patient: boolean): Uint8Array | undefined {
+    const ahead = this.#ahead;
+    if (ahead === undefined) return this.#port.pull(patient);
+    this.#ahead = undefined;
+    return ahead;
+  }
+
+  #drainPort(handler: (message: Uint8Array) => void, limit: number): number {
+    const count = this.#open ? this.#port.drain(handler, limit) : 0;
+    if (count === 0 && limit >= 1) this.#noticeEnd(true);
+    return count;
+  }
+
+  /** Whether there is a message or an end. */
+  #isReady(): boolean {
+    this.#ahead ??= this.#port.pull(true);
+    return this.#ahead !== undefined || this.#noticeEnd(true) !== undefined;
+  }
+
+  /** The last who waited has given up. */
+  #relax(): void {
+    if (this.#waiting.length + this.#watching.length === 0) this.#port.awaitMessage(false);
   }
 
   /** Tells the world of the peer's end, once; once everything is read too, nothing needs to be held any longer. */

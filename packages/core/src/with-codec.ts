@@ -49,6 +49,7 @@ export function decodingReceiver<T>(receiver: Receiver, codec: Codec<T>): Receiv
   return {
     closed: receiver.closed,
     receive,
+    ready: (options) => receiver.ready(options),
     tryReceive() {
       const message = receiver.tryReceive();
       return message === undefined ? undefined : decode(message);

@@ -7,6 +7,8 @@ import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
 import { pidReuse } from './campaigns/pid-reuse.ts';
+import { regionCutShort } from './campaigns/region-cut-short.ts';
+import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
 import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
@@ -25,4 +27,6 @@ export const campaigns: readonly Campaign[] = [
   memoryFull,
   wakeUp,
   openClose,
+  regionCutShort,
+  regionCycles,
 ];

@@ -1,13 +1,13 @@
-import { readdirSync } from 'node:fs';
 import { ofdHolder } from '@ipc/native';
-import { Region } from '@ipc/shm';
+import { visitAreas, type FoundArea } from './area-scan.ts';
 import {
+  CONTROL_FLAGS,
   CONTROL_HIGH_WATER,
+  CONTROL_LIMIT,
   CONTROL_PARTICIPANTS,
+  FLAG_STAY,
   IDENTITY,
-  LAYOUT_VERSION,
   LINE_WORDS,
-  MAX_PARTICIPANTS,
   SLOT_BELL,
   SLOT_HELD,
   SLOT_LIFE,
@@ -16,13 +16,15 @@ import {
   SLOT_WANTS,
   SLOTS,
   STATE_OWNER,
+  WANTS_TO_WATCH,
+  type LockKind,
 } from './lock-layout.ts';
 import { infoOf, type ParticipantInfo } from './participant.ts';
 import { heldMs, stackOf } from './trace.ts';
 
 /** One party of a {@link Deadlock}: it waits for a lock that the next one in the list holds. */
 export interface Deadlocked extends ParticipantInfo {
-  /** The lock it waits for: its name and kind, `ledger.mutex`. */
+  /** The lock it waits for: its name and kind, `ledger.mutex`; where it lies in somebody's region, `table.users+4096`. */
   readonly waitsFor: string;
   /** Whether it blocks its thread; else it waits on the event loop. */
   readonly blocks: boolean;
@@ -54,11 +56,12 @@ interface Edge {
 }
 
 /**
- * Finds threads of this machine that wait for each other's locks in a circle: named mutexes and reader-writer locks that the
- * caller may open. Who waits and who holds is read from the locks themselves, twice: what has moved in between is no deadlock.
+ * Finds threads of this machine that wait for each other's locks in a circle: mutexes, reader-writer locks, semaphores whose
+ * permits return, leases and onces, by themselves or in any named region, that the caller may read. Who waits and who holds is
+ * read from the locks, twice: what has moved in between is no deadlock.
  *
- * A thread that waits for itself is one, too. Locks embedded in regions of your own are not seen.
- * Cost: about ten system calls for each lock, and one for each party; nobody is disturbed.
+ * A thread that waits for itself is one, too. For a semaphore one waits for those without whose permits there are not enough.
+ * Locks in regions without a name are not seen. Cost: the named regions are read through; nobody is disturbed.
  */
 export function findDeadlocks(): readonly Deadlock[] {
   const first = cycles(waits());
@@ -112,42 +115,28 @@ function byThread(edges: readonly Edge[]): Map<string, Edge[]> {
 /** All waits for locks, as far as one can tell from here. */
 function waits(): Edge[] {
   const edges: Edge[] = [];
-  for (const file of readdirSync('/dev/shm')) {
-    const match = /^ipc-(.+)\.(mutex|rwlock)$/.exec(file);
-    if (match === null) continue;
-    const [, name = '', kind = ''] = match;
-    try {
-      using region = Region.open(name, { kind, version: LAYOUT_VERSION });
-      edges.push(...waitsFor(region, `${name}.${kind}`));
-    } catch {
-      // removed meanwhile, another user's, or damaged: nothing to say about it
-    }
-  }
+  visitAreas((area) => edges.push(...waitsFor(area)));
   return edges;
 }
 
-function waitsFor(region: Region, lock: string): Edge[] {
-  const { words, descriptor, offset, kind } = region;
-  const load = (index: number): number => Atomics.load(words, index);
-  const used = Math.min(load(CONTROL_HIGH_WATER), load(CONTROL_PARTICIPANTS), MAX_PARTICIPANTS);
-  const slots = Array.from({ length: Math.max(0, used) }, (_, index) => SLOTS + index * LINE_WORDS);
+function waitsFor({ label: lock, kind, words, base, descriptor, fileOffset }: FoundArea): Edge[] {
+  const holds = holding(kind, words);
+  if (holds === undefined) return [];
+  const load = (index: number): number => words[index] ?? 0;
+  const used = Math.min(Math.max(load(CONTROL_HIGH_WATER), 0), load(CONTROL_PARTICIPANTS));
+  const slots = Array.from({ length: used }, (_, index) => SLOTS + index * LINE_WORDS);
   const isAlive = (slot: number): boolean =>
-    (load(slot + SLOT_LIFE) & SLOT_MASK) !== 0 && ofdHolder(descriptor, 'exclusive', offset + slot * 4, 1);
-  const owner = load(STATE_OWNER) & IDENTITY;
-  const holds = (slot: number): boolean =>
-    kind === 'mutex' ? owner !== 0 && load(slot + SLOT_LIFE) === owner : load(slot + SLOT_HELD) !== 0;
-  const excludes = (waiter: number, holder: number): boolean =>
-    kind === 'mutex' || load(waiter + SLOT_WANTS) !== 0 || load(holder + SLOT_HELD) < 0;
-
-  const holders = slots.filter((slot) => holds(slot) && isAlive(slot));
+    (load(slot + SLOT_LIFE) & SLOT_MASK) !== 0 &&
+    ofdHolder(descriptor, 'exclusive', fileOffset + slot * 4, 1);
   const waiters = slots.filter((slot) => load(slot + SLOT_WAITING) !== 0 && isAlive(slot));
+  const holders = waiters.length === 0 ? [] : slots.filter((slot) => holds.any(slot) && isAlive(slot));
   return waiters.flatMap((waiter) =>
     holders
-      .filter((holder) => excludes(waiter, holder))
+      .filter((holder) => holds.against(holder, waiter))
       .flatMap((holder) => {
         const announcement = load(waiter + SLOT_WAITING);
         // One that blocks is between taking the lock and saying that it waits no more: nobody blocks on itself for ever.
-        if (holder === waiter && (announcement < 0 || kind !== 'mutex')) return [];
+        if (holder === waiter && (announcement < 0 || !ownedKinds.has(kind))) return [];
         const identity = load(holder + SLOT_LIFE);
         return {
           lock,
@@ -156,13 +145,47 @@ function waitsFor(region: Region, lock: string): Edge[] {
           waiter: infoOf(words, waiter),
           blocks: announcement < 0,
           heldMs: heldMs(words, holder),
-          stack: stackOf(descriptor, words, holder, identity, 0),
+          stack: stackOf(descriptor, words, holder, identity, base),
           stamp: `${lock} ${load(waiter + SLOT_LIFE)} ${announcement} ${identity}`,
         };
       }),
   );
 }
 
+/** Kinds that one participant has, or nobody. */
+const ownedKinds: ReadonlySet<LockKind> = new Set<LockKind>(['mutex', 'once', 'lease']);
+
+/** Who holds a lock, and whose wait cannot end before that one lets go; undefined for kinds that nobody holds. */
+function holding(
+  kind: LockKind,
+  words: Int32Array,
+): { any(slot: number): boolean; against(holder: number, waiter: number): boolean } | undefined {
+  const load = (index: number): number => words[index] ?? 0;
+  const held = (slot: number): number => load(slot + SLOT_HELD);
+  const wants = (slot: number): number => load(slot + SLOT_WANTS);
+  if (ownedKinds.has(kind)) {
+    const owner = load(STATE_OWNER) & IDENTITY;
+    return {
+      any: (slot) => owner !== 0 && load(slot + SLOT_LIFE) === owner,
+      against: (_, waiter) => wants(waiter) !== WANTS_TO_WATCH,
+    };
+  }
+  if (kind === 'rwlock') {
+    return {
+      any: (slot) => held(slot) !== 0,
+      against: (holder, waiter) => wants(waiter) !== 0 || held(holder) < 0,
+    };
+  }
+  if (kind === 'semaphore' && (load(CONTROL_FLAGS) & FLAG_STAY) === 0) {
+    return {
+      any: (slot) => held(slot) > 0,
+      // All the others together do not have enough.
+      against: (holder, waiter) => load(CONTROL_LIMIT) - held(holder) < wants(waiter),
+    };
+  }
+  return undefined;
+}
+
 function threadOf(words: Int32Array, slot: number): string {
-  return `${Atomics.load(words, slot + SLOT_BELL)},${Atomics.load(words, slot + SLOT_BELL + 1)}`;
+  return `${words[slot + SLOT_BELL] ?? 0},${words[slot + SLOT_BELL + 1] ?? 0}`;
 }

@@ -1,7 +1,7 @@
 import { closedError, type WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import type { Held } from './held.ts';
-import { areaBytes, DEFAULT_PARTICIPANTS } from './lock-layout.ts';
+import { areaBytes, DEFAULT_PARTICIPANTS, SLOT_WANTS, WANTS_TO_WATCH } from './lock-layout.ts';
 import { Mutex } from './mutex.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { OwnerWord } from './owner-word.ts';
@@ -126,6 +126,7 @@ class Observer implements Attempts<number, number> {
     this.#area = area;
     this.#word = new OwnerWord(area.participant);
     this.#waiting = new Waiting(area.participant, this);
+    Atomics.store(area.participant.words, area.participant.slot + SLOT_WANTS, WANTS_TO_WATCH);
   }
 
   /** The identity of a leader other than `seen`, 0 for none. */

@@ -59,6 +59,8 @@ export const SLOT_WAITING = 5;
 export const BLOCKS = -0x80000000;
 /** What it waits for: see each kind. */
 export const SLOT_WANTS = 6;
+/** Of a lease: to hear who leads, and not to lead. */
+export const WANTS_TO_WATCH = 1;
 /** Fair locks: its place in line, 0 when it is not in it. */
 export const SLOT_TICKET = 7;
 /** What it holds: permits, reader entries, parties. */

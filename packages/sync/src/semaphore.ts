@@ -8,6 +8,7 @@ import {
   FLAG_FAIR,
   FLAG_STAY,
   SLOT_HELD,
+  SLOT_WANTS,
   STATE,
 } from './lock-layout.ts';
 import {
@@ -201,6 +202,11 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
       return undefined;
     this.#count(-permits);
     return new Permit(this, permits);
+  }
+
+  /** @internal For those who look for deadlocks. */
+  protected override ask(permits: number): void {
+    Atomics.store(this.words, this.participant.slot + SLOT_WANTS, permits);
   }
 
   protected override handBack(): void {

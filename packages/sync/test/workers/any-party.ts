@@ -31,6 +31,16 @@ serveCommands({
   start(method: string) {
     void Promise.resolve(lock[method]?.()).catch(() => undefined);
   },
+  /** From now on SIGALRM interrupts system calls. */
+  hearAlarms() {
+    process.on('SIGALRM', () => undefined);
+  },
+  /** Calls a method that blocks with `timeoutMs`; how long it took, and whether anything came of it. */
+  block(method: string, timeoutMs: number) {
+    const startMs = performance.now();
+    const result = lock[method]?.({ timeoutMs });
+    return { tookMs: performance.now() - startMs, came: result !== undefined && result !== false };
+  },
   /** Stands in line on the event loop; then, behind another one, blocking. Lets go of both. */
   async waitTwice() {
     const mutex = lock as unknown as sync.Mutex;

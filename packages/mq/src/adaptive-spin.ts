@@ -1,7 +1,7 @@
 /** About what it costs to wake a process on another processor: sleeping for less than this was not worth it. */
 const longestMs = 0.1;
-/** Looking again costs this often less than asking what time it is. */
-const attemptsPerLook = 4;
+/** Attempts are so far apart at least: each may keep the peer from the very thing that is waited for. */
+const pauseMs = 0.001;
 /** So many spins of full length in vain, one after the other, and spinning is no use here. */
 const spinsInVain = 4;
 const [fewestWaitsOff, mostWaitsOff] = [64, 4096];
@@ -31,13 +31,14 @@ export class AdaptiveSpin {
     if (this.#waitsOff > 0) this.#waitsOff--;
     else {
       while (nowMs - startMs < this.#budgetMs) {
-        for (let i = 0; i < attemptsPerLook; i++) {
-          if (!attempt()) continue;
+        if (attempt()) {
           this.#inVain = 0;
           this.#nextWaitsOff = fewestWaitsOff;
           return true;
         }
-        nowMs = performance.now();
+        const nextMs = nowMs + pauseMs;
+        do nowMs = performance.now();
+        while (nowMs < nextMs);
       }
       if (this.#budgetMs === longestMs) this.#inVain++;
     }

@@ -118,9 +118,8 @@ class PosixSendPort implements SendPort {
     };
   }
 
-  /** In messages: an empty one is pending, too. */
   get pendingBytes(): number {
-    return this.#outbox.length;
+    return this.#outbox.pendingBytes;
   }
 
   attach(events: SendEvents): void {

@@ -15,6 +15,7 @@ export class PosixOutbox {
   readonly #buffer: Uint8Array;
   readonly #lengths = new Uint32Array(mostMessages);
   #count = 0;
+  #pendingBytes = 0;
   /** Where the next message begins; the first lies at 0. */
   #end = 0;
 
@@ -27,6 +28,11 @@ export class PosixOutbox {
     return this.#count;
   }
 
+  /** An empty message counts as one byte: 0 means that nothing is on its way. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
   get isFull(): boolean {
     return this.#count === mostMessages;
   }
@@ -37,6 +43,7 @@ export class PosixOutbox {
     if (this.#count === mostMessages || length > this.#buffer.length - this.#end) return false;
     this.#buffer.set(message, this.#end);
     this.#lengths[this.#count++] = length;
+    this.#pendingBytes += length || 1;
     this.#end = (this.#end + length + 7) & ~7;
     return true;
   }
@@ -51,7 +58,11 @@ export class PosixOutbox {
       throw fromErrno(error, 'send');
     }
     let start = 0;
-    for (let i = 0; i < sent; i++) start = (start + (this.#lengths[i] ?? 0) + 7) & ~7;
+    for (let i = 0; i < sent; i++) {
+      const length = this.#lengths[i] ?? 0;
+      start = (start + length + 7) & ~7;
+      this.#pendingBytes -= length || 1;
+    }
     this.#count -= sent;
     if (this.#count > 0) {
       this.#lengths.copyWithin(0, sent);

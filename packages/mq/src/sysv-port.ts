@@ -1,4 +1,5 @@
 import { fromErrno, IpcError } from '@ipc/core';
+import { AdaptiveSpin } from './adaptive-spin.ts';
 import { msgReceive, msgRemove, msgSend, msgStatus, poll } from '@ipc/native';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort } from './queue-port.ts';
@@ -9,7 +10,9 @@ const maxPriority = 32_767;
 const lowestTypeFirst = -Number.MAX_SAFE_INTEGER;
 const traits: QueueTraits = { maxPriority, survives: 'processes', unlink: 'ends-all', leases: false };
 /** First and longest pause between two looks at a full queue: the kernel has no event for "there is room". */
-const [firstPauseMs, longestPauseMs] = [1, 8];
+const [firstPauseMs, longestPauseMs] = [0.0625, 8];
+/** A timer takes a millisecond at least. Shorter pauses are naps of the thread, one in each turn of the event loop. */
+const [shortestTimerMs, longestNapMs] = [1, 0.125];
 
 /** A System V queue of the {@link Queue} contract. Nothing is held open: the kernel knows a queue by its id alone. */
 export class SysvPort implements QueuePort {
@@ -22,8 +25,14 @@ export class SysvPort implements QueuePort {
   #buffer: Uint8Array;
   #events!: QueueEvents;
   #waiter: SysvWaiter | undefined;
-  #roomTimer: NodeJS.Timeout | undefined;
+  #stopRoomTimer: (() => void) | undefined;
   #pauseMs = firstPauseMs;
+  readonly #roomSpin = new AdaptiveSpin();
+  readonly #messageSpin = new AdaptiveSpin();
+  #wantsRoom = false;
+  #wantsMessage = false;
+  /** Inside `room` or `ready`, which say what they want next: it is acted on behind them. */
+  #calling = false;
   #released = false;
 
   /** @param sendType - Of all that is sent; by priority when left out. @param select - As of `msgReceive`. */
@@ -41,7 +50,7 @@ export class SysvPort implements QueuePort {
 
   push(message: Uint8Array, priority: number): boolean {
     const type = this.#sendType ?? maxPriority + 1 - priority;
-    const sent = this.#call('send to queue', () => msgSend(this.#id, message, 0, message.length, type));
+    const sent = this.#ask('send to queue', () => msgSend(this.#id, message, 0, message.length, type));
     if (sent) this.#pauseMs = firstPauseMs;
     return sent;
   }
@@ -49,36 +58,28 @@ export class SysvPort implements QueuePort {
   pull(): QueueMessage | undefined {
     const taken = this.#waiter?.taken() ?? 0;
     if (taken !== 0) return { bytes: new Uint8Array(0), priority: priorityOf(taken) };
-    const length = this.#call('receive from queue', () => this.#receive());
+    const length = this.#ask('receive from queue', () => this.#receive());
     if (length < 0) return undefined;
     return { bytes: this.#buffer.slice(0, length), priority: priorityOf(this.#type[0] ?? 0) };
   }
 
   awaitRoom(on: boolean): void {
-    if (!on) {
-      clearTimeout(this.#roomTimer);
-      this.#roomTimer = undefined;
-      return;
-    }
-    this.#roomTimer ??= setTimeout(() => {
-      this.#roomTimer = undefined;
-      this.#events.room();
-    }, this.#nextPause());
+    this.#wantsRoom = on;
+    if (this.#calling) return;
+    if (on) this.#call(() => this.#roomSpin.run(this.#tryRoom));
+    this.#sleep();
   }
 
   awaitMessage(on: boolean): void {
-    if (on) this.#startedWaiter().want(true);
-    else this.#waiter?.want(false);
+    this.#wantsMessage = on;
+    if (this.#calling) return;
+    if (on) this.#call(() => this.#messageSpin.run(this.#tryMessage));
+    this.#sleep();
   }
 
   blockForRoom(timeoutMs: number): void {
     const pauseMs = this.#nextPause();
-    poll(
-      new Int32Array(0),
-      new Int16Array(0),
-      new Int16Array(0),
-      timeoutMs < 0 ? pauseMs : Math.min(pauseMs, timeoutMs),
-    );
+    nap(timeoutMs < 0 ? pauseMs : Math.min(pauseMs, timeoutMs));
   }
 
   blockForMessage(timeoutMs: number): void {
@@ -102,7 +103,7 @@ export class SysvPort implements QueuePort {
   release(): void {
     if (this.#released) return;
     this.#released = true;
-    clearTimeout(this.#roomTimer);
+    this.#clearRoomTimer();
     this.#waiter?.close();
     const taken = this.#waiter?.taken() ?? 0;
     if (taken === 0) return;
@@ -125,9 +126,67 @@ export class SysvPort implements QueuePort {
     }
   }
 
+  readonly #tryRoom = (): boolean => {
+    this.#events.room();
+    return !this.#wantsRoom;
+  };
+
+  readonly #tryMessage = (): boolean => {
+    this.#events.ready();
+    return !this.#wantsMessage;
+  };
+
+  #call(serve: () => unknown): void {
+    this.#calling = true;
+    try {
+      serve();
+    } finally {
+      this.#calling = false;
+    }
+  }
+
+  /** Waits, on the event loop, for what is still wanted. */
+  #sleep(): void {
+    if (this.#released) return;
+    if (this.#wantsMessage) this.#startedWaiter().want(true);
+    else this.#waiter?.want(false);
+    if (this.#wantsRoom) this.#stopRoomTimer ??= this.#startRoomTimer();
+    else this.#clearRoomTimer();
+  }
+
+  #startRoomTimer(): () => void {
+    const pauseMs = this.#nextPause();
+    const look = (): void => {
+      this.#stopRoomTimer = undefined;
+      this.#roomSpin.woken();
+      this.#call(this.#tryRoom);
+      this.#sleep();
+    };
+    if (pauseMs < shortestTimerMs) {
+      const turn = setImmediate(() => {
+        nap(Math.min(longestNapMs, pauseMs));
+        look();
+      });
+      return () => {
+        clearImmediate(turn);
+      };
+    }
+    const timer = setTimeout(look, pauseMs);
+    return () => {
+      clearTimeout(timer);
+    };
+  }
+
+  #clearRoomTimer(): void {
+    this.#stopRoomTimer?.();
+    this.#stopRoomTimer = undefined;
+  }
+
   #startedWaiter(): SysvWaiter {
     this.#waiter ??= new SysvWaiter(this.#id, this.#select, () => {
-      this.#events.ready();
+      this.#messageSpin.woken();
+      this.#call(this.#tryMessage);
+      this.#sleep();
     });
     return this.#waiter;
   }
@@ -139,10 +198,10 @@ export class SysvPort implements QueuePort {
   }
 
   #status(): { messages: number; maxBytes: number } {
-    return this.#call('read attributes of queue', () => msgStatus(this.#id));
+    return this.#ask('read attributes of queue', () => msgStatus(this.#id));
   }
 
-  #call<T>(what: string, call: () => T): T {
+  #ask<T>(what: string, call: () => T): T {
     try {
       return call();
     } catch (error) {
@@ -151,6 +210,11 @@ export class SysvPort implements QueuePort {
         : fromErrno(error, what);
     }
   }
+}
+
+/** BLOCKS the thread. */
+function nap(timeoutMs: number): void {
+  poll(new Int32Array(0), new Int16Array(0), new Int16Array(0), timeoutMs);
 }
 
 /** Removes a queue by its id; false when it is gone already. */

@@ -24,7 +24,7 @@ export interface SysvQueueCreateOptions extends SysvQueueOptions {
  * Named by a key, or by a name, which is hashed to one. The contract's priorities are types, the highest priority being
  * the lowest type, received lowest first; `type` and `select` give the types themselves. Such a queue lives until it
  * is unlinked, which ends it for everybody. The kernel tells nobody that a full queue has room: who waits to
- * send looks again every 1 to 8 ms.
+ * send looks again for 0.1 ms, then after naps of 0.1 ms, which block the thread, then every 1 to 8 ms.
  */
 export class SysvQueue extends PortQueue {
   /** @throws {TypeError} The name. @throws {RangeError} A key or option. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. */

@@ -23,6 +23,8 @@ export class SysvWaiter {
   #wanted = false;
   /** The thread waits, or its eventfd is readable. */
   #pending = false;
+  /** It may have taken an empty message that `taken` has not told of. */
+  #mayHaveTaken = false;
 
   /** @param select - The types to wait for, as of `msgReceive`. */
   constructor(id: number, select: number, onMessage: () => void) {
@@ -55,6 +57,8 @@ export class SysvWaiter {
 
   /** The type of an empty message that waiting has taken out of the queue; 0 for none. */
   taken(): number {
+    if (!this.#mayHaveTaken) return 0;
+    this.#mayHaveTaken = this.#pending;
     return this.#thread.taken();
   }
 
@@ -71,7 +75,7 @@ export class SysvWaiter {
 
   #startThread(): void {
     if (this.#pending) return;
-    this.#pending = true;
+    this.#pending = this.#mayHaveTaken = true;
     this.#thread.wait(this.#select);
   }
 

@@ -15,3 +15,13 @@ test('closes both ends at once while both still have messages that wait for room
   await Promise.all([ends.a.close(), ends.b.close()]);
   expect((await sends).some(({ status }) => status === 'fulfilled')).toBe(true);
 });
+
+test('bufferedBytes counts bytes, and an empty message as one', async () => {
+  await using ends = await connectedPair(posixQueue({ maxMessages: 2, maxMessageBytes: 16 }));
+  for (const length of [5, 0, 7]) expect(ends.a.trySend(pattern(length))).toBe(true);
+  expect(ends.a.bufferedBytes).toBe(13);
+  await ends.b.receive();
+  await ends.b.receive();
+  await ends.a.flush();
+  expect(ends.a.bufferedBytes).toBe(0);
+});

@@ -1,3 +1,6 @@
+/** Frames of the pool itself. */
+const own = /\/(loan|pool)-[a-z]+\.[jt]s/;
+
 /** Remembers who took each loan, and warns when one is dropped, or left at the end, without having been given back. */
 export class LoanLeaks {
   readonly #stacks = new Map<object, string>();
@@ -14,7 +17,9 @@ export class LoanLeaks {
   /** Call where the loan is taken. @returns What `ended` wants. */
   taken(loan: object): object {
     const token = {};
-    const at = new Error().stack?.split('\n').slice(3).join('\n') ?? '';
+    const frames = new Error().stack?.split('\n').slice(1) ?? [];
+    const taker = frames.findIndex((frame) => !own.test(frame));
+    const at = frames.slice(taker).join('\n');
     this.#stacks.set(token, at);
     this.#dropped.register(loan, token, token);
     return token;

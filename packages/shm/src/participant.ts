@@ -184,7 +184,10 @@ export class Participant {
    */
   listen(look: () => void): void {
     this.#look = look;
-    this.#bell.listen(() => this.#look?.());
+    this.#bell.listen(() => {
+      this.#look?.();
+      if (this.#look !== undefined) this.#watchOthers(); // who rang may be new, and in the way
+    });
     this.#watchOthers();
   }
 

@@ -310,6 +310,21 @@ test('a claim left by one that is killed is stepped over at once, and not while 
   expect(receiver.repaired).toBe(1);
 });
 
+test('a receiver that sleeps hears of the death of one that came later and is in the way', async () => {
+  const { name, sender } = open();
+  const receiver = receive(name, 0);
+  const next = receiver.receive();
+  const late = await peer();
+  await late.call('sender', name, options);
+  await late.call('claim', 100);
+  sender.trySend(bytes('behind'));
+  using region = Region.open(name, { kind: 'mpsc' });
+  const isAsleep = (): boolean => Atomics.load(region.words, (640 >> 2) + 32 + 2) !== 0;
+  while (!isAsleep()) await new Promise((resolve) => setImmediate(resolve)); // it has looked again
+  await late.kill();
+  expect(text(await next)).toBe('behind');
+});
+
 test(
   'many senders in processes of their own: every message once, whole, and in order for each sender',
   slow,

@@ -144,14 +144,13 @@ export const targets: readonly Target[] = [
     kind: 'pool',
     make(name) {
       const publisher = LoanPublisher.open(name, { chunkBytes: 256, chunks: 4 });
-      const loan = publisher.loan();
+      const loan = publisher.tryLoan();
       loan?.publish(100);
       return together(publisher);
     },
     use(name) {
       using receiver = LoanReceiver.open(name);
-      receiver.waitSync(soon);
-      receiver.borrow()?.[Symbol.dispose]();
+      receiver.borrowSync(soon)?.release();
     },
   },
   {

@@ -31,7 +31,7 @@ export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
 
 function lender(publisher: LoanPublisher): Link<Uint8Array> {
   const trySend = (message: Uint8Array): boolean => {
-    const loan = publisher.loan();
+    const loan = publisher.tryLoan();
     if (loan === undefined) return false;
     loan.bytes.set(message);
     loan.publish(message.length);
@@ -56,7 +56,7 @@ function borrower(receiver: LoanReceiver): Link<Uint8Array> {
   let current: Borrowed | undefined;
   const tryReceive = (): Uint8Array | undefined => {
     current?.release();
-    current = receiver.borrow();
+    current = receiver.tryBorrow();
     return current?.bytes;
   };
   return {

@@ -7,7 +7,7 @@ const kept: unknown[] = [];
 
 /** Publishes a chunk that is full of one byte. */
 function publish(byte: number): boolean {
-  const loan = publisher?.loan();
+  const loan = publisher?.tryLoan();
   if (loan === undefined) return false;
   loan.bytes.fill(byte);
   loan.publish();
@@ -15,11 +15,9 @@ function publish(byte: number): boolean {
 }
 
 function borrow(): Borrowed {
-  for (;;) {
-    const borrowed = receiver?.borrow();
-    if (borrowed !== undefined) return borrowed;
-    receiver?.waitSync({ timeoutMs: 1000 });
-  }
+  const borrowed = receiver?.borrowSync();
+  if (borrowed === undefined) throw new Error('not open');
+  return borrowed;
 }
 
 serveCommands({
@@ -30,15 +28,18 @@ serveCommands({
     receiver = LoanReceiver.open(name);
   },
   publish,
+  receive() {
+    borrow().release();
+  },
   /** Takes chunks and keeps them. */
   hold(count: number) {
-    for (let i = 0; i < count; i++) kept.push(publisher?.loan() ?? borrow());
+    for (let i = 0; i < count; i++) kept.push(publisher?.tryLoan() ?? borrow());
   },
   /** Publishes numbers as the first word, in order, whenever there is room. */
   flood(from: number) {
     for (let n = from; ;) {
-      const loan = publisher?.loan();
-      if (loan === undefined) continue;
+      const loan = publisher?.loanSync();
+      if (loan === undefined) throw new Error('not open');
       new DataView(loan.bytes.buffer, loan.bytes.byteOffset).setUint32(0, n++, true);
       loan.publish(4);
     }

@@ -386,8 +386,8 @@ test(
       await dying.kill();
     }
     expect(await counted).toBe('in order');
-  await Promise.all([source.kill(), steady.kill()]);
-  LoanPublisher.open(name, { ...options, chunks: 16 }).close(); // nothing is left
+    await Promise.all([source.kill(), steady.kill()]);
+    LoanPublisher.open(name, { ...options, chunks: 16 }).close(); // nothing is left
   },
 );
 

@@ -3,6 +3,8 @@ export { expectBytes, pattern } from './bytes.ts';
 export { channelConformance, connectedPair } from './channel-conformance.ts';
 export type { ChannelConformanceOptions, ChannelPair } from './channel-conformance.ts';
 export { fill } from './fill.ts';
+export { findFailures } from './find-failures.ts';
+export type { Failures } from './find-failures.ts';
 export { halfConformance } from './half-conformance.ts';
 export type { HalfFacts, HalfPair } from './half-conformance.ts';
 export { noLeaks, resources } from './leaks.ts';

@@ -6,8 +6,8 @@
  *   /failing-call/NAME/N/ERRNO   from now on, the N-th call of NAME fails with ERRNO; the others work
  *   /failing-call/               no more; it is there when that call was made, else ENOENT
  *
- * A close that fails has closed, as on Linux. Reads and writes fail on pipes only: libuv ends the process when it cannot
- * read its own eventfd.
+ * A close that fails has closed, as on Linux. Reads and writes fail on pipes and sockets only: libuv ends the process when
+ * it cannot read its own eventfd.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -30,9 +31,10 @@ static int fails(const char *function) {
   return 1;
 }
 
-static int fails_on_pipe(const char *function, int fd) {
+static int fails_on_stream(const char *function, int fd) {
   struct stat status;
-  return calls_left != 0 && fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && fails(function);
+  return calls_left != 0 && fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) &&
+         fails(function);
 }
 
 #define REAL(function) ((__typeof__(&function))dlsym(RTLD_NEXT, #function))
@@ -80,10 +82,30 @@ int mkfifo(const char *path, mode_t mode) { return fails("mkfifo") ? -1 : REAL(m
 int chmod(const char *path, mode_t mode) { return fails("chmod") ? -1 : REAL(chmod)(path, mode); }
 int rename(const char *from, const char *to) { return fails("rename") ? -1 : REAL(rename)(from, to); }
 int unlink(const char *path) { return fails("unlink") ? -1 : REAL(unlink)(path); }
-ssize_t read(int fd, void *target, size_t length) { return fails_on_pipe("read", fd) ? -1 : REAL(read)(fd, target, length); }
+ssize_t read(int fd, void *target, size_t length) { return fails_on_stream("read", fd) ? -1 : REAL(read)(fd, target, length); }
 ssize_t write(int fd, const void *source, size_t length) {
-  return fails_on_pipe("write", fd) ? -1 : REAL(write)(fd, source, length);
+  return fails_on_stream("write", fd) ? -1 : REAL(write)(fd, source, length);
 }
 ssize_t writev(int fd, const struct iovec *vectors, int count) {
-  return fails_on_pipe("writev", fd) ? -1 : REAL(writev)(fd, vectors, count);
+  return fails_on_stream("writev", fd) ? -1 : REAL(writev)(fd, vectors, count);
 }
+
+/** Calls with nothing special about them. */
+#define FAILING(type, function, parameters, arguments) \
+  type function parameters { return fails(#function) ? -1 : REAL(function) arguments; }
+
+FAILING(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+FAILING(int, socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+FAILING(int, bind, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
+FAILING(int, listen, (int fd, int backlog), (fd, backlog))
+FAILING(int, connect, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))
+FAILING(int, accept4, (int fd, struct sockaddr *address, socklen_t *length, int flags), (fd, address, length, flags))
+FAILING(int, getsockopt, (int fd, int level, int name, void *value, socklen_t *length), (fd, level, name, value, length))
+FAILING(int, setsockopt, (int fd, int level, int name, const void *value, socklen_t length),
+        (fd, level, name, value, length))
+FAILING(ssize_t, send, (int fd, const void *source, size_t length, int flags), (fd, source, length, flags))
+FAILING(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), (fd, message, flags))
+FAILING(ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
+FAILING(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags), (fd, messages, count, flags))
+FAILING(int, recvmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *timeout),
+        (fd, messages, count, flags, timeout))

@@ -1,0 +1,31 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { namePrefix } from './unique-name.ts';
+
+const source = fileURLToPath(new URL('../c/failing-calls.c', import.meta.url));
+
+export interface Failures {
+  /** How many calls were made to fail. */
+  readonly failed: number;
+  readonly findings: readonly string[];
+}
+
+/** Runs a worker that calls `failEachCall`, with a runtime directory of its own. `undefined` where there is no C compiler. */
+export function findFailures(worker: URL): Failures | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'ipc-failing-'));
+  try {
+    const library = join(folder, 'failing-calls.so');
+    if (spawnSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']).status !== 0) return undefined;
+    const output = execFileSync(process.execPath, [fileURLToPath(worker), `${namePrefix}failing`], {
+      encoding: 'utf8',
+      env: { ...process.env, LD_PRELOAD: library, XDG_RUNTIME_DIR: folder },
+      timeout: 80_000,
+    });
+    return JSON.parse(output) as Failures;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

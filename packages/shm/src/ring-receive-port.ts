@@ -109,15 +109,13 @@ export class RingReceivePort implements ReceivePort {
     try {
       if (this.#line.ended) {
         this.#reportSoon();
-      } else if (this.#spin.until(this.#look)) {
+      } else if (this.#spin.until(this.#look) || !this.#reader.sleep()) {
         if (++this.#spinsThisTurn < spinsPerTurn) this.#report();
         else this.#reportSoon();
-      } else if (this.#reader.sleep()) {
+      } else {
         this.#asleep = true;
         this.#spinsThisTurn = 0;
         this.#line.ref();
-      } else {
-        this.#reportSoon();
       }
     } catch (error) {
       this.#damaged(error);

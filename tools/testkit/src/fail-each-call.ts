@@ -17,7 +17,7 @@ export interface FailingCallsOptions {
   readonly failures: Readonly<Record<string, number>>;
   readonly work: Readonly<Record<string, Work>>;
   /** Whether a file may stay when this call has failed. */
-  mayStay(call: string, file: string): boolean;
+  readonly mayStay: (call: string, file: string) => boolean;
 }
 
 /** Runs it all, prints what `findFailures` reads, and ends the process. */

@@ -19,5 +19,6 @@ bool memory_init(napi_env env, napi_value exports);
 bool queue_init(napi_env env, napi_value exports);
 bool semaphore_init(napi_env env, napi_value exports);
 bool socket_init(napi_env env, napi_value exports);
+bool socket_message_init(napi_env env, napi_value exports);
 bool sysv_init(napi_env env, napi_value exports);
 bool watch_init(napi_env env, napi_value exports);

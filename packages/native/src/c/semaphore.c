@@ -7,9 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -17,10 +15,8 @@
 
 #include "addon.h"
 #include "args.h"
+#include "blocking-thread.h"
 #include "deadline.h"
-
-/** Interrupts a thread that blocks in sem_wait; its handler does nothing. sysv.c uses the same. */
-#define INTERRUPT (SIGRTMAX - 2)
 
 /** The waiting thread of a semaphore. */
 struct waiter {
@@ -66,8 +62,6 @@ static void *run_waiter(void *data) {
   return NULL;
 }
 
-static void ignore(int signal) { (void)signal; }
-
 static int start_waiter(struct semaphore *semaphore, int event_fd) {
   struct waiter *waiter = calloc(1, sizeof *waiter);
   if (!waiter) return ENOMEM;
@@ -76,19 +70,7 @@ static int start_waiter(struct semaphore *semaphore, int event_fd) {
   waiter->event_fd = event_fd;
   semaphore->waiter = waiter;
 
-  struct sigaction before, action = {.sa_handler = ignore};
-  if (sigaction(INTERRUPT, NULL, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(INTERRUPT, &action, NULL);
-  // Every signal but ours stays with the threads that expect it.
-  sigset_t all, saved;
-  sigfillset(&all);
-  sigdelset(&all, INTERRUPT);
-  pthread_sigmask(SIG_SETMASK, &all, &saved);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 64 << 10);
-  int error = pthread_create(&waiter->thread, &attributes, run_waiter, semaphore);
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &saved, NULL);
+  int error = blocking_thread_start(&waiter->thread, run_waiter, semaphore);
   if (error) {
     semaphore->waiter = NULL;
     pthread_mutex_destroy(&waiter->mutex);
@@ -98,14 +80,6 @@ static int start_waiter(struct semaphore *semaphore, int event_fd) {
   return error;
 }
 
-/** The signal may come just before sem_wait begins to block: it is sent until the thread has seen it. */
-static void interrupt(struct waiter *waiter) {
-  while (atomic_load(&waiter->blocking)) {
-    pthread_kill(waiter->thread, INTERRUPT);
-    usleep(50);
-  }
-}
-
 /** Whether a permit was taken meanwhile. */
 static bool pause_waiter(struct semaphore *semaphore) {
   struct waiter *waiter = semaphore->waiter;
@@ -113,7 +87,7 @@ static bool pause_waiter(struct semaphore *semaphore) {
   pthread_mutex_lock(&waiter->mutex);
   waiter->waiting = false;
   pthread_mutex_unlock(&waiter->mutex);
-  interrupt(waiter);
+  blocking_thread_interrupt(waiter->thread, &waiter->blocking);
   return atomic_exchange(&waiter->taken, false);
 }
 

@@ -6,8 +6,6 @@
  * answers E2BIG and leaves a longer one where it is. Only an empty message fits and is taken; its type is kept.
  */
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +15,7 @@
 
 #include "addon.h"
 #include "args.h"
-
-/** Interrupts a Waiter that blocks in msgrcv; its handler does nothing. */
-#define INTERRUPT (SIGRTMAX - 2)
+#include "blocking-thread.h"
 
 struct waiter {
   pthread_t thread;
@@ -28,7 +24,7 @@ struct waiter {
   int id, event_fd;
   long wanted;  // the type to wait for, as msgrcv takes it; meaningful while `waiting`
   bool waiting, closing;
-  atomic_bool ended;
+  atomic_bool running;
   atomic_long taken;  // the type of an empty message that was taken; 0 = none
   bool closed;        // by JavaScript
 };
@@ -57,27 +53,8 @@ static void *run_waiter(void *data) {
     (void)written;  // it can only fail when it is readable already
   }
   pthread_mutex_unlock(&waiter->mutex);
-  atomic_store(&waiter->ended, true);
+  atomic_store(&waiter->running, false);
   return NULL;
-}
-
-static void ignore(int signal) { (void)signal; }
-
-static int start_waiter(struct waiter *waiter) {
-  struct sigaction before, action = {.sa_handler = ignore};
-  if (sigaction(INTERRUPT, NULL, &before) == 0 && before.sa_handler == SIG_DFL) sigaction(INTERRUPT, &action, NULL);
-  // Every signal but ours stays with the threads that expect it.
-  sigset_t all, saved;
-  sigfillset(&all);
-  sigdelset(&all, INTERRUPT);
-  pthread_sigmask(SIG_SETMASK, &all, &saved);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setstacksize(&attributes, 64 << 10);
-  int error = pthread_create(&waiter->thread, &attributes, run_waiter, waiter);
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &saved, NULL);
-  return error;
 }
 
 static void stop_waiter(struct waiter *waiter) {
@@ -87,11 +64,7 @@ static void stop_waiter(struct waiter *waiter) {
   waiter->closing = true;
   pthread_cond_signal(&waiter->changed);
   pthread_mutex_unlock(&waiter->mutex);
-  // The signal may come just before msgrcv begins to block: send it until the thread has seen it.
-  while (!atomic_load(&waiter->ended)) {
-    pthread_kill(waiter->thread, INTERRUPT);
-    usleep(50);
-  }
+  blocking_thread_interrupt(waiter->thread, &waiter->running);
   pthread_join(waiter->thread, NULL);
 }
 
@@ -121,7 +94,8 @@ static napi_value waiter_construct(napi_env env, napi_callback_info info) {
   pthread_cond_init(&waiter->changed, NULL);
   waiter->id = id;
   waiter->event_fd = event_fd;
-  int error = start_waiter(waiter);
+  atomic_store(&waiter->running, true);
+  int error = blocking_thread_start(&waiter->thread, run_waiter, waiter);
   if (error) {
     waiter->closed = true;
     finalize_waiter(env, waiter, NULL);

@@ -344,7 +344,7 @@ test('claims and drains allocate nothing per message', () => {
       encoding: 'utf8',
     }),
   ) as Record<string, number>;
-  expect(messages).toBeGreaterThan(1_000_000);
+  expect(messages).toBeGreaterThanOrEqual(1_000_000);
   expect(Math.abs(heapBytes as number) / (messages as number)).toBeLessThan(1); // the smallest object has 16, and nothing is collected meanwhile
 });
 

@@ -1,4 +1,6 @@
 import type { Campaign } from './campaign.ts';
+import { connections } from './campaigns/connections.ts';
+import { crowd } from './campaigns/crowd.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
@@ -7,6 +9,8 @@ import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
 import { pidReuse } from './campaigns/pid-reuse.ts';
+import { queueProducerKill, queueWorkerKill } from './campaigns/queue-kill.ts';
+import { queueOrder } from './campaigns/queue-order.ts';
 import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
@@ -19,6 +23,9 @@ export const campaigns: readonly Campaign[] = [
   lockStress,
   ringProducerKill,
   ringConsumerKill,
+  queueProducerKill,
+  queueWorkerKill,
+  queueOrder,
   pidReuse,
   instructionKill,
   callKill,
@@ -29,4 +36,6 @@ export const campaigns: readonly Campaign[] = [
   openClose,
   regionCutShort,
   regionCycles,
+  connections,
+  crowd,
 ];

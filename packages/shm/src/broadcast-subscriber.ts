@@ -1,5 +1,6 @@
 import { ReceiveHalf } from '@ipc/core';
 import { broadcastKind, overflows } from './broadcast-publisher.ts';
+import { fence } from './fence.ts';
 import { Participant } from './participant.ts';
 import { POSITION, READER } from './participants-layout.ts';
 import { phaseOf, SlotMemory } from './slot-memory.ts';
@@ -105,6 +106,7 @@ class SubscribePort extends RecordsReceivePort {
       const length = words[slot + 1] as number;
       const fits = length >= 0 && length <= memory.maxMessageBytes;
       const message = fits ? copy(memory, slot * 4 + SLOT_HEADER_BYTES, length) : undefined;
+      fence();
       if (Atomics.load(words, slot) !== state) return 'again'; // lapped while copying
       if (message === undefined) throw memory.damaged();
       this.#advance();

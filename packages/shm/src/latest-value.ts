@@ -1,5 +1,6 @@
 import { closedError, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { fence } from './fence.ts';
 import {
   checkMaxBytes,
   latestBytes,
@@ -149,16 +150,18 @@ export class LatestReader implements Disposable {
    * Cost: one copy between two atomic operations; it never waits, not even for a writer that was killed or stopped.
    */
   read(): Uint8Array | undefined {
+    if (!this.#region.isOpen) throw closedError('latest value');
     const { words } = this.#source;
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const sequence = this.#sequence();
+      const sequence = Atomics.load(words, SEQUENCE);
       if (sequence === 0) return undefined;
       const at = SLOTS_AT + (sequence & (SLOTS - 1)) * this.#slotBytes;
       const written = words[at >> 2];
       const length = words[(at >> 2) + 1] as number;
       const fits = written === sequence && length >= 0 && length <= this.maxBytes;
       const value = fits ? ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length) : undefined;
-      const lead = (this.#sequence() - sequence) | 0;
+      fence();
+      const lead = (Atomics.load(words, SEQUENCE) - sequence) | 0;
       if (lead < 0 || lead > SAFE_LEAD) continue; // the writer came round while we copied
       if (value === undefined) break;
       this.#seen = sequence;

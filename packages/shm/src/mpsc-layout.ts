@@ -56,7 +56,7 @@ export const UNITS = 128;
 const PARTICIPANTS = 129;
 export const PARTICIPANTS_AT = 160;
 
-export const UNIT_BYTES = 64;
+const UNIT_BYTES = 64;
 export const UNIT_SHIFT = 6;
 
 export const FREE = 0;

@@ -1,4 +1,5 @@
 import { closedError, IpcError } from '@ipc/core';
+import { fence } from './fence.ts';
 import { MapKey } from './map-key.ts';
 import {
   CAPACITY,
@@ -261,10 +262,12 @@ export class SharedMap implements Disposable {
       const epoch = Atomics.load(words, segment + EPOCH);
       const slot = table.find(segment, hash, this.#key.words, false);
       if (slot < 0) {
+        fence();
         if (Atomics.load(words, segment + EPOCH) === epoch) return false;
         continue; // entries moved: it may have been moved to where we had looked
       }
       copyWords(words, table.valueAt(slot, table.foundState), this.#value, 0, this.valueBytes);
+      fence();
       if (Atomics.load(words, slot + STATE) === table.foundState) return true;
     }
     throw new IpcError('ERR_IPC_CORRUPT', `map "${this.#name}" is damaged: it never stands still`);
@@ -343,6 +346,7 @@ export class SharedMap implements Disposable {
         const at = this.#table.valueAt(slot, state);
         const value = words.slice(at, at + valueWords);
         const before = state;
+        fence();
         state = Atomics.load(words, slot + STATE);
         if (state !== before) continue;
         found.push(

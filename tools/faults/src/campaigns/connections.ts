@@ -8,7 +8,7 @@ import { campaignName, endWorker, startWorker } from '../worker.ts';
 
 const waves = 3;
 /** What the memory of all objects may differ by from one wave to the next, in MiB. */
-const slackMiB = 2;
+const slackMiB = 4;
 
 /** L2: thousands of connections, all open at once, leave neither descriptors nor memory behind. */
 export const connections: Campaign = {
@@ -36,7 +36,7 @@ export const connections: Campaign = {
         figures.push(
           `resident ${openMiB.toFixed(0)} MiB open and ${(rss / 2 ** 20).toFixed(0)} closed, in objects ${leftMiB.toFixed(1)}`,
         );
-        if (after !== before) violations.push(`wave ${n}: ${after - before} descriptors left`);
+        if (after > before) violations.push(`wave ${n}: ${after - before} descriptors left`);
         if (leftMiB > memoryMiB + slackMiB)
           violations.push(`wave ${n}: ${(leftMiB - memoryMiB).toFixed(1)} MiB left`);
         memoryMiB = leftMiB;
@@ -65,10 +65,10 @@ async function wave(name: string, count: number): Promise<number> {
   return openMiB;
 }
 
-/** Descriptors, once those of the last wave are closed; or as many as there are after five seconds. */
+/** Descriptors, once no more are open than before the wave; or as many as there are after five seconds. */
 async function settled(expected: number): Promise<number> {
   const startMs = performance.now();
-  while (descriptors() !== expected && performance.now() - startMs < 5_000)
+  while (descriptors() > expected && performance.now() - startMs < 5_000)
     await new Promise((resolve) => setTimeout(resolve, 5));
   return descriptors();
 }

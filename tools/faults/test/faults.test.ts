@@ -14,6 +14,7 @@ const small: Readonly<Record<string, number>> = {
   'wake-up': 20_000,
   'open-close': 50,
   'region-cut-short': 10,
+  connections: 200,
 };
 const run = campaigns.filter(({ name }) => name in small);
 

@@ -9,10 +9,11 @@ import { FILE } from './kernel.ts';
 import { Party, Variables, type Entry, type Step } from './party.ts';
 import { checkMixing, checkRaces } from './shared-memory.ts';
 import { StaleEdit } from './source.ts';
-import { World } from './world.ts';
+import { barrier, makeVisible, visibleNext } from './weak-memory.ts';
+import { World, type MemoryRules } from './world.ts';
 
 /** What is explored: programs, what they share, and what must hold. */
-export interface Scenario {
+export interface Scenario extends MemoryRules {
   readonly name: string;
   readonly parties: number;
   readonly memoryBytes: number;
@@ -130,7 +131,7 @@ function exploreOnce(
 
 /** Everybody sets up, one after the other. */
 function setUp(scenario: Scenario, variables: Variables): State {
-  const world = World.of(scenario.memoryBytes, scenario.parties, scenario.record);
+  const world = World.of(scenario.memoryBytes, scenario.parties, scenario.record, scenario);
   const seats: Seat[] = [];
   for (let index = 0; index < scenario.parties; index++) {
     seats.push(
@@ -152,6 +153,19 @@ function* successors(scenario: Scenario, variables: Variables, state: State): Ge
   const patient: Move[] = [];
   let isMoving = false;
   for (const [index, { next }] of seats.entries()) {
+    for (const at of visibleNext(world, index)) {
+      isMoving = true;
+      const name = `${index}: store ${world.sights[index]?.pending[at]?.word} becomes visible`;
+      yield [
+        name,
+        () => {
+          const after = world.copy();
+          makeVisible(after, index, at);
+          stir(after, index);
+          return { ...state, world: after, depth: state.depth + 1, before: state, move: name };
+        },
+      ];
+    }
     if (world.dead[index] === true) {
       for (const fd of world.kernel.remains(index)) {
         isMoving = true;
@@ -159,6 +173,7 @@ function* successors(scenario: Scenario, variables: Variables, state: State): Ge
           `${index}: kernel closes ${fd === FILE ? 'the file' : `descriptor ${fd}`} of the dead`,
           () => {
             const after = world.copy();
+            barrier(after, index);
             after.entered().close(index, fd);
             stir(after, index);
             return {
@@ -189,6 +204,7 @@ function* successors(scenario: Scenario, variables: Variables, state: State): Ge
         () => {
           const after = world.copy();
           after.dead[index] = true;
+          after.entered().stopSleeping(index);
           scenario.died?.(after, index);
           return {
             ...state,
@@ -316,6 +332,14 @@ function textOf(entry: Entry): string {
     : `${ArrayBuffer.isView(value) ? (value as Uint8Array).join() : JSON.stringify(value)};`;
 }
 
+const recordTexts = new WeakMap<object, string>();
+
+function textOfRecord(record: World['record']): string {
+  let text = recordTexts.get(record);
+  if (text === undefined) recordTexts.set(record, (text = JSON.stringify(record)));
+  return text;
+}
+
 function keyOf({ world, seats, deaths }: State): number {
   const lanes: [number, number] = [deaths + 1, deaths + 7];
   for (const word of world.memory) {
@@ -323,7 +347,8 @@ function keyOf({ world, seats, deaths }: State): number {
     lanes[1] = mix(lanes[1], word, 0xc2b2ae35);
   }
   mixText(lanes, world.kernel.text);
-  mixText(lanes, JSON.stringify(world.record));
+  mixText(lanes, textOfRecord(world.record));
+  if (world.processor !== undefined) mixText(lanes, JSON.stringify(world.sights));
   for (const [index, { hash, next }] of seats.entries()) {
     const naps = Math.min(world.naps[index] ?? 0, 7) * 8;
     const status =

@@ -22,6 +22,12 @@ interface Lock {
   readonly end: number;
 }
 
+/** A thread that sleeps on a futex. */
+interface FutexSleep {
+  readonly party: number;
+  readonly word: number;
+}
+
 /** A failed system call, as `@ipc/native` and `node:fs` report it. */
 class SystemError extends Error {
   readonly code: string;
@@ -42,13 +48,15 @@ export class Kernel {
   readonly #fifos: Map<string, number>;
   readonly #open: Description[];
   #locks: Lock[];
+  #sleeps: FutexSleep[];
   /** Asked for when nothing changes any more. */
   #text: string | undefined;
 
-  private constructor(fifos: Map<string, number>, open: Description[], locks: Lock[]) {
+  private constructor(fifos: Map<string, number>, open: Description[], locks: Lock[], sleeps: FutexSleep[]) {
     this.#fifos = fifos;
     this.#open = open;
     this.#locks = locks;
+    this.#sleeps = sleeps;
   }
 
   static of(parties: number): Kernel {
@@ -62,6 +70,7 @@ export class Kernel {
         writes: true,
       })),
       [],
+      [],
     );
   }
 
@@ -70,12 +79,13 @@ export class Kernel {
       new Map(this.#fifos),
       this.#open.map((description) => ({ ...description })),
       this.#locks.slice(),
+      this.#sleeps.slice(),
     );
   }
 
   /** All of it, for comparing states. */
   get text(): string {
-    return (this.#text ??= JSON.stringify([[...this.#fifos], this.#open, this.#locks]));
+    return (this.#text ??= JSON.stringify([[...this.#fifos], this.#open, this.#locks, this.#sleeps]));
   }
 
   makeFifo(path: string): void {
@@ -200,6 +210,27 @@ export class Kernel {
         lock.start < end &&
         start < lock.end,
     );
+  }
+
+  /** FUTEX_WAIT, after the comparison. */
+  sleep(party: number, word: number): void {
+    this.#sleeps.push({ party, word });
+  }
+
+  /** A signal, a time-out, or death. */
+  stopSleeping(party: number): void {
+    this.#sleeps = this.#sleeps.filter((sleep) => sleep.party !== party);
+  }
+
+  isAsleep(party: number): boolean {
+    return this.#sleeps.some((sleep) => sleep.party === party);
+  }
+
+  /** FUTEX_WAKE: those who have slept longest first. Returns how many. */
+  wake(word: number, count: number): number {
+    const woken = this.#sleeps.filter((sleep) => sleep.word === word).slice(0, count);
+    this.#sleeps = this.#sleeps.filter((sleep) => !woken.includes(sleep));
+    return woken.length;
   }
 
   /** Descriptors of a dead process that somebody could still notice. */

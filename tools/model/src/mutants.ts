@@ -3,18 +3,12 @@
  *
  * When a file has changed so that an edit does not fit any more, loading it says so: adapt the edit.
  */
-import type { Scenario } from './explore.ts';
-import { mutex, type Spelling } from './scenarios/mutex.ts';
+import type { Mutant } from './mutant.ts';
+import type { Spelling } from './scenarios/ends.ts';
+import { mutex } from './scenarios/mutex.ts';
 import { ring, type RingStyle } from './scenarios/ring.ts';
 import { semaphore } from './scenarios/semaphore.ts';
-import type { Edit } from './source.ts';
-
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly Edit[];
-  /** The smallest scenario in which it shows. */
-  readonly scenario: Scenario;
-}
+import { slotMutants } from './slot-mutants.ts';
 
 function ringMutant(
   name: string,
@@ -245,5 +239,6 @@ export function mutants(): readonly Mutant[] {
       'if (identity !== 0) continue;',
       1,
     ),
+    ...slotMutants(),
   ];
 }

@@ -7,6 +7,7 @@
  * the step before them: the check for data races (shared-memory.ts) is what makes that enough.
  */
 import { textOfState } from './local-state.ts';
+import { barrier } from './weak-memory.ts';
 import type { World } from './world.ts';
 
 /** What a step is, before it is made. */
@@ -19,6 +20,8 @@ export interface Step {
   readonly reads?: boolean;
   /** The word of shared memory it works on, if any. */
   readonly word?: number;
+  /** It is a load or store: every other step is a memory barrier, too. */
+  readonly isAccess?: true;
   /** It only goes on when nothing else can, once it has gone on often enough: one look in a loop of many. */
   readonly isPatient?: (world: World) => boolean;
   /** It never comes: the party has nothing to do any more, but can still die. */
@@ -74,7 +77,7 @@ export class Party {
   #cursor = 0;
   #way: string | undefined;
   #next: Step | undefined;
-  #free: boolean;
+  #free = true;
   /** Entries of the log that are from earlier runs. */
   readonly #known: number;
 
@@ -84,14 +87,12 @@ export class Party {
     variables: Variables,
     log: Entry[],
     way: string | undefined,
-    free: boolean,
   ) {
     this.index = index;
     this.world = world;
     this.variables = variables;
     this.log = log;
     this.#way = way;
-    this.#free = free;
     this.#known = log.length;
   }
 
@@ -109,14 +110,7 @@ export class Party {
     log: readonly Entry[],
     way: string | undefined,
   ): { readonly party: Party; readonly next: Step | undefined } {
-    const running = new Party(
-      index,
-      world,
-      variables,
-      log.slice(),
-      way,
-      log.length === 0 && way === undefined,
-    );
+    const running = new Party(index, world, variables, log.slice(), way);
     const outer = current;
     current = running;
     try {
@@ -148,10 +142,20 @@ export class Party {
     return !this.#free;
   }
 
+  /** What the next step came to when it was made, in an earlier run. Most are: ask before describing a step. */
+  recall(): { readonly value: unknown } | undefined {
+    if (this.#next !== undefined) throw suspension;
+    const entry = this.log[this.#cursor];
+    if (entry === undefined) return undefined;
+    this.#cursor++;
+    if ('error' in entry) throw entry.error;
+    return entry;
+  }
+
   /** Makes a step, or stops the program before it. */
   step(step: Step): unknown {
-    if (this.#next !== undefined) throw suspension;
-    if (this.#cursor < this.log.length) return this.#recall();
+    const known = this.recall();
+    if (known !== undefined) return known.value;
     if (!this.#free) {
       if (this.#way === undefined) {
         this.#next = step;
@@ -162,20 +166,14 @@ export class Party {
     const way = this.#way ?? step.ways?.(this.world)[0] ?? '';
     this.#way = undefined;
     this.accesses.clear();
+    if (step.isAccess !== true) barrier(this.world, this.index);
     return this.#record(() => step.make(this.world, way));
   }
 
   /** Something that happens together with the last step, and is remembered like one. */
   along(make: (world: World) => unknown): unknown {
-    if (this.#next !== undefined) throw suspension;
-    if (this.#cursor < this.log.length) return this.#recall();
-    return this.#record(() => make(this.world));
-  }
-
-  #recall(): unknown {
-    const entry = this.log[this.#cursor++] as Entry;
-    if ('error' in entry) throw entry.error;
-    return entry.value;
+    const known = this.recall();
+    return known === undefined ? this.#record(() => make(this.world)) : known.value;
   }
 
   #record(make: () => unknown): unknown {

@@ -1,7 +1,11 @@
 /** What is explored: `quick` in the tests, all of it by `pnpm model`. */
 import type { Scenario } from './explore.ts';
+import { broadcast } from './scenarios/broadcast.ts';
+import { latest } from './scenarios/latest.ts';
 import { mutex } from './scenarios/mutex.ts';
+import { queue } from './scenarios/queue.ts';
 import { brief, ring, type RingStyle } from './scenarios/ring.ts';
+import { rwLock } from './scenarios/rw-lock.ts';
 import { semaphore } from './scenarios/semaphore.ts';
 
 export interface Planned {
@@ -13,6 +17,15 @@ const ringStyles: readonly RingStyle[] = ['one by one', 'batches', 'claims'];
 
 export function plan(): readonly Planned[] {
   const one = { wants: 1, rounds: 1 } as const;
+  const reader = { mode: 'shared', spelling: 'sync' } as const;
+  const writer = { mode: 'exclusive', spelling: 'sync' } as const;
+  const publisher = { publishes: 1, spelling: 'sync' } as const;
+  /** Two messages fill two slots when all begin; the third has to wait, or laps. */
+  const lapping = { publishes: 3, spelling: 'sync', before: 2 } as const;
+  const subscriber = { subscribes: 'sync' } as const;
+  const producer = { sends: 1, spelling: 'sync' } as const;
+  const filling = { sends: 3, spelling: 'sync', before: 2 } as const;
+  const consumer = { receives: 'sync' } as const;
   return [
     ...ringStyles.map((style) => ({ quick: true, scenario: ring(style, 1, [], brief) })),
     ...ringStyles.map((style) => ({ quick: false, scenario: ring(style, 1) })),
@@ -20,6 +33,8 @@ export function plan(): readonly Planned[] {
     { quick: true, scenario: mutex({ spellings: ['async', 'sync'], rounds: 1, deaths: 1 }) },
     { quick: true, scenario: mutex({ spellings: ['async', 'async'], rounds: 1, deaths: 1 }) },
     { quick: false, scenario: mutex({ spellings: ['sync', 'sync'], rounds: 2, deaths: 1 }) },
+    { quick: false, scenario: mutex({ spellings: ['sync', 'sync'], rounds: 1, deaths: 1, fair: true }) },
+    { quick: false, scenario: mutex({ spellings: ['async', 'sync'], rounds: 1, deaths: 1, fair: true }) },
     { quick: false, scenario: mutex({ spellings: ['async', 'async'], rounds: 2, deaths: 1 }) },
     { quick: false, scenario: mutex({ spellings: ['sync', 'sync', 'async'], rounds: 1, deaths: 0 }) },
     {
@@ -57,5 +72,107 @@ export function plan(): readonly Planned[] {
         mortals: [0],
       }),
     },
+    { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0 }) },
+    { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1 }) },
+    {
+      quick: true,
+      scenario: broadcast({ overflow: 'wait', slots: 2, parties: [subscriber, publisher], deaths: 0 }),
+    },
+    {
+      quick: true,
+      scenario: broadcast({ overflow: 'lap', slots: 2, parties: [subscriber, lapping], deaths: 0 }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({
+        overflow: 'lap',
+        slots: 2,
+        parties: [lapping, { ...subscriber, joins: 'late', history: 2 }],
+        deaths: 0,
+      }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({ overflow: 'wait', slots: 2, parties: [subscriber, publisher], deaths: 1 }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({ overflow: 'wait', slots: 2, parties: [subscriber, lapping], deaths: 1 }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({
+        overflow: 'wait',
+        slots: 2,
+        parties: [{ subscribes: 'async' }, { ...lapping, spelling: 'async' }],
+        deaths: 1,
+      }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({ overflow: 'lap', slots: 2, parties: [subscriber, lapping], deaths: 1 }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({
+        overflow: 'wait',
+        slots: 2,
+        parties: [lapping, { ...subscriber, joins: 'late', history: 2 }],
+        deaths: 0,
+      }),
+    },
+    {
+      quick: false,
+      scenario: broadcast({
+        overflow: 'lap',
+        slots: 2,
+        parties: [subscriber, lapping],
+        deaths: 0,
+        processor: 'x86-64',
+      }),
+    },
+    {
+      quick: true,
+      scenario: latest({ parties: [{ publishes: 2 }, { reads: 'all' }], deaths: 1 }),
+    },
+    {
+      quick: false,
+      scenario: latest({
+        parties: [{ publishes: 2 }, { reads: 'all' }, { publishes: 1, opens: 'late' }],
+        deaths: 1,
+        mortals: [0],
+      }),
+    },
+    { quick: true, scenario: latest({ parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0 }) },
+    {
+      quick: true,
+      scenario: latest({ parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0, processor: 'x86-64' }),
+    },
+    {
+      quick: true,
+      scenario: latest({ parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0, processor: 'armv8' }),
+    },
+    { quick: true, scenario: queue({ slots: 2, parties: [consumer, producer], deaths: 0 }) },
+    { quick: false, scenario: queue({ slots: 2, parties: [consumer, producer], deaths: 1 }) },
+    { quick: false, scenario: queue({ slots: 2, parties: [filling, consumer], deaths: 0 }) },
+    { quick: false, scenario: queue({ slots: 2, parties: [filling, consumer], deaths: 1, mortals: [1] }) },
+    {
+      quick: false,
+      scenario: queue({
+        slots: 2,
+        parties: [{ ...producer, before: 1 }, consumer, consumer],
+        deaths: 1,
+        mortals: [2],
+      }),
+    },
+    {
+      quick: false,
+      scenario: queue({
+        slots: 2,
+        parties: [{ receives: 'async' }, { ...producer, spelling: 'async' }],
+        deaths: 1,
+      }),
+    },
+    { quick: false, scenario: queue({ slots: 2, parties: [consumer, producer, producer], deaths: 0 }) },
   ];
 }

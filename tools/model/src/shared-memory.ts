@@ -8,6 +8,8 @@
  * of either party between, and {@link checkRaces} looks at exactly that, in every interleaving.
  */
 import { party, type Party, type Step } from './party.ts';
+import { barrier, change, load, store, waysToLoad } from './weak-memory.ts';
+import type { World } from './world.ts';
 
 /** Stands for the mapping: what `new Int32Array(buffer, ...)` gets in the code under test. */
 export class SharedMemory {
@@ -36,6 +38,13 @@ export function isView(value: object): boolean {
   return value instanceof SharedMemory || views.has(value);
 }
 
+/** Which word of the memory that is. */
+export function wordOf(words: Int32Array, index: number): number {
+  const view = views.get(words);
+  if (view === undefined) throw new TypeError('not shared memory');
+  return (view.offset >> 2) + index;
+}
+
 /** A typed array constructor that makes views of {@link SharedMemory}, and of everything else what it always makes. */
 export function viewing<Constructor extends IntegerArrayConstructor>(constructor: Constructor): Constructor {
   return new Proxy(constructor, {
@@ -61,15 +70,25 @@ export function viewing<Constructor extends IntegerArrayConstructor>(constructor
 function createView(memory: SharedMemory, view: View): object {
   const { constructor, offset, length } = view;
   const size = constructor.BYTES_PER_ELEMENT;
-  const read = (from: number, count: number): IntegerArray =>
-    party().along((world) => {
-      touch(party(), offset + from * size, count * size, false);
-      return new constructor(world.memory.buffer.slice(offset + from * size, offset + (from + count) * size));
+  const read = (from: number, count: number): IntegerArray => {
+    const [start, end] = [offset + from * size, offset + (from + count) * size];
+    if (isRacing(start, end)) return new constructor(readWords(start, end).buffer, start & 3, count);
+    return party().along((world) => {
+      touch(party(), start, end, false);
+      return new constructor(world.memory.buffer.slice(start, end));
     }) as IntegerArray;
+  };
   const write = (at: number, values: ArrayLike<number>): void => {
     if (at + values.length > length) throw new RangeError('offset is out of bounds');
+    const [start, end] = [offset + at * size, offset + (at + values.length) * size];
+    if (isRacing(start, end)) {
+      const bytes = new Uint8Array(end - start);
+      new constructor(bytes.buffer).set(values);
+      writeWords(start, bytes);
+      return;
+    }
     party().along((world) => {
-      touch(party(), offset + at * size, values.length * size, true);
+      touch(party(), start, end, true);
       new constructor(world.writable().buffer, offset, length).set(values, at);
     });
   };
@@ -118,9 +137,61 @@ function createView(memory: SharedMemory, view: View): object {
   return proxy;
 }
 
+/** Whether plain accesses to these bytes are steps of their own. */
+function isRacing(start: number, end: number): boolean {
+  const { world, hasBegun } = party();
+  if (!hasBegun) return false;
+  for (let word = start >> 2; word << 2 < end; word++) if (world.races(word)) return true;
+  return false;
+}
+
+/** Plain loads that race, word by word. */
+function readWords(start: number, end: number): Int32Array<ArrayBuffer> {
+  const first = start >> 2;
+  return Int32Array.from({ length: ((end + 3) >> 2) - first }, (_, at) => readWord(first + at));
+}
+
+function readWord(word: number): number {
+  const known = party().recall();
+  if (known !== undefined) return known.value as number;
+  const { index, variables } = party();
+  if (!variables.words.has(word)) return party().along(({ memory }) => memory[word]) as number;
+  return party().step({
+    name: `read ${word}`,
+    isAccess: true,
+    reads: true,
+    ways: (world) => waysToLoad(world, index, word, false),
+    make: (world, way) => load(world, index, word, false, way),
+  }) as number;
+}
+
+/** Plain stores that race, word by word. */
+function writeWords(start: number, bytes: Uint8Array): void {
+  const { index, variables } = party();
+  for (let word = start >> 2; word << 2 < start + bytes.length; word++) {
+    party().step({
+      name: `write ${word}`,
+      isAccess: true,
+      make: (world) => {
+        const own = world.sights[index]?.pending.findLast((pending) => pending.word === word)?.value;
+        const merged = Int32Array.of(own ?? (world.memory[word] as number));
+        const target = new Uint8Array(merged.buffer);
+        for (let at = 0; at < 4; at++) {
+          const byte = bytes[(word << 2) + at - start];
+          if (byte !== undefined) target[at] = byte;
+        }
+        const [value] = merged as unknown as [number];
+        if (value !== world.memory[word]) variables.words.add(word);
+        if (world.processor !== undefined) store(world, index, word, value, false);
+        else change(world, index, word, value, true);
+      },
+    });
+  }
+}
+
 /** Remembers plain accesses, by 32-bit words. */
-function touch({ accesses }: Party, byteOffset: number, bytes: number, writes: boolean): void {
-  for (let word = byteOffset >> 2; word << 2 < byteOffset + bytes; word++) {
+function touch({ accesses }: Party, start: number, end: number, writes: boolean): void {
+  for (let word = start >> 2; word << 2 < end; word++) {
     accesses.set(word, writes || accesses.get(word) === true);
   }
 }
@@ -142,6 +213,15 @@ export function checkMixing(accesses: ReadonlyMap<number, boolean>, { word, read
   }
 }
 
+/** What a read-modify-write is, wherever its word lies. */
+function fence(): void {
+  const { index, world } = party();
+  if (world.processor === undefined) return;
+  party().along((now) => {
+    barrier(now, index);
+  });
+}
+
 type Operation = (words: Int32Array, index: number, ...operands: number[]) => number;
 
 /** `Atomics`, of which each operation on shared memory is a step. On private memory it is what it always is. */
@@ -152,7 +232,12 @@ export const modelAtomics: Readonly<Record<string, Operation>> = Object.fromEntr
         (Atomics[name] as Operation)(words, index, ...operands);
       const atomic: Operation = (words, index, ...operands) => {
         const view = views.get(words);
-        if (view === undefined) return operate(words, index, ...operands);
+        if (view === undefined) {
+          if (name !== 'load' && name !== 'store') fence();
+          return operate(words, index, ...operands);
+        }
+        const known = party().recall();
+        if (known !== undefined) return known.value as number;
         const word = (view.offset >> 2) + index;
         if (view.constructor.BYTES_PER_ELEMENT !== 4 || !(index >= 0 && index < view.length)) {
           throw new RangeError('an atomic access outside of the view');
@@ -161,15 +246,28 @@ export const modelAtomics: Readonly<Record<string, Operation>> = Object.fromEntr
         if (name === 'load' && !party().variables.words.has(word)) {
           return party().along(({ memory }) => memory[word]) as number;
         }
+        const { index: by, hasBegun, variables } = party();
         return party().step({
           name: `${name} ${word}${operands.length > 0 ? ` ${operands.join(' ')}` : ''}`,
+          isAccess: true,
           reads: name === 'load',
           word,
-          make: (world) => {
-            if (name === 'load') return world.memory[word];
-            const before = world.memory[word];
-            const result = operate(world.writable(), word, ...operands);
-            if (world.memory[word] !== before && party().hasBegun) party().variables.words.add(word);
+          ...(name === 'load' ? { ways: (world: World) => waysToLoad(world, by, word, true) } : {}),
+          make: (world, way) => {
+            const before = world.memory[word] as number;
+            if (name === 'load') return load(world, by, word, true, way);
+            if (name === 'store' && world.processor === 'armv8' && hasBegun) {
+              const [value] = operands as [number];
+              if (value !== before) variables.words.add(word);
+              store(world, by, word, value | 0, true);
+              return value;
+            }
+            barrier(world, by);
+            const after = Int32Array.of(world.memory[word] as number);
+            const result = operate(after, 0, ...operands);
+            const [value] = after as unknown as [number];
+            if (value !== world.memory[word] && hasBegun) variables.words.add(word);
+            change(world, by, word, value, false);
             return result;
           },
         }) as number;

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { dirname, relative, resolve } from 'node:path';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import ts from 'typescript';
 
@@ -25,6 +25,13 @@ export interface Edit {
 /** An edit that does not fit the source any more. */
 export class StaleEdit extends Error {}
 
+/** A private field of an object that such source made. */
+export function hidden(object: object, field: string): unknown {
+  const name = Object.keys(object).find((key) => key.startsWith(`${field}$`));
+  if (name === undefined) throw new Error(`there is no #${field}`);
+  return (object as Record<string, unknown>)[name];
+}
+
 type Exports = Record<string, unknown>;
 type Factory = (
   exports: Exports,
@@ -32,16 +39,27 @@ type Factory = (
   ...globals: readonly unknown[]
 ) => void;
 
+/** What an import stands for: another file, or something instead. */
+type Target = { readonly path: string } | { readonly imported: unknown };
+
+interface Module {
+  readonly run: Factory;
+  /** By specifier; filled on the way. */
+  readonly targets: Record<string, Target>;
+}
+
 export class Source {
   readonly #edits: readonly Edit[];
   readonly #globals: Readonly<Record<string, unknown>>;
   readonly #imports: Readonly<Record<string, unknown>>;
-  readonly #factories = new Map<string, Factory>();
+  readonly #globalValues: readonly unknown[];
+  readonly #modules = new Map<string, Module>();
   readonly #unused: Set<Edit>;
 
   /**
    * @param globals - By name, instead of the real ones.
-   * @param imports - By specifier, instead of the packages and of `node:` modules. Relative imports are followed.
+   * @param imports - By specifier, instead of the packages and of `node:` modules; or by path in the repository, instead
+   *   of one of its files. Other relative imports are followed.
    */
   constructor(
     globals: Readonly<Record<string, unknown>>,
@@ -49,6 +67,7 @@ export class Source {
     edits: readonly Edit[] = [],
   ) {
     this.#globals = globals;
+    this.#globalValues = Object.values(globals);
     this.#imports = imports;
     this.#edits = edits;
     this.#unused = new Set(edits);
@@ -62,17 +81,23 @@ export class Source {
       if (loaded !== undefined) return loaded;
       const exports: Exports = {};
       modules.set(path, exports);
+      const { run, targets } = this.#module(path);
       const require = (specifier: string): unknown => {
-        if (specifier.startsWith('.')) return evaluate(resolve(dirname(path), specifier));
-        const imported = this.#imports[specifier];
-        if (imported === undefined)
-          throw new Error(`${relative(root, path)} imports ${specifier}, which is not modelled`);
-        return imported;
+        const target = (targets[specifier] ??= this.#resolve(path, specifier));
+        return 'path' in target ? evaluate(target.path) : target.imported;
       };
-      this.#factory(path)(exports, require, ...Object.values(this.#globals));
+      run(exports, require, ...this.#globalValues);
       return exports;
     };
     return evaluate(resolve(root, file));
+  }
+
+  #resolve(from: string, specifier: string): Target {
+    const path = specifier.startsWith('.') ? resolve(dirname(from), specifier) : undefined;
+    const imported = this.#imports[path === undefined ? specifier : relative(root, path)];
+    if (imported !== undefined) return { imported };
+    if (path !== undefined) return { path };
+    throw new Error(`${relative(root, from)} imports ${specifier}, which is not modelled`);
   }
 
   /** Edits in files that nothing has loaded: they change nothing. */
@@ -80,10 +105,25 @@ export class Source {
     return [...this.#unused];
   }
 
-  #factory(path: string): Factory {
-    const known = this.#factories.get(path);
+  #module(path: string): Module {
+    const known = this.#modules.get(path);
     if (known !== undefined) return known;
-    let text = readFileSync(path, 'utf8');
+    const source = readFileSync(path, 'utf8');
+    const text = this.#edited(path, source);
+    const globals = Object.keys(this.#globals);
+    const module = {
+      run:
+        text === source
+          ? (compiled[`${globals.join()} ${path}`] ??= compile(path, text, globals))
+          : compile(path, text, globals),
+      targets: {},
+    };
+    this.#modules.set(path, module);
+    return module;
+  }
+
+  #edited(path: string, source: string): string {
+    let text = source;
     for (const edit of this.#edits) {
       if (resolve(root, edit.file) !== path) continue;
       const parts = text.split(edit.from);
@@ -95,15 +135,19 @@ export class Source {
       text = parts.join(edit.to);
       this.#unused.delete(edit);
     }
-    // Private fields become ordinary ones, so that the state of an object can be compared (local-state.ts).
-    text = text.replaceAll(/#([a-z]\w*)/gi, 'private_$1');
-    const { outputText } = ts.transpileModule(text, {
-      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 },
-    });
-    const factory = compileFunction(outputText, ['exports', 'require', ...Object.keys(this.#globals)], {
-      filename: path,
-    }) as Factory;
-    this.#factories.set(path, factory);
-    return factory;
+    return text;
   }
+}
+
+/** What is shipped, by globals and path: many scenarios load the same. */
+const compiled: Record<string, Factory> = {};
+
+function compile(path: string, text: string, globals: readonly string[]): Factory {
+  // Private fields become ordinary ones, so that the state of an object can be compared (local-state.ts). Each file has
+  // names of its own: a class and its base may have private fields of the same name.
+  const own = basename(path, '.ts').replaceAll('-', '_');
+  const { outputText } = ts.transpileModule(text.replaceAll(/#([a-z]\w*)/gi, `$1$$${own}`), {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 },
+  });
+  return compileFunction(outputText, ['exports', 'require', ...globals], { filename: path }) as Factory;
 }

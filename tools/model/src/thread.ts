@@ -7,7 +7,7 @@
  * which nothing happens is found to be one. A wait in between may end at any time.
  */
 import { party, type Step } from './party.ts';
-import { SharedMemory } from './shared-memory.ts';
+import { wordOf } from './shared-memory.ts';
 import type { Kernel } from './kernel.ts';
 import type { World } from './world.ts';
 
@@ -63,6 +63,8 @@ export function loopState(): unknown {
 }
 
 function system<Value>(name: string, make: (kernel: Kernel, index: number) => Value, reads = false): Value {
+  const known = party().recall();
+  if (known !== undefined) return known.value as Value;
   const { index } = party();
   return party().step({
     name,
@@ -116,11 +118,9 @@ export const native: Readonly<Record<string, unknown>> = {
       (kernel, index) => kernel.isLocked(index, fd, kind, start, length),
       true,
     ),
-  // Whether the word has changed meanwhile is in the nap: a change by anybody ends it.
-  futexWait: () => {
-    nap('futexWait');
-    return 'timed-out';
-  },
+  futexWait,
+  futexWake: (words: Int32Array, index: number, count: number) =>
+    system(`futexWake ${wordOf(words, index)}`, (kernel) => kernel.wake(wordOf(words, index), count)),
   poll: (fds: Int32Array, events: Int16Array, revents: Int16Array, timeoutMs: number) =>
     poll(fds, events, revents, timeoutMs),
   watch: (fd: number, onReady: (readiness: number) => void) => {
@@ -138,6 +138,32 @@ export const native: Readonly<Record<string, unknown>> = {
     };
   },
 };
+
+function futexWait(words: Int32Array, index: number, expected: number, timeoutMs: number): string {
+  const word = wordOf(words, index);
+  if (timeoutMs >= 0 && timeoutMs < sliceMs) {
+    // Whether the word has changed meanwhile is in the nap: a change by anybody ends it.
+    nap('futexWait');
+    return 'timed-out';
+  }
+  const { index: own } = party();
+  const sleeps = party().step({
+    name: `futexWait ${word} ${expected}`,
+    make: (world) => {
+      if (world.memory[word] !== expected) return false;
+      world.entered().sleep(own, word);
+      return true;
+    },
+  }) as boolean;
+  if (!sleeps) return 'changed';
+  party().step({
+    name: `asleep on ${word}`,
+    reads: true,
+    ways: ({ kernel }) => (kernel.isAsleep(own) ? [] : ['woken']),
+    make: () => undefined,
+  });
+  return 'woken';
+}
 
 function readiness(kernel: Kernel, index: number, fd: number, wantsIn: boolean): number {
   return (wantsIn && kernel.isReadable(index, fd) ? POLLIN : 0) | (kernel.isBroken(index, fd) ? POLLERR : 0);
@@ -202,6 +228,9 @@ export const fs: Readonly<Record<string, unknown>> = {
   fchmodSync: () => undefined,
   readFileSync: () => '1 (node) S 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 4711 0',
 };
+
+/** `node:os`: one processor, on which nobody spins. */
+export const os: Readonly<Record<string, unknown>> = { availableParallelism: () => 1 };
 
 /** `node:crypto`: the ids of bells, one per party. */
 export const crypto: Readonly<Record<string, unknown>> = {
@@ -328,18 +357,5 @@ export class LoopPromise<Value> {
 
   catch(onError: (error: unknown) => void): void {
     this.then(undefined, onError);
-  }
-}
-
-/** A region that every party has open, with nothing but what embedded locks use. */
-export class ModelRegion {
-  readonly words: Int32Array;
-  readonly descriptor = 3;
-  readonly offset = 0;
-  readonly bytes: number;
-
-  constructor(bytes: number, Int32: typeof Int32Array) {
-    this.bytes = bytes;
-    this.words = new Int32(new SharedMemory(bytes) as unknown as ArrayBuffer, 0, bytes >> 2);
   }
 }

@@ -1,4 +1,13 @@
 import { Kernel } from './kernel.ts';
+import { clearSight, type Processor, type Sight } from './weak-memory.ts';
+
+/** What memory does with accesses that race. */
+export interface MemoryRules {
+  /** Words that parties access plainly while others change them, on purpose: each such access is a step. @default none */
+  readonly races?: (word: number) => boolean;
+  /** Whose loads and stores they are: they happen as late and as early as it may let them. @default one after the other */
+  readonly processor?: Processor;
+}
 
 /** Everything the parties share: memory, the kernel's objects, and what the scenario keeps book of. One for every state; what a step does not change it shares with the state before. */
 export class World {
@@ -14,6 +23,9 @@ export class World {
   readonly naps: number[];
   /** For each party: whether its process is dead. */
   readonly dead: boolean[];
+  /** For each party: its sight of memory. */
+  readonly sights: Sight[];
+  readonly rules: MemoryRules;
   #ownsMemory = false;
   #ownsKernel = false;
 
@@ -24,6 +36,8 @@ export class World {
     restless: boolean[],
     naps: number[],
     dead: boolean[],
+    sights: Sight[],
+    rules: MemoryRules,
   ) {
     this.memory = memory;
     this.kernel = kernel;
@@ -31,9 +45,11 @@ export class World {
     this.restless = restless;
     this.naps = naps;
     this.dead = dead;
+    this.sights = sights;
+    this.rules = rules;
   }
 
-  static of(memoryBytes: number, parties: number, record: World['record']): World {
+  static of(memoryBytes: number, parties: number, record: World['record'], rules: MemoryRules = {}): World {
     return new World(
       new Int32Array(new ArrayBuffer(memoryBytes)),
       Kernel.of(parties),
@@ -41,6 +57,8 @@ export class World {
       Array.from({ length: parties }, () => true),
       Array.from({ length: parties }, () => 0),
       Array.from({ length: parties }, () => false),
+      Array.from({ length: parties }, () => clearSight),
+      rules,
     );
   }
 
@@ -53,7 +71,18 @@ export class World {
       this.restless.slice(),
       this.naps.slice(),
       this.dead.slice(),
+      this.sights.slice(),
+      this.rules,
     );
+  }
+
+  get processor(): Processor | undefined {
+    return this.rules.processor;
+  }
+
+  /** Whether accesses to a word race on purpose. */
+  races(word: number): boolean {
+    return this.rules.races?.(word) === true;
   }
 
   /** A party wakes from a nap. */

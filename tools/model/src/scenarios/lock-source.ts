@@ -3,7 +3,8 @@ import * as core from '@ipc/core';
 import type * as sync from '@ipc/sync';
 import { sharedGlobals } from '../globals.ts';
 import { Source, type Edit } from '../source.ts';
-import { crypto, fs, loopGlobals, LoopPromise, ModelRegion, native, startThread } from '../thread.ts';
+import { ModelRegion } from '../model-region.ts';
+import { crypto, fs, loopGlobals, LoopPromise, native, os, startThread } from '../thread.ts';
 
 const globals = { ...sharedGlobals, ...loopGlobals, Promise: LoopPromise };
 
@@ -34,6 +35,7 @@ export function lockSource(edits: readonly Edit[]): LockSource {
     '@ipc/native': native,
     'node:fs': fs,
     'node:crypto': crypto,
+    'node:os': os,
   };
   const source = new Source(globals, imports, [...smaller, ...edits]);
   return {
@@ -41,8 +43,7 @@ export function lockSource(edits: readonly Edit[]): LockSource {
       startThread();
       return source.load(`packages/sync/src/${file}`) as unknown as Sync;
     },
-    region: (participants) =>
-      new ModelRegion(areaBytes(participants), sharedGlobals.Int32Array as typeof Int32Array) as never,
+    region: (participants) => new ModelRegion('model', areaBytes(participants)) as never,
   };
 }
 

@@ -2,14 +2,12 @@
 import type { Held, Mutex } from '@ipc/sync';
 import type { Scenario } from '../explore.ts';
 import { party } from '../party.ts';
-import type { Edit } from '../source.ts';
+import { hidden, type Edit } from '../source.ts';
 import { Violation } from '../violation.ts';
 import { loopState, runLoop } from '../thread.ts';
 import type { World } from '../world.ts';
+import type { Spelling } from './ends.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
-
-/** How a party waits for the lock. */
-export type Spelling = 'sync' | 'async';
 
 interface MutexRecord extends Record<string, unknown> {
   /** Who is inside. */
@@ -24,6 +22,8 @@ export interface MutexShape {
   readonly spellings: readonly Spelling[];
   /** How often each party takes the lock. */
   readonly rounds: number;
+  /** First come, first served. @default false */
+  readonly fair?: boolean;
   readonly deaths: number;
   readonly mortals?: readonly number[];
 }
@@ -33,11 +33,11 @@ const identityMask = 0x3fffffff;
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario {
-  const { spellings, rounds, deaths } = shape;
+  const { spellings, rounds, deaths, fair = false } = shape;
   const parties = spellings.length;
   const source = lockSource(edits);
   return {
-    name: `mutex, ${spellings.join(' + ')}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    name: `${fair ? 'fair ' : ''}mutex, ${spellings.join(' + ')}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
     parties,
     memoryBytes: areaBytes(parties),
     deaths,
@@ -45,7 +45,7 @@ export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario 
     record: { inside: [], abandoned: false, identities: [] } satisfies MutexRecord,
     program(index) {
       const { Mutex } = source.fresh('mutex.ts');
-      const lock = Mutex.in(source.region(parties), 0, { participants: parties });
+      const lock = Mutex.in(source.region(parties), 0, { participants: parties, fair });
       enroll(lock);
       party().begin();
       if (spellings[index] === 'sync') takeSync(lock, rounds);
@@ -107,7 +107,7 @@ function takeAsync(lock: Mutex, rounds: number): void {
 }
 
 function enroll(lock: Mutex): void {
-  const { identity } = (lock as unknown as { private_participant: { identity: number } }).private_participant;
+  const { identity } = hidden(lock, 'participant') as { identity: number };
   note((record) => ({ identities: [...record.identities, identity] }));
 }
 

@@ -6,8 +6,8 @@ import type { Edit } from '../source.ts';
 import { loopState, runLoop } from '../thread.ts';
 import { Violation } from '../violation.ts';
 import type { World } from '../world.ts';
+import type { Spelling } from './ends.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
-import type { Spelling } from './mutex.ts';
 
 /** A party that takes and returns permits, or one that holds some from the start, tries once for more than there can be, and stays. */
 export type SemaphoreParty =

@@ -1,0 +1,68 @@
+import { sharedGlobals } from './globals.ts';
+import { FILE } from './kernel.ts';
+import { party } from './party.ts';
+import { SharedMemory } from './shared-memory.ts';
+
+interface RegionShape {
+  readonly kind: string;
+  readonly bytes: number;
+  readonly initialise?: (region: ModelRegion) => void;
+}
+
+/**
+ * The one region of a scenario, in place of `Region` of `@ipc/shm`: it starts where the modelled memory starts.
+ *
+ * How regions come into being is not modelled: the first party to open it, while all set up, makes it.
+ */
+export class ModelRegion {
+  readonly name = 'model';
+  readonly kind: string;
+  readonly bytes: number;
+  readonly offset = 0;
+  readonly buffer: SharedMemory;
+  readonly words: Int32Array;
+  readonly bytesView: Uint8Array;
+  readonly descriptor: number;
+  isOpen = true;
+
+  constructor(kind: string, bytes: number, descriptor: number = FILE) {
+    this.kind = kind;
+    this.bytes = bytes;
+    this.descriptor = descriptor;
+    this.buffer = new SharedMemory(bytes);
+    const source = this.buffer as unknown as ArrayBuffer;
+    this.words = new (sharedGlobals.Int32Array as typeof Int32Array)(source, 0, bytes >> 2);
+    this.bytesView = new (sharedGlobals.Uint8Array as typeof Uint8Array)(source, 0, bytes);
+  }
+
+  static openOrCreate(_name: string, { kind, bytes, initialise }: RegionShape): ModelRegion {
+    const region = new ModelRegion(kind, bytes, openFile());
+    const isNew = party().along(({ memory }) => memory.every((word) => word === 0)) as boolean;
+    if (isNew) initialise?.(region);
+    return region;
+  }
+
+  static open(_name: string, { kind }: Pick<RegionShape, 'kind'>): ModelRegion {
+    return new ModelRegion(kind, party().world.memory.byteLength, openFile());
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    const { index } = party();
+    party().step({
+      name: 'close the region',
+      make: (world) => {
+        world.entered().close(index, this.descriptor);
+      },
+    });
+  }
+}
+
+function openFile(): number {
+  const { index } = party();
+  return party().step({
+    name: 'open the region',
+    make: (world) => world.entered().open(index, '/proc/self/fd/3', true, true),
+  }) as number;
+}

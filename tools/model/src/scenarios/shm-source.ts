@@ -1,0 +1,52 @@
+/** `@ipc/shm` over the modelled kernel. */
+import * as core from '@ipc/core';
+import type * as shm from '@ipc/shm';
+import { sharedGlobals } from '../globals.ts';
+import { ModelRegion } from '../model-region.ts';
+import { Source, type Edit } from '../source.ts';
+import { crypto, fs, loopGlobals, native, os, startThread } from '../thread.ts';
+
+const imports = {
+  '@ipc/core': core,
+  '@ipc/native': native,
+  'node:fs': fs,
+  'node:crypto': crypto,
+  'node:os': os,
+  'packages/shm/src/region.ts': { Region: ModelRegion },
+};
+
+/** Constants made small: more of the same looks would be more of the same states. */
+const smaller: readonly Edit[] = [
+  {
+    file: 'packages/shm/src/slot-receive-port.ts',
+    from: '(++this.#blocked & (looksPerProof - 1)) === 0 && ',
+    to: '',
+  },
+  { file: 'packages/shm/src/owned-lock.ts', from: 'const looks = 500;', to: 'const looks = 1;' },
+];
+
+type Shm = typeof shm & SlotsModule;
+
+/** What `slot-memory.ts` has and the package does not export. */
+interface SlotsModule {
+  readonly SlotMemory: {
+    openOrCreate(name: string, kind: string, mode: number, options: shm.SlotOptions): unknown;
+  };
+}
+
+/**
+ * The exports of files. Call what is returned at the start of each run: it clears the event loop.
+ *
+ * The modules have no variables that matter, so one set of them does for all runs.
+ */
+export function shmSource(edits: readonly Edit[], ...files: readonly string[]): () => Shm {
+  const source = new Source({ ...sharedGlobals, ...loopGlobals }, imports, [...smaller, ...edits]);
+  let shm: Shm | undefined;
+  return () => {
+    startThread();
+    return (shm ??= Object.assign(
+      {},
+      ...['slot-memory', ...files].map((file) => source.load(`packages/shm/src/${file}.ts`)),
+    ) as unknown as Shm);
+  };
+}

@@ -1,0 +1,187 @@
+/** What is broken on purpose in `@ipc/shm`: broadcast, queue, latest value, and the participants that sleep and die in them. */
+import { mutant, type Mutant } from './mutant.ts';
+import { broadcast, type BroadcastShape } from './scenarios/broadcast.ts';
+import { latest, type LatestShape } from './scenarios/latest.ts';
+import { queue, type QueueShape } from './scenarios/queue.ts';
+
+const publisher = { publishes: 1, spelling: 'sync' } as const;
+/** Two messages are there, in two slots, when all begin. */
+const lapping = { publishes: 3, spelling: 'sync', before: 2 } as const;
+const subscriber = { subscribes: 'sync' } as const;
+const filling = { sends: 3, spelling: 'sync', before: 2 } as const;
+const consumer = { receives: 'sync' } as const;
+
+const one: BroadcastShape = { overflow: 'wait', slots: 2, parties: [subscriber, publisher], deaths: 0 };
+const lapped: BroadcastShape = { overflow: 'lap', slots: 2, parties: [subscriber, lapping], deaths: 0 };
+const waited: BroadcastShape = { overflow: 'wait', slots: 2, parties: [subscriber, lapping], deaths: 0 };
+const full: QueueShape = { slots: 2, parties: [filling, consumer], deaths: 0 };
+const read: LatestShape = { parties: [{ publishes: 2 }, { reads: 'all' }], deaths: 0 };
+const overtaken: LatestShape = { parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0 };
+const onArm: LatestShape = { ...overtaken, processor: 'armv8' };
+
+function inBroadcast(name: string, file: string, from: string, to: string, shape: BroadcastShape): Mutant {
+  return mutant(`broadcast: ${name}`, `packages/shm/src/${file}.ts`, from, to, (edits) =>
+    broadcast(shape, edits),
+  );
+}
+
+function inQueue(name: string, file: string, from: string, to: string, shape: QueueShape): Mutant {
+  return mutant(`queue: ${name}`, `packages/shm/src/${file}.ts`, from, to, (edits) => queue(shape, edits));
+}
+
+function inLatest(name: string, from: string, to: string, shape: LatestShape): Mutant {
+  return mutant(`latest value: ${name}`, 'packages/shm/src/latest-value.ts', from, to, (edits) =>
+    latest(shape, edits),
+  );
+}
+
+export function slotMutants(): readonly Mutant[] {
+  return [
+    inBroadcast(
+      'the message is written after it is published',
+      'slot-memory',
+      `    this.bytes.set(message, slot * 4 + SLOT_HEADER_BYTES);
+    Atomics.store(this.words, slot, this.state(this.claimed, FULL, owner));`,
+      `    Atomics.store(this.words, slot, this.state(this.claimed, FULL, owner));
+    this.bytes.set(message, slot * 4 + SLOT_HEADER_BYTES);`,
+      one,
+    ),
+    inBroadcast(
+      'a subscriber does not look whether it was lapped while it copied',
+      'broadcast-subscriber',
+      "if (Atomics.load(words, slot) !== state) return 'again';",
+      '',
+      lapped,
+    ),
+    inBroadcast(
+      'a subscriber gives room back before it has copied',
+      'broadcast-subscriber',
+      `      const length = words[slot + 1] as number;`,
+      `      this.#advance();
+      const length = words[slot + 1] as number;`,
+      waited,
+    ),
+    inBroadcast(
+      'nobody is woken',
+      'sleepers',
+      `    participant.ringLine(line);
+  });`,
+      '  });',
+      one,
+    ),
+    inBroadcast(
+      'who falls asleep does not look again',
+      'slot-sleep',
+      'if (this.#announceAndLook()) return true;',
+      'if (this.#announceAndLook() && this.#need() < 0) return true;',
+      one,
+    ),
+    inBroadcast(
+      'a sleeper does not announce itself',
+      'participant',
+      'Atomics.store(this.#words, this.line + ANNOUNCEMENT, this.#announcements);',
+      '',
+      one,
+    ),
+    inBroadcast('a sleeper does not raise the hint', 'sleepers', 'Atomics.or(words, hint, 1);', '', one),
+    inBroadcast(
+      'who sleeps does not hear of deaths',
+      'participant',
+      'const lines = [...this.#lines];',
+      'const lines: [number, BellLine][] = [];',
+      { ...waited, deaths: 1, mortals: [0] },
+    ),
+    inBroadcast(
+      'the living are buried',
+      'participant',
+      "if (ofdHolder(this.#proof, 'exclusive', at, 1) || !ofdLock(this.#proof, 'exclusive', at, 1)) return false;",
+      '',
+      waited,
+    ),
+    inQueue(
+      'a message is taken without making sure that nobody else has',
+      'queue-consumer',
+      'if (Atomics.compareExchange(words, slot, state, taken) !== state) return undefined;',
+      'Atomics.store(words, slot, taken);',
+      { slots: 2, parties: [consumer, consumer, { sends: 1, spelling: 'sync', before: 1 }], deaths: 0 },
+    ),
+    inQueue(
+      'a slot is given back before the message is copied',
+      'queue-consumer',
+      `    const message = fits ? copy(memory, slot * 4 + SLOT_HEADER_BYTES, length) : undefined;
+    Atomics.store(words, slot, memory.state(sequence, DONE, 0));`,
+      `    Atomics.store(words, slot, memory.state(sequence, DONE, 0));
+    const message = fits ? copy(memory, slot * 4 + SLOT_HEADER_BYTES, length) : undefined;`,
+      full,
+    ),
+    inQueue(
+      'a producer that waits is not woken',
+      'queue-consumer',
+      'wakeAll(words, memory.sleepingWriters, WRITER, this.participant);',
+      '',
+      full,
+    ),
+    inQueue(
+      'what a dead consumer had taken is lost',
+      'slot-memory',
+      'Atomics.compareExchange(words, slot, state, stateOf(lap, FULL, 0));',
+      'Atomics.compareExchange(words, slot, state, stateOf(lap, DONE, 0));',
+      {
+        slots: 2,
+        parties: [{ sends: 1, spelling: 'sync', before: 1 }, consumer, consumer],
+        deaths: 1,
+        mortals: [2],
+      },
+    ),
+    inLatest(
+      'a reader does not look whether it was overtaken',
+      'if (lead < 0 || lead > SAFE_LEAD) continue;',
+      '',
+      overtaken,
+    ),
+    inLatest(
+      'a reader looks whether it was overtaken before it copies',
+      `      const value = fits ? ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length) : undefined;
+      fence();
+      const lead = (Atomics.load(words, SEQUENCE) - sequence) | 0;`,
+      `      const lead = (Atomics.load(words, SEQUENCE) - sequence) | 0;
+      const value = fits ? ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length) : undefined;`,
+      overtaken,
+    ),
+    inLatest(
+      'a value is published before it is written',
+      'this.#bytes.set(value, at + SLOT_HEADER_BYTES);',
+      `Atomics.exchange(this.#words, SEQUENCE, sequence);
+    this.#bytes.set(value, at + SLOT_HEADER_BYTES);`,
+      read,
+    ),
+    inLatest(
+      'a value is written to the slot that is being read',
+      'const at = SLOTS_AT + (sequence & (SLOTS - 1)) * this.#slotBytes;\n    this.#words',
+      'const at = SLOTS_AT;\n    this.#words',
+      read,
+    ),
+    inLatest('a reader may look again before it has copied', '      fence();\n', '', onArm),
+    inLatest(
+      'nobody is woken',
+      'if (Atomics.load(this.#words, SLEEPERS) !== 0) native.futexWake(this.#words, SEQUENCE, 2 ** 31 - 1);',
+      '',
+      read,
+    ),
+    inLatest(
+      'a publisher looks for sleepers before it publishes',
+      `    Atomics.exchange(this.#words, SEQUENCE, sequence);
+    if (Atomics.load(this.#words, SLEEPERS) !== 0) native`,
+      `    const sleepers = Atomics.load(this.#words, SLEEPERS);
+    Atomics.exchange(this.#words, SEQUENCE, sequence);
+    if (sleepers !== 0) native`,
+      read,
+    ),
+    inLatest(
+      'a waiting reader sleeps whatever the number is by now',
+      'native.futexWait(words, SEQUENCE, this.#seen, left)',
+      'native.futexWait(words, SEQUENCE, Atomics.load(words, SEQUENCE), left)',
+      read,
+    ),
+  ];
+}

@@ -1,5 +1,5 @@
 /* global document, getComputedStyle, matchMedia, Option, uPlot */
-// Draws the four charts of the report from the JSON in the page. Runs in a browser, without a network.
+// Draws the charts of the report from the JSON in the page. Runs in a browser, without a network.
 const { results } = JSON.parse(document.getElementById('report').textContent);
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const formatSize = (bytes) =>
@@ -81,6 +81,27 @@ function drawSizes(element, [scenario, placement]) {
   for (const row of element.querySelectorAll('.u-series')) {
     if (row.querySelector('.u-label')?.textContent.startsWith('edge')) row.style.display = 'none';
   }
+}
+
+/** Scaling: how many per second with 1, 2, … processes beside the leader. */
+function drawScaling(element, [scenario]) {
+  const rows = results.filter((row) => row.scenario === scenario);
+  const x = unique(rows.map(({ followers = 1 }) => followers)).sort((a, b) => a - b);
+  const series = unique(rows.map(({ subject }) => subject)).map((subject) => ({
+    label: subject,
+    stroke: colour(subject),
+    values: x.map((count) => {
+      const row = rows.find((one) => one.subject === subject && (one.followers ?? 1) === count);
+      return row?.messagesPerSecond ?? row?.operationsPerSecond ?? null;
+    }),
+  }));
+  plot(element, {
+    x,
+    series,
+    xLog: null,
+    xAxis: { label: 'processes beside the first', format: (value) => (Number.isInteger(value) ? value : '') },
+    yAxis: { label: 'per second', format: (value) => number.format(value) },
+  });
 }
 
 const latencyRows = (choice) =>
@@ -188,7 +209,10 @@ function chart(id, choices, name, draw) {
   redraw();
 }
 
-const rates = results.filter(({ messagesPerSecond }) => messagesPerSecond !== undefined);
+const scaling = results.filter(({ followers }) => followers !== undefined);
+const rates = results.filter(
+  ({ messagesPerSecond, followers }) => messagesPerSecond !== undefined && followers === undefined,
+);
 const latencies = results.filter(({ latencyDetail }) => latencyDetail !== undefined);
 const cell = ({ scenario, messageBytes, placement }) => [scenario, messageBytes, placement];
 chart(
@@ -196,6 +220,12 @@ chart(
   rates.map(({ scenario, placement }) => [scenario, placement]),
   (choice) => choice.join(', '),
   drawSizes,
+);
+chart(
+  'scaling',
+  scaling.map(({ scenario }) => [scenario]),
+  ([scenario]) => scenario,
+  drawScaling,
 );
 chart('spectrum', latencies.map(cell), describe, drawSpectrum);
 chart('time', latencies.map(cell), describe, drawTime);

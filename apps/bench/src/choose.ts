@@ -5,12 +5,14 @@ export interface Need {
   readonly messageBytes: number;
   /** Messages per second it has to carry. */
   readonly rate?: number;
-  /** Receivers of one sender's messages. */
+  /** Receivers of one sender's messages; every one gets all of them. */
   readonly receivers: number;
   /** The two may be on different machines. */
   readonly remote: boolean;
   /** Messages outlive the processes. */
   readonly durable: boolean;
+  /** Urgent messages overtake others. */
+  readonly priorities?: boolean;
   readonly prefer: 'latency' | 'throughput' | 'cpu';
 }
 
@@ -27,20 +29,25 @@ export interface Candidate {
 interface Ability {
   readonly remote?: boolean;
   readonly durable?: boolean;
-  readonly receivers?: 'many';
+  readonly priorities?: boolean;
+  /** Whether one sender's message can reach several: by a line to each, or by one for all. */
+  readonly receivers?: 'by line' | 'at once';
+  /** It is for several receivers, and has nothing to say to one that answers. */
+  readonly oneWay?: boolean;
 }
 
 const abilities: ReadonlyMap<string, Ability> = new Map<string, Ability>([
-  ['shm.ring', {}],
+  ['shm.ring', { receivers: 'by line' }],
+  ['shm.broadcast', { receivers: 'at once', oneWay: true }],
   ['pipe.anonymous', {}],
   ['pipe.fifo', {}],
-  ['mq.posix', { durable: true, receivers: 'many' }],
-  ['mq.sysv', { durable: true, receivers: 'many' }],
-  ['mq.shared', { receivers: 'many' }],
-  ['socket.unix', { receivers: 'many' }],
-  ['socket.seqpacket', { receivers: 'many' }],
-  ['socket.datagram', { receivers: 'many' }],
-  ['socket.tcp', { remote: true, receivers: 'many' }],
+  ['mq.posix', { durable: true, priorities: true }],
+  ['mq.sysv', { durable: true, priorities: true }],
+  ['mq.shared', { priorities: true }],
+  ['socket.unix', { receivers: 'by line' }],
+  ['socket.seqpacket', { receivers: 'by line' }],
+  ['socket.datagram', { receivers: 'by line' }],
+  ['socket.tcp', { remote: true, receivers: 'by line' }],
 ]);
 
 /** Best first; those that do not suit come last, each with its reason. Only measured mechanisms are ranked. */
@@ -55,21 +62,47 @@ export function choose({ results }: BenchReport, need: Need): Candidate[] {
 }
 
 function judge(subject: string, ability: Ability, results: readonly Result[], need: Need): Candidate {
-  const own = results.filter((result) => result.subject === subject && result.placement === 'cross-core');
-  const rate = atSize(own, 'throughput', need.messageBytes);
+  const own = results.filter((result) => result.subject === subject);
+  const paired = own.filter(({ placement }) => placement === 'cross-core');
+  const rate = need.receivers > 1 ? fanned(own, need) : atSize(paired, 'throughput', need.messageBytes);
   const figures = {
     subject,
-    p50Ns: atSize(own, 'round-trip', need.messageBytes)?.latencyNs?.p50,
+    p50Ns: atSize(paired, 'round-trip', need.messageBytes)?.latencyNs?.p50,
     messagesPerSecond: rate?.messagesPerSecond,
     cpuSecondsPerMillion: rate?.cpuSecondsPerMillion,
   };
   return { ...figures, against: objection(ability, figures.messagesPerSecond, need) };
 }
 
+/** The rate at which every one of several receivers got all: as measured with so many, or with the next number of them. */
+function fanned(own: readonly Result[], { receivers, messageBytes }: Need): Result | undefined {
+  const measured = own
+    .filter(({ scenario }) => scenario === 'fan-out')
+    .sort((a, b) => (a.followers ?? 1) - (b.followers ?? 1));
+  const suitable = measured.filter(({ followers = 1 }) => followers >= receivers);
+  const rate = atSize(suitable.length > 0 ? suitable : measured.slice(-1), 'fan-out', messageBytes);
+  if (rate !== undefined) return rate;
+  // A line to each, not measured together: each message is sent so many times.
+  const line = atSize(
+    own.filter(({ placement }) => placement === 'cross-core'),
+    'throughput',
+    messageBytes,
+  );
+  if (line?.messagesPerSecond === undefined) return line;
+  const { cpuSecondsPerMillion: cpu } = line;
+  return {
+    ...line,
+    messagesPerSecond: line.messagesPerSecond / receivers,
+    ...(cpu === undefined ? {} : { cpuSecondsPerMillion: cpu * receivers }),
+  };
+}
+
 function objection(ability: Ability, messagesPerSecond: number | undefined, need: Need): string | undefined {
   if (need.remote && ability.remote !== true) return 'stays on one machine';
   if (need.durable && ability.durable !== true) return 'its messages end with its processes';
-  if (need.receivers > 1 && ability.receivers !== 'many') return 'joins two processes only';
+  if (need.priorities === true && ability.priorities !== true) return 'knows no priorities';
+  if (need.receivers > 1 && ability.receivers === undefined) return 'gives each message to one receiver';
+  if (need.receivers === 1 && ability.oneWay === true) return 'is for several receivers';
   if (messagesPerSecond === undefined) return 'was not measured with messages of this size';
   if (need.rate !== undefined && messagesPerSecond < 2 * need.rate) return 'carries less than twice the rate';
   return undefined;
@@ -83,7 +116,8 @@ function atSize(results: readonly Result[], scenario: string, messageBytes: numb
 }
 
 function rank({ p50Ns, messagesPerSecond, cpuSecondsPerMillion }: Candidate, { prefer }: Need): number {
-  if (prefer === 'latency') return p50Ns ?? Infinity;
+  // What is only sent has no answer to wait for: by its rate then, behind those that were timed.
+  if (prefer === 'latency') return p50Ns ?? 1e12 - (messagesPerSecond ?? 0);
   if (prefer === 'cpu') return cpuSecondsPerMillion ?? Infinity;
   return messagesPerSecond === undefined ? Infinity : -messagesPerSecond;
 }

@@ -108,9 +108,10 @@ export function parseCli(args: readonly string[]): Invocation {
     .description('which mechanism suits a need, by what was measured here')
     .option('--size <size>', 'bytes of a message', size, 64)
     .option('--rate <count>', 'messages per second it has to carry', positiveInteger)
-    .option('--receivers <count>', 'processes that receive', positiveInteger, 1)
+    .option('--receivers <count>', 'processes that receive every message', positiveInteger, 1)
     .option('--remote', 'on different machines', false)
     .option('--durable', 'messages outlive the processes', false)
+    .option('--priorities', 'urgent messages overtake others', false)
     .addOption(
       new Option('--prefer <what>', 'what comes first')
         .choices(['latency', 'throughput', 'cpu'])

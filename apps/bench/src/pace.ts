@@ -20,7 +20,7 @@ const mostCellMs = 400;
  * crew's rehearsal of a scenario therefore gets, but all of them no more than this part of the whole run.
  */
 const compilingMs = 500;
-const compilingShare = 0.3;
+const compilingShare = 0.25;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
 export const FLOOR_SHARE = 0.3;
@@ -28,8 +28,8 @@ export const FLOOR_SHARE = 0.3;
 /** Kept back from the planned repeats, for more of those that differ most. */
 const refiningShare = 0.25;
 
-/** After this there is no time even for a first look at what was not measured yet. */
-const lateMs = 15_000;
+/** So much of the time may be overdrawn for a first look at what was not measured yet. */
+const overdraft = 0.15;
 
 export interface PaceOptions {
   /** When all has to be done. */
@@ -58,7 +58,7 @@ export class Pace {
     { budgetMs, refines, isStrict }: PaceOptions,
     nowMs: number = performance.now(),
   ) {
-    this.#lateMs = isStrict ? budgetMs + lateMs : Infinity;
+    this.#lateMs = isStrict ? budgetMs * (1 + overdraft) : Infinity;
     this.#left = { ...work };
     this.#deadlineMs = budgetMs;
     this.#plannedEndMs = budgetMs - (refines ? (budgetMs - nowMs) * refiningShare : 0);

@@ -83,12 +83,16 @@ function cellsOf(
         const cell = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
         const isFirstSize = subject.kind !== 'messages' || bytes === messageBytes[0];
         if (isBare && !isFirstSize) continue;
+        if (isRival && !isFirstSize && bytes !== rivalBytes) continue;
         if (keeps(depth, cell, isFirstSize, isOnlyPlacement)) cells.push(cell);
       }
     }
   }
   return cells;
 }
+
+/** Beside the first size, what rivals are measured with in a run that is not full. */
+const rivalBytes = 64 << 10;
 
 const pinned: readonly Placement[] = ['cross-core', 'same-core'];
 

@@ -37,6 +37,14 @@ export interface RunFacts {
   readonly failures: readonly Failure[];
   /** A cache line's way between the two cores, before and after: when it moved, so did everything else. */
   readonly coreToCoreNs: { readonly before: number; readonly after: number } | null;
+  /** The same between each two of some physical cores, where there are more than two. */
+  readonly coreMatrix?: CoreMatrix;
+}
+
+export interface CoreMatrix {
+  readonly cpus: readonly number[];
+  /** Nanoseconds one way, by the places of the two in `cpus`; `null` for one and the same. */
+  readonly latencyNs: readonly (readonly (number | null)[])[];
 }
 
 export interface Skipped {

@@ -9,12 +9,13 @@ import { buildFloor, type FloorFigures } from './floor.ts';
 import { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE, Pace } from './pace.ts';
 import { LivingCrews } from './living-crews.ts';
-import { choosePlacements } from './placement.ts';
+import { choosePhysicalCores, choosePlacements } from './placement.ts';
 import { plan, workload, type Depth, type PlannedCell, type PlannedCrew } from './plan.ts';
 import {
   resultSchema,
   ResultTable,
   type BenchReport,
+  type CoreMatrix,
   type Failure,
   type ResultKey,
   type Skipped,
@@ -133,6 +134,7 @@ class Run {
       depth,
     });
     const before = await this.#coreToCoreNs();
+    const coreMatrix = await this.#coreMatrix();
     await this.#repeat(crews);
     const after = await this.#coreToCoreNs();
     const [pinnedBy = null] = this.#pinnedBy;
@@ -150,6 +152,7 @@ class Run {
           skipped: this.#skipped,
           failures: this.#failures,
           coreToCoreNs: before === undefined || after === undefined ? null : { before, after },
+          ...(coreMatrix && { coreMatrix }),
         },
       },
       results: this.#table.results(),
@@ -393,12 +396,32 @@ class Run {
     this.#options.onProgress({ fraction, remainingMs: pace.remainingMs(), doing });
   }
 
-  async #coreToCoreNs(): Promise<number | undefined> {
-    const cpus = this.#placements.get('cross-core');
+  async #coreToCoreNs(cpus = this.#placements.get('cross-core')): Promise<number | undefined> {
     if (this.#gauge === undefined || cpus === undefined || this.#options.signal.aborted) return undefined;
     const request = { subject: 'cache.line', scenario: 'core-to-core', messageBytes: 0, cpus };
     const figures = await this.#gauge.measure(request, 20e6, this.#options.signal).catch(() => undefined);
     return figures?.latencyNs?.p50;
+  }
+
+  /** Between each two cores, where there are more than the two that are measured anyway. */
+  async #coreMatrix(): Promise<CoreMatrix | undefined> {
+    const cpus = choosePhysicalCores(this.#options.depth === 'full' ? 16 : 6);
+    if (cpus.length < 3 || this.#gauge === undefined) return undefined;
+    const latencyNs = cpus.map((): (number | null)[] => cpus.map(() => null));
+    for (const [row, from] of cpus.entries()) {
+      for (const [column, to] of cpus.entries()) {
+        if (column >= row) continue;
+        const oneWayNs = (await this.#coreToCoreNs([from, to])) ?? null;
+        for (const [a, b] of [
+          [row, column],
+          [column, row],
+        ] as const) {
+          const line = latencyNs[a];
+          if (line !== undefined) line[b] = oneWayNs;
+        }
+      }
+    }
+    return { cpus, latencyNs };
   }
 }
 

@@ -19,6 +19,16 @@ const report = {
     ...measured('socket.tcp', 1e6, 30_000),
     ...measured('mq.posix', 2e5, 20_000),
     ...measured('peer.node-net', 9e9, 1),
+    ...[1, 4].map((followers) => ({
+      ...{
+        ...cell,
+        subject: 'shm.broadcast',
+        scenario: 'fan-out',
+        placement: 'unpinned',
+        messageBytes: 1024,
+      },
+      ...{ followers, messagesPerSecond: 3e6 / followers },
+    })),
   ],
 } as unknown as BenchReport;
 const need: Need = { messageBytes: 64, receivers: 1, remote: false, durable: false, prefer: 'latency' };
@@ -35,7 +45,16 @@ test('ranks what was measured by what is preferred', () => {
 test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ remote: true })).toEqual(['socket.tcp']);
   expect(suitable({ durable: true })).toEqual(['mq.posix']);
-  expect(suitable({ receivers: 3 })).toEqual(['mq.posix', 'socket.tcp']);
+  expect(suitable({ priorities: true })).toEqual(['mq.posix']);
+  // The queue gives each message to one of them; a line to each costs as often.
+  expect(suitable({ receivers: 3 })).toEqual(['shm.ring', 'socket.tcp', 'shm.broadcast']);
+  expect(suitable({ receivers: 3, prefer: 'throughput' })).toEqual([
+    'shm.ring',
+    'shm.broadcast',
+    'socket.tcp',
+  ]);
+  const [, broadcast] = choose(report, { ...need, receivers: 3, prefer: 'throughput' });
+  expect(broadcast?.messagesPerSecond).toBe(7.5e5); // as measured with four
   expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'socket.tcp']);
   expect(suitable({ messageBytes: 4096 })).toEqual([]);
   expect(choose(report, { ...need, remote: true }).at(-1)?.against).toBe('stays on one machine');

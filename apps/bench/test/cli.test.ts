@@ -70,7 +70,10 @@ test('the other verbs', () => {
   expect(parseCli(['choose', '--size', '1k', '--rate', '5', '--prefer', 'cpu'])).toEqual({
     verb: 'choose',
     file: undefined,
-    need: { messageBytes: 1024, rate: 5, receivers: 1, remote: false, durable: false, prefer: 'cpu' },
+    need: {
+      ...{ messageBytes: 1024, rate: 5, receivers: 1, remote: false, durable: false, priorities: false },
+      prefer: 'cpu',
+    },
   });
   expect([parseCli(['doctor']), parseCli(['list'])]).toEqual([{ verb: 'doctor' }, { verb: 'list' }]);
 });

@@ -27,6 +27,13 @@ const throughputs = ['shm.ring', 'socket.unix'].flatMap((subject, which) =>
     };
   }),
 );
+const scaling = [1, 2, 4].map((followers): Result => {
+  const rate = 1e6 / followers;
+  return {
+    ...{ repeats: 3, subject: 'shm.queue', scenario: 'fan-in', messageBytes: 64, placement: 'unpinned' },
+    ...{ followers, messagesPerSecond: rate, perRepeat: [rate], interval: [rate * 0.9, rate * 1.1] },
+  };
+});
 const report: BenchReport = {
   schema: resultSchema,
   environment: {
@@ -34,7 +41,7 @@ const report: BenchReport = {
     run: {
       ...{ startedAt: '2026-01-01T00:00:00.000Z', durationMs: 1000, complete: true, repeats: 3 },
       ...{
-        placements: { 'cross-core': [0, 1] },
+        placements: { 'cross-core': [0, 1], unpinned: null },
         pinnedBy: 'sched_setaffinity',
         failures: [],
         coreToCoreNs: null,
@@ -44,6 +51,7 @@ const report: BenchReport = {
   },
   results: [
     ...throughputs,
+    ...scaling,
     {
       ...{ ...cell, subject: 'shm.ring', scenario: 'round-trip', messageBytes: 64, samples: 2000 },
       ...{ latencyNs: latency, latencyDetail: detail, perRepeat: [latency.p50], interval: [900, 1100] },
@@ -52,7 +60,7 @@ const report: BenchReport = {
 };
 
 test.skipIf(browserPath === undefined)(
-  'a browser draws all four charts, light and dark, without a network',
+  'a browser draws all five charts, light and dark, without a network',
   async () => {
     const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
     const page = join(directory, 'report.html');
@@ -71,7 +79,7 @@ test.skipIf(browserPath === undefined)(
         expect(errors).toEqual([]);
         expect(requests).toEqual([pathToFileURL(page).href]);
         expect(await tab.title()).toBe('IPC bench');
-        for (const chart of ['sizes', 'spectrum', 'time']) {
+        for (const chart of ['sizes', 'scaling', 'spectrum', 'time']) {
           const canvas = tab.locator(`#${chart} canvas`);
           expect(await canvas.count(), chart).toBe(1);
           expect((await canvas.boundingBox())?.height, chart).toBeGreaterThan(100);

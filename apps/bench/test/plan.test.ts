@@ -99,7 +99,6 @@ test('a scenario for several followers has a crew for each number, and leaves th
   expect(crewsIn('quick')).toEqual([[1, 0, 3]]);
   expect(crewsIn('default')).toEqual([
     [1, 1, 4],
-    [2, 1, 1],
     [4, 1, 1],
   ]);
   expect(crewsIn('full').length).toBe(4);

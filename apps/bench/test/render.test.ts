@@ -69,6 +69,18 @@ test('a scaling scenario has a row for each number of processes, and says where 
   expect(text).toContain('| shm.queue | 1 + 4 | 64 B | 1.00 M |');
 });
 
+test('more than two cores make a matrix', () => {
+  const latencyNs = [
+    [null, 50, 120],
+    [50, null, 121],
+    [120, 121, null],
+  ];
+  const run = { ...facts, coreMatrix: { cpus: [0, 1, 4], latencyNs } };
+  const text = renderMarkdown({ ...report, environment: { ...report.environment, run }, results: [] });
+  expect(text).toContain('| core | 0 | 1 | 4 |');
+  expect(text).toContain('| 4 | 120 | 121 |  |');
+});
+
 test('figures have three digits that count', () => {
   expect([0.5, 12.34, 999.4, 1000, 1_234_567, 20_500_000].map(formatRate)).toEqual([
     '0.50',

@@ -16,6 +16,11 @@ const charts = [
     'Both axes are logarithmic; the band is the 95 % interval of the median.',
   ],
   [
+    'scaling',
+    'With more processes',
+    'What one end sends to, or takes from, so many others, and how often so many take one lock. A level line does not care.',
+  ],
+  [
     'spectrum',
     'Percentile spectrum',
     'How bad the rare cases are: each step to the right is rarer. A line ends where its samples do.',

@@ -8,7 +8,12 @@ export function renderMarkdown(report: BenchReport): string {
 }
 
 function renderTable({ title, question, head, rows }: Table): string {
+  return `### ${title}\n\n${question}\n\n${toMarkdownTable(head, rows)}`;
+}
+
+/** The first column is text, the others are figures. */
+export function toMarkdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = line(head.map((_, column) => (column === 0 ? '---' : '---:')));
-  return `### ${title}\n\n${question}\n\n${[line(head), rule, ...rows.map(line)].join('\n')}\n`;
+  return `${[line(head), rule, ...rows.map(line)].join('\n')}\n`;
 }

@@ -48,7 +48,7 @@ export function describeRun({ environment, results }: BenchReport): string {
 }
 
 /** Half the interval in parts of the figure, in the middle of all results; 0 where no repeat tells. */
-function typicalError(results: readonly Result[]): number {
+export function typicalError(results: readonly Result[]): number {
   const errors = results.filter(({ repeats }) => repeats > 1).map(({ interval }) => relativeError(interval));
   return errors.length === 0 ? 0 : median(errors);
 }

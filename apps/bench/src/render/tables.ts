@@ -1,5 +1,5 @@
 /** The results as tables of text, whatever they are printed on: one for each question and placement. */
-import { relativeError, type BenchReport, type Result } from '../result.ts';
+import { relativeError, type BenchReport, type CoreMatrix, type Result } from '../result.ts';
 import type { CpuPair } from '../placement.ts';
 import type { Placement } from '../scenario.ts';
 import { findScenario } from '../scenarios/index.ts';
@@ -34,8 +34,9 @@ const baseline = 'peer.process-send-json';
 
 /** Placement by placement, scenario by scenario. */
 export function toTables({ results, environment }: BenchReport): Table[] {
-  const placements = Object.entries(environment.run.placements) as [Placement, CpuPair | null][];
-  return placements.flatMap(([placement, cpus]) => {
+  const { coreMatrix, placements: places } = environment.run;
+  const placements = Object.entries(places) as [Placement, CpuPair | null][];
+  const tables = placements.flatMap(([placement, cpus]) => {
     const here = results.filter((result) => result.placement === placement);
     return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
       const rows = here.filter((result) => result.scenario === id);
@@ -52,6 +53,19 @@ export function toTables({ results, environment }: BenchReport): Table[] {
       };
     });
   });
+  return coreMatrix === undefined ? tables : [toMatrix(coreMatrix), ...tables];
+}
+
+function toMatrix({ cpus, latencyNs }: CoreMatrix): Table {
+  return {
+    title: 'from core to core',
+    question: 'How many nanoseconds does a cache line take from one core to another?',
+    head: ['core', ...cpus.map(String)],
+    rows: latencyNs.map((line, row) => [
+      String(cpus[row]),
+      ...line.map((value) => (value === null ? '' : value.toFixed(0))),
+    ]),
+  };
 }
 
 function describePlace(placement: Placement, cpus: CpuPair | null): string {

@@ -54,7 +54,8 @@ async function call<T>(
     await answered;
   };
   const callUntil = async (endNs: number): Promise<void> => {
-    while (nowNs() < endNs) await ask(Mark.plain);
+    do await ask(Mark.plain);
+    while (nowNs() < endNs);
   };
   const phase = async (timeNs: number): Promise<void> => {
     const endNs = nowNs() + timeNs;

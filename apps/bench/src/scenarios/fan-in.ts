@@ -18,7 +18,7 @@ export const fanIn: MessageScenario = defineScenario({
   question: 'How many messages per second does one receiver take from that many senders together?',
   placements: ['unpinned'],
   inDepth: 'default',
-  followers: { default: [1, 2, 4], full: [1, 2, 4, 8] },
+  followers: { default: [1, 4], full: [1, 2, 4, 8] },
   sizes: [],
   floorScenario: () => undefined,
   combine,
@@ -59,6 +59,7 @@ async function gather<T>({ link, format }: Line<T>, request: CellRequest): Promi
   const totals = new Array<number>(followers).fill(0);
   let open = followers;
   let total = 0;
+  let arrivedNs = 0;
   let beginNs = 0;
   let first = 0;
   let endNs = 0;
@@ -71,11 +72,14 @@ async function gather<T>({ link, format }: Line<T>, request: CellRequest): Promi
     }
     const message = link.tryReceive() ?? (await link.receive());
     if (message === undefined) throw new DamagedMessage(total, messageBytes, 'the channel has ended');
+    if (arrivedNs === 0) arrivedNs = nowNs();
     if (take(format, message, messageBytes, totals) === Mark.last) open--;
     total++;
   }
   if (endNs === 0) [endNs, last] = [nowNs(), total];
-  if (beginNs === 0) return { total, totals };
+  // On a machine so busy that nothing came meanwhile, all that came is the best there is.
+  if (beginNs === 0 || last <= first)
+    return { count: total, elapsedNs: Math.max(1, nowNs() - arrivedNs), total, totals };
   return { count: last - first, elapsedNs: endNs - beginNs, total, totals };
 }
 

@@ -6,8 +6,8 @@ import { OwnerWord } from './owner-word.ts';
 const looks = 200;
 /** Rounds of looks after which a caller that must not wait gives in. */
 const impatientRounds = 5;
-/** How long to sleep between the later rounds: its owner was preempted, or stopped. */
-const napMs = 1;
+/** How long to sleep between the later rounds, at first and at most: its owner was preempted, perhaps by this very thread, or stopped. */
+const [firstNapMs, longestNapMs] = [0.01, 1];
 
 /**
  * The inner lock of a compound lock: held for some hundred nanoseconds, never while anything is awaited.
@@ -22,7 +22,7 @@ export class Guard extends OwnerWord {
     return this.take() || this.#enterSlowly(impatientRounds);
   }
 
-  /** Enters, sleeping a millisecond at a time while the one inside is preempted or stopped. */
+  /** Enters, sleeping for 0.01 to 1 ms at a time while the one inside is preempted or stopped. */
   enter(): void {
     if (!this.take()) this.#enterSlowly(Infinity);
   }
@@ -33,10 +33,13 @@ export class Guard extends OwnerWord {
 
   #enterSlowly(rounds: number): boolean {
     const { words, base } = this.participant;
+    let napMs = firstNapMs;
     for (let round = 0; round < rounds; round++) {
       for (let look = 0; look < looks; look++) if (this.looksFree && this.take()) return true;
       if (this.attempt(false) !== undefined) return true;
-      if (round >= impatientRounds) futexWait(words, base + STATE_OWNER, this.word, napMs);
+      if (round < impatientRounds) continue;
+      futexWait(words, base + STATE_OWNER, this.word, napMs);
+      napMs = Math.min(longestNapMs, napMs * 2);
     }
     return false;
   }

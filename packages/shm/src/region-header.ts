@@ -79,7 +79,7 @@ export function checkKind(kind: string): string {
 }
 
 /** Checks a payload size and returns it. @throws {RangeError} */
-export function checkRegionBytes(bytes: number): number {
+function checkRegionBytes(bytes: number): number {
   if (!Number.isSafeInteger(bytes) || bytes < 1 || bytes > 2 ** 47) {
     throw new RangeError(`bytes must be an integer in 1..2^47, got ${bytes}`);
   }

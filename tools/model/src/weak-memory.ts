@@ -112,7 +112,7 @@ export function barrier(world: World, by: number): void {
 }
 
 /** `Atomics.load` waits until the party's own `Atomics.store`s are visible. */
-export function release(world: World, by: number): void {
+function release(world: World, by: number): void {
   while ((world.sights[by] as Sight).pending.some(({ releases }) => releases)) makeVisible(world, by, 0);
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { include_dir as headers } from 'node-api-headers';
 import { expect, test } from 'vitest';
 import { expectNoLeaks, startWorker, temporaryFolder } from './support.ts';
 
@@ -20,6 +20,9 @@ test('SIGBUS that a process sends still kills, also when the threads that used t
 test('a fault in memory of others still kills, or goes to the handler that was there before', async () => {
   const folder = temporaryFolder();
   const addon = join(folder, 'foreign.node');
+  const { include_dir: headers } = createRequire(import.meta.url)('node-api-headers') as {
+    include_dir: string;
+  };
   const source = fileURLToPath(new URL('c/foreign-fault.c', import.meta.url));
   execFileSync('cc', ['-D_GNU_SOURCE', `-I${headers}`, '-fPIC', '-shared', '-o', addon, source]);
   const killed = startWorker('lost-pages', ['foreign', join(folder, 'a'), addon]);

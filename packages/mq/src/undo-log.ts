@@ -16,11 +16,13 @@ export class UndoLog {
     this.#words = words;
   }
 
-  /** Changes a word. @throws {RangeError} The change is larger than any is meant to be: nothing of it stays. */
+  /** Changes a word. @throws {IpcError} ERR_IPC_CORRUPT: what the memory says leads out of it. Nothing of the change stays. */
   set(index: number, value: number): void {
     const words = this.#words;
     const length = this.#length;
-    if (length === LOG_CAPACITY || index >= words.length) throw new RangeError('undo log: out of range');
+    if (length === LOG_CAPACITY || index >= words.length) {
+      throw new IpcError('ERR_IPC_CORRUPT', `queue: change ${length} is of word ${index}, of ${words.length}`);
+    }
     const entry = LOG_ENTRIES + 2 * length;
     words[entry] = index;
     words[entry + 1] = words[index] ?? 0;

@@ -72,6 +72,10 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
     const { base, slot } = area.participant;
     this.#stays = (area.flags & FLAG_STAY) !== 0;
     this.#limit = this.#stays ? MAX_PERMITS : Atomics.load(this.words, base + CONTROL_LIMIT);
+    if (this.#limit < 1) {
+      area.close(() => false);
+      throw new IpcError('ERR_IPC_CORRUPT', `the memory says that the semaphore has ${this.#limit} permits`);
+    }
     this.#freeAt = base + STATE;
     this.#heldAt = slot + SLOT_HELD;
   }

@@ -31,6 +31,8 @@ serveCommands({
   start(method: string) {
     void Promise.resolve(lock[method]?.()).catch(() => undefined);
   },
+  /** Answers on the event loop: it is inside nothing. */
+  turn: () => undefined,
   /** From now on SIGALRM interrupts system calls. */
   hearAlarms() {
     process.on('SIGALRM', () => undefined);

@@ -62,4 +62,5 @@ export { localTransport } from './local-transport.ts';
 export { QueueListener } from './queue-listener.ts';
 export { WaitQueue } from './wait-queue.ts';
 export { Deque } from './deque.ts';
+export { onAbort } from './on-abort.ts';
 export { iterate } from './iterate.ts';

@@ -1,5 +1,6 @@
 import type { Delivery, FlushOptions, Sender, WaitOptions } from './channel.ts';
 import { closedError, IpcError } from './errors.ts';
+import { onAbort } from './on-abort.ts';
 import type { SendPort } from './ports.ts';
 import { WaitQueue } from './wait-queue.ts';
 
@@ -180,11 +181,10 @@ export class SendHalf implements Sender {
       this.#flushing.rejectAll(this.#gaveUp);
       this.#queueing.rejectAll(this.#gaveUp);
     };
+    let forget: (() => void) | undefined;
     if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp);
-    await closing.finally(() => {
-      signal.removeEventListener('abort', giveUp);
-    });
+    else forget = onAbort(signal, giveUp);
+    await closing.finally(forget);
     if (this.#gaveUp !== undefined) throw signal.reason;
   }
 

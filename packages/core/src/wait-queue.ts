@@ -1,4 +1,5 @@
 import { Deque } from './deque.ts';
+import { onAbort } from './on-abort.ts';
 
 interface Waiter<Item, Result> {
   readonly item: Item;
@@ -40,7 +41,7 @@ export class WaitQueue<Item, Result> {
         if (waiter.settled) return false;
         waiter.settled = true;
         this.#live--;
-        signal?.removeEventListener('abort', onAbort);
+        forget?.();
         return true;
       };
       const waiter: Waiter<Item, Result> = {
@@ -54,13 +55,14 @@ export class WaitQueue<Item, Result> {
           if (settle()) reject(error);
         },
       };
-      const onAbort = (): void => {
-        waiter.reject(signal?.reason);
-        this.#onAbort?.(item);
-      };
       this.#waiters.push(waiter);
       this.#live++;
-      signal?.addEventListener('abort', onAbort);
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          waiter.reject(signal.reason);
+          this.#onAbort?.(item);
+        });
     });
   }
 

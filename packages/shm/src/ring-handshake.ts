@@ -9,7 +9,7 @@
  * With status 0 the message carries a descriptor (SCM_RIGHTS): a sealed region of kind "ring" that holds two rings of
  * the same capacity, first the listener's, then the connecting side's. Normative: docs/wire-formats/ring.md.
  */
-import { fromErrno, IpcError, type IpcErrorCode } from '@ipc/core';
+import { fromErrno, IpcError, onAbort, type IpcErrorCode } from '@ipc/core';
 import * as native from '@ipc/native';
 
 const MAGIC = 0x48435049;
@@ -123,16 +123,17 @@ function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
       done();
       resolve();
     });
-    const onAbort = (): void => {
-      done();
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with signal.reason, whatever it is
-      reject(signal?.reason);
-    };
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        done();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with signal.reason, whatever it is
+        reject(signal.reason);
+      });
     const done = (): void => {
       watch.close();
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
     };
-    signal?.addEventListener('abort', onAbort);
     watch.update(native.READABLE);
   });
 }

@@ -24,7 +24,7 @@ const soonMs = 1;
  *
  * Thread: the one that opened it. Layout: docs/wire-formats/lock.md, kind monitor.
  */
-export class Monitor {
+export class Monitor implements Disposable {
   readonly #area: OpenArea;
   readonly #participant: Participant;
   readonly #guard: Guard;
@@ -153,6 +153,10 @@ export class Monitor {
     this.withdraw();
     this.#open = false;
     this.#area.close(() => false);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #wake(): void {

@@ -6,9 +6,10 @@ import { lockName, noLockLeaks } from './names.ts';
 
 noLockLeaks();
 
-test("the README's example does what its comments say", () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const example = /```ts\n([\s\S]+?)```/.exec(readme)?.[1] ?? '';
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const examples = [...readme.matchAll(/```ts\n([\s\S]+?)```/g)].map(([, example]) => example ?? '');
+
+test.each(examples)("the README's example %# does what its comments say", (example) => {
   const expected = [...example.matchAll(/console\.log.*\/\/ (.*)/g)].map(([, comment]) => comment);
   expect(expected.length).toBeGreaterThan(0);
   const names = [lockName(), lockName()] as const;

@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Need } from './choose.ts';
-import type { Depth } from './plan.ts';
+import type { Depth } from './depth.ts';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
 
@@ -173,11 +173,12 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
 }
 
 function complete(options: RunOptions, command: Command): RunInvocation {
-  const depth = options.full ? 'full' : options.quick ? 'quick' : 'default';
-  const mode = modes[depth];
+  const named = options.full ? 'full' : options.quick ? 'quick' : 'default';
+  const mode = modes[named];
+  const isChosen = named === 'default' && (options.only.length > 0 || options.subject.length > 0);
   return {
     verb: 'run',
-    depth,
+    depth: isChosen ? 'chosen' : named,
     freshCrews: mode.freshCrews,
     subjects: [...options.subject, ...known(options, command)],
     scenarioModules: options.scenario,

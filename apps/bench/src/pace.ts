@@ -26,7 +26,7 @@ const compilingShare = 0.25;
 export const FLOOR_SHARE = 0.3;
 
 /** Kept back from the planned repeats, for more of those that differ most. */
-const refiningShare = 0.25;
+const refiningShare = 0.1;
 
 /** So much of the time may be overdrawn for a first look at what was not measured yet. */
 const overdraft = 0.15;

@@ -1,4 +1,5 @@
 /** What will be measured, in which order. */
+import { isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
 import type { Placement, Scenario } from './scenario.ts';
@@ -22,9 +23,6 @@ export interface PlannedCell {
   readonly cpus: CpuPair | undefined;
 }
 
-/** How much is left out because it says least: see `keeps`. */
-export type Depth = 'quick' | 'default' | 'full';
-
 export interface PlanOptions {
   readonly subjects: readonly { readonly module: string; readonly subject: Subject }[];
   readonly scenarios: readonly Scenario[];
@@ -32,6 +30,7 @@ export interface PlanOptions {
   readonly ownScenarios?: readonly Scenario[];
   readonly messageBytes: readonly number[];
   readonly placements: ReadonlyMap<Placement, CpuPair | undefined>;
+  /** How much is left out because it says least: see `keeps`. */
   readonly depth: Depth;
 }
 
@@ -45,9 +44,10 @@ export function plan({
   depth,
 }: PlanOptions): PlannedCrew[] {
   return subjects.flatMap(({ module, subject }) => {
+    if (!isInDepth(subject, depth)) return [];
     const named = scenarios.filter(({ id }) => subject.scenarios.includes(id));
     const own = ownScenarios.filter(({ kind }) => kind === subject.kind);
-    const fitting = [...named, ...own].filter((scenario) => depthOf(scenario) <= depths.indexOf(depth));
+    const fitting = [...named, ...own].filter((scenario) => isInDepth(scenario, depth));
     const crews = [...new Set(fitting.flatMap((scenario) => followersOf(scenario, depth)))].sort(
       (a, b) => a - b,
     );
@@ -59,11 +59,8 @@ export function plan({
   });
 }
 
-const depths: readonly Depth[] = ['quick', 'default', 'full'];
-const depthOf = ({ inDepth }: Scenario): number => (inDepth === undefined ? 0 : depths.indexOf(inDepth));
-
 function followersOf({ followers }: Scenario, depth: Depth): readonly number[] {
-  return followers?.[depth === 'full' ? 'full' : 'default'] ?? [1];
+  return followers?.[depth === 'full' ? 'full' : 'chosen'] ?? [1];
 }
 
 function cellsOf(
@@ -111,7 +108,7 @@ function keeps(
   if (placements?.includes(placement) === false) return false;
   if (depth === 'full') return isFirstSize || pinned.includes(placement);
   const isBest = isOnlyPlacement || placement !== 'same-core';
-  if (inDepth === 'default' && !isBest) return false;
+  if (inDepth !== undefined && !isBest) return false;
   return isFirstSize || (isBest && sizes?.includes(messageBytes) !== false);
 }
 

@@ -10,7 +10,8 @@ import { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE, Pace } from './pace.ts';
 import { LivingCrews } from './living-crews.ts';
 import { choosePhysicalCores, choosePlacements } from './placement.ts';
-import { plan, workload, type Depth, type PlannedCell, type PlannedCrew } from './plan.ts';
+import type { Depth } from './depth.ts';
+import { plan, workload, type PlannedCell, type PlannedCrew } from './plan.ts';
 import {
   resultSchema,
   ResultTable,

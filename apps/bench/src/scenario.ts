@@ -3,6 +3,7 @@
  *
  * Each scenario states the question that its table answers.
  */
+import type { InDepth } from './depth.ts';
 import type { Transport } from '@ipc/core';
 import type { MessageFormat } from './message-format.ts';
 import type { Victim } from './start-victim.ts';
@@ -76,16 +77,14 @@ export interface Line<T> {
   readonly sendsAtOnce?: boolean | undefined;
 }
 
-interface ScenarioFacts {
+interface ScenarioFacts extends InDepth {
   readonly id: string;
   /** Asked by a user, answered by the table. */
   readonly question: string;
   /** Where it makes sense; by default pinned both ways, and in a full run unpinned as well. */
   readonly placements?: readonly Placement[];
-  /** The least thorough run that has it. @default every run has it */
-  readonly inDepth?: 'default' | 'full';
   /** How many processes beside the leader: a crew for each. @default one */
-  readonly followers?: Readonly<Record<'default' | 'full', readonly number[]>>;
+  readonly followers?: Readonly<Record<'chosen' | 'full', readonly number[]>>;
   /** A scenario that runs the same code: after it, the compiler needs no time for this one. */
   readonly warmedBy?: string;
   /** Other sizes than the first that say something new; a full run measures all the same. @default all */

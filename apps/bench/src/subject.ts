@@ -5,6 +5,7 @@
  * once; all cells then run over what it returns. The leader sends, asks or times.
  */
 import type { Transport } from '@ipc/core';
+import type { InDepth } from './depth.ts';
 import type { MessageFormat } from './message-format.ts';
 
 export type Role = 'leader' | 'follower';
@@ -41,7 +42,7 @@ export interface Link<T> {
   flush?(): Promise<void>;
 }
 
-export interface MessageSubject<T = unknown> {
+export interface MessageSubject<T = unknown> extends InDepth {
   readonly kind: 'messages';
   /** Such as `socket.unix`; the names of rivals begin with `peer.`. */
   readonly id: string;
@@ -78,7 +79,7 @@ export interface GuardedCounter {
   close(): Promise<void>;
 }
 
-export interface LockSubject {
+export interface LockSubject extends InDepth {
   readonly kind: 'lock';
   readonly id: string;
   readonly scenarios: readonly string[];
@@ -97,7 +98,7 @@ export interface SharedStructure {
   close(): Promise<void>;
 }
 
-export interface StructureSubject {
+export interface StructureSubject extends InDepth {
   readonly kind: 'structure';
   readonly id: string;
   readonly scenarios: readonly string[];

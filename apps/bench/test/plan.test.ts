@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { binaryFormat } from '../src/message-format.ts';
-import { plan, workload, type Depth } from '../src/plan.ts';
+import type { Depth } from '../src/depth.ts';
+import { plan, workload } from '../src/plan.ts';
 import { scenarios } from '../src/scenarios/index.ts';
 import type { Placement } from '../src/scenario.ts';
 import type { Subject } from '../src/subject.ts';
@@ -97,7 +98,8 @@ test('a scenario for several followers has a crew for each number, and leaves th
       cells.length,
     ]);
   expect(crewsIn('quick')).toEqual([[1, 0, 3]]);
-  expect(crewsIn('default')).toEqual([
+  expect(crewsIn('default')).toEqual([[1, 0, 3]]);
+  expect(crewsIn('chosen')).toEqual([
     [1, 1, 4],
     [4, 1, 1],
   ]);

@@ -21,7 +21,7 @@ export const calls: MessageScenario = defineScenario({
   id: 'calls',
   question: `How many calls per second do ${callers} concurrent callers make over one channel, each awaiting its answer?`,
   placements: ['cross-core'],
-  inDepth: 'default',
+  inDepth: 'chosen',
   sizes: [],
   floorScenario: () => undefined,
 

@@ -16,7 +16,7 @@ export const connect: TransportScenario = defineScenario({
   kind: 'transport',
   id: 'connect',
   question: 'How long does it take to connect, ask one question, have its answer and close?',
-  inDepth: 'default',
+  inDepth: 'chosen',
   placements: ['cross-core'],
   floorScenario: () => undefined,
 

@@ -16,8 +16,8 @@ export const fanOut: MessageScenario = defineScenario({
   id: 'fan-out',
   question: 'How many messages per second reach every one of that many receivers?',
   placements: ['unpinned'],
-  inDepth: 'default',
-  followers: { default: [1, 4], full: [1, 2, 4, 8] },
+  inDepth: 'chosen',
+  followers: { chosen: [1, 4], full: [1, 2, 4, 8] },
   sizes: [],
   floorScenario: () => undefined,
 

@@ -41,8 +41,8 @@ export const lockCrowded: LockScenario = defineScenario({
   id: 'lock-crowded',
   question: 'How often can that many processes together take and give a lock that all want?',
   placements: ['unpinned'],
-  inDepth: 'default',
-  followers: { default: [1, 3], full: [1, 3, 7] },
+  inDepth: 'chosen',
+  followers: { chosen: [1, 3], full: [1, 3, 7] },
   floorScenario: () => undefined,
   combine,
 

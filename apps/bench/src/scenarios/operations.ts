@@ -29,7 +29,7 @@ export const operationsTogether: StructureScenario = defineScenario({
   question: 'How often can one process do that while another one writes to the same place as fast as it can?',
   placements: ['cross-core'],
   warmedBy: 'operations-alone',
-  inDepth: 'default',
+  inDepth: 'chosen',
   floorScenario: () => undefined,
   combine,
 

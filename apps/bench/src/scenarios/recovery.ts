@@ -17,7 +17,7 @@ export const peerGone: TransportScenario = defineScenario({
   kind: 'transport',
   id: 'peer-gone',
   question: 'How long after SIGKILL of its peer does a receiver get ERR_IPC_PEER_GONE?',
-  inDepth: 'default',
+  inDepth: 'chosen',
   placements: ['cross-core'],
   slow: true,
   floorScenario: () => undefined,

@@ -24,7 +24,7 @@ export const roundTripPaced: MessageScenario = defineScenario({
   id: 'round-trip-paced',
   question: `How long does a request take at a steady ${requestsPerSecond} per second, from when it was due?`,
   placements: ['cross-core'], // who waits for the next request keeps its processor busy
-  inDepth: 'default',
+  inDepth: 'chosen',
   warmedBy: 'round-trip',
   sizes: [],
   floorScenario: () => undefined,

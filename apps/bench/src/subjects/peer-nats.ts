@@ -13,6 +13,7 @@ const maxMessageBytes = 512 << 10;
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.nats',
+  inDepth: 'chosen',
   scenarios: ['throughput', 'round-trip', 'calls'],
   followerStartedBy: 'bench',
   format: binaryFormat,

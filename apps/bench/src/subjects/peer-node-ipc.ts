@@ -9,6 +9,7 @@ import { WindowedLink } from './windowed-link.ts';
 export const subject: MessageSubject<string> = defineSubject<string>({
   kind: 'messages',
   id: 'peer.node-ipc',
+  inDepth: 'chosen',
   scenarios: ['throughput', 'round-trip', 'calls'],
   followerStartedBy: 'bench',
   format: textFormat,

@@ -9,6 +9,7 @@ import { WindowedLink } from './windowed-link.ts';
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.redis',
+  inDepth: 'chosen',
   scenarios: ['throughput', 'round-trip', 'calls'],
   followerStartedBy: 'bench',
   format: binaryFormat,

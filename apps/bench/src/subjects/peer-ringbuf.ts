@@ -16,6 +16,7 @@ interface Rings {
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.ringbuf',
+  inDepth: 'chosen',
   scenarios: ['throughput', 'round-trip-spinning'],
   followerStartedBy: 'leader',
   polls: true,

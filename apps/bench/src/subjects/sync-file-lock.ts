@@ -7,6 +7,7 @@ import { openLockRegion, removeLockRegion } from './lock-region.ts';
 export const subject: LockSubject = defineSubject({
   kind: 'lock',
   id: 'sync.file-lock',
+  inDepth: 'chosen',
   scenarios: ['lock-uncontended'],
   open(session) {
     const region = openLockRegion(session, 0);

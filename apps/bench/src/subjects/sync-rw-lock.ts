@@ -6,6 +6,7 @@ import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts'
 export const subject: LockSubject = defineSubject({
   kind: 'lock',
   id: 'sync.rw-lock',
+  inDepth: 'chosen',
   scenarios: ['lock-uncontended', 'lock-contended', 'lock-crowded', 'hand-over'],
   open(session) {
     const region = openLockRegion(session, RwLock.bytes());

@@ -1,0 +1,17 @@
+/**
+ * How thorough a run is: `quick`, `default`, `chosen` (of some subjects only, so that there is time for more of each), `full`.
+ */
+export type Depth = (typeof depths)[number];
+
+const depths = ['quick', 'default', 'chosen', 'full'] as const;
+
+/** What is left out of runs that are less thorough. */
+export interface InDepth {
+  /** The least thorough run that has it. @default every run has it */
+  readonly inDepth?: Exclude<Depth, 'quick'>;
+}
+
+/** Whether a run of this depth has it. */
+export function isInDepth({ inDepth }: InDepth, depth: Depth): boolean {
+  return inDepth === undefined || depths.indexOf(inDepth) <= depths.indexOf(depth);
+}

@@ -1,6 +1,7 @@
 import type { Campaign } from './campaign.ts';
 import { connections } from './campaigns/connections.ts';
 import { crowd } from './campaigns/crowd.ts';
+import { exits } from './campaigns/exits.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
@@ -14,12 +15,15 @@ import { queueOrder } from './campaigns/queue-order.ts';
 import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
+import { signalStorm } from './campaigns/signal-storm.ts';
 import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
 export const campaigns: readonly Campaign[] = [
   mutexKill,
   mutexFrozen,
+  exits,
+  signalStorm,
   lockStress,
   ringProducerKill,
   ringConsumerKill,

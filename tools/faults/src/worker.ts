@@ -4,10 +4,23 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 /** Starts one of `./workers`, and waits until it says that it is ready. */
-export async function startWorker(name: string, ...args: readonly string[]): Promise<ChildProcess> {
+export function startWorker(name: string, ...args: readonly string[]): Promise<ChildProcess> {
+  return start(name, args, 'inherit');
+}
+
+/** One whose last words nobody need read: it fails on purpose. */
+export function startQuietWorker(name: string, ...args: readonly string[]): Promise<ChildProcess> {
+  return start(name, args, 'ignore');
+}
+
+async function start(
+  name: string,
+  args: readonly string[],
+  stderr: 'inherit' | 'ignore',
+): Promise<ChildProcess> {
   const worker = fork(fileURLToPath(new URL(`./workers/${name}.js`, import.meta.url)), args, {
     execArgv: [],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'inherit', stderr, 'ipc'],
   });
   await Promise.race([
     once(worker, 'message'),

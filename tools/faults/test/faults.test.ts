@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 const small: Readonly<Record<string, number>> = {
   'mutex-kill': 12,
   'mutex-frozen': 3,
+  exits: 4,
+  'signal-storm': 16,
   'ring-producer-kill': 8,
   'ring-consumer-kill': 8,
   'pid-reuse': 2,

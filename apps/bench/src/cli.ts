@@ -23,6 +23,8 @@ export interface RunInvocation {
   readonly messageBytes: readonly number[];
   readonly repeats: number;
   readonly freshCrews: boolean;
+  /** The subjects were named by the user: none is left out. */
+  readonly isChosen: boolean;
   readonly depth: Depth;
   readonly budgetMs: number;
   readonly isStrict: boolean;
@@ -175,10 +177,11 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
 function complete(options: RunOptions, command: Command): RunInvocation {
   const named = options.full ? 'full' : options.quick ? 'quick' : 'default';
   const mode = modes[named];
-  const isChosen = named === 'default' && (options.only.length > 0 || options.subject.length > 0);
+  const isChosen = options.only.length > 0 || options.subject.length > 0;
   return {
     verb: 'run',
-    depth: isChosen ? 'chosen' : named,
+    isChosen,
+    depth: isChosen && named === 'default' ? 'chosen' : named,
     freshCrews: mode.freshCrews,
     subjects: [...options.subject, ...known(options, command)],
     scenarioModules: options.scenario,

@@ -44,7 +44,6 @@ export function plan({
   depth,
 }: PlanOptions): PlannedCrew[] {
   return subjects.flatMap(({ module, subject }) => {
-    if (!isInDepth(subject, depth)) return [];
     const named = scenarios.filter(({ id }) => subject.scenarios.includes(id));
     const own = ownScenarios.filter(({ kind }) => kind === subject.kind);
     const fitting = [...named, ...own].filter((scenario) => isInDepth(scenario, depth));

@@ -10,7 +10,7 @@ import { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE, Pace } from './pace.ts';
 import { LivingCrews } from './living-crews.ts';
 import { choosePhysicalCores, choosePlacements } from './placement.ts';
-import type { Depth } from './depth.ts';
+import { isInDepth, type Depth } from './depth.ts';
 import { plan, workload, type PlannedCell, type PlannedCrew } from './plan.ts';
 import {
   resultSchema,
@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly repeats: number;
   /** Each repeat starts its own processes; else one crew per subject lives for all, and its compiled code with it. */
   readonly freshCrews: boolean;
+  /** The subjects were named by the user: none is left out. */
+  readonly isChosen: boolean;
   readonly depth: Depth;
   /** What all of it may take, from the start of the process. */
   readonly budgetMs: number;
@@ -127,7 +129,7 @@ class Run {
     const subjects = await this.#loadSubjects();
     const ownScenarios = await Promise.all(this.#options.scenarioModules.map(loadScenario));
     const crews = plan({
-      subjects,
+      subjects: subjects.filter(({ subject }) => this.#options.isChosen || isInDepth(subject, depth)),
       scenarios,
       ownScenarios,
       messageBytes,

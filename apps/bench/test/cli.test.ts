@@ -23,6 +23,7 @@ test('without options everything is measured, five times or more', () => {
     messageBytes: [64, 1024, 65_536, 1 << 20],
     repeats: 5,
     freshCrews: false,
+    isChosen: false,
     depth: 'default',
     isStrict: true,
     budgetMs: 96_000,

@@ -258,7 +258,7 @@ describe('checking', () => {
   });
 
   test.runIf(secondCpu !== undefined)('a mutex that lets both in fails the run', async () => {
-    const line = ['sync.mutex', 'lock-contended', '--messages', '5000000', '--cpus', apart.join()];
+    const line = ['sync.mutex', 'lock-contended', '--messages', '100000000', '--cpus', apart.join()];
     const { code, stderr } = await ended(
       spawn(floor.path, line, { env: preload('unlocked', '-DLOSE=0', '-DUNLOCKED') }),
     );

@@ -65,7 +65,7 @@ export class SharedHeld extends Held {
   }
 
   /**
-   * Becomes a writer if there is no other reader; this possession then ends. It does not wait: two readers that both
+   * Becomes a writer if there is no other reader that lives; this possession then ends. It does not wait: two readers that both
    * waited to write would wait for each other for ever.
    */
   tryUpgrade(): ExclusiveHeld | undefined {
@@ -172,12 +172,9 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   tryUpgrade(held: SharedHeld): ExclusiveHeld | undefined {
     this.checkOpen();
     if (!held.isHeld) throw new TypeError('a possession that was released cannot be upgraded');
-    const upgraded = this.inside(() => {
-      const { slot: own } = this.participant;
-      if (this.#held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0)) return false;
-      this.#held = WRITING;
-      return true;
-    });
+    const upgraded = this.inside(
+      () => this.#becomeWriter() || (this.participant.buryTheDead() && this.#becomeWriter()),
+    );
     if (!upgraded) return undefined;
     held.forget();
     return new ExclusiveHeld(this, held.abandoned);
@@ -227,6 +224,14 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
 
   protected override isPristine(): boolean {
     return !this.#abandoned;
+  }
+
+  /** Inside: the only reader, that reads once, goes on as a writer. */
+  #becomeWriter(): boolean {
+    const { slot: own } = this.participant;
+    if (this.#held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0)) return false;
+    this.#held = WRITING;
+    return true;
   }
 
   #heldIn(slot: number): number {

@@ -156,6 +156,40 @@ describe('recursive', () => {
     expect(other.tryAcquire()?.isHeld).toBe(true);
   });
 
+  test('the owner of a fair one takes it again, whoever stands in line; nobody else passes them', async () => {
+    const name = lockName();
+    using mutex = Mutex.openOrCreate(name, { recursive: true, fair: true });
+    using other = Mutex.openOrCreate(name, { fair: true });
+    const first = mutex.tryAcquire();
+    const next = other.acquire();
+    const second = mutex.tryAcquire();
+    const third = await mutex.acquire();
+    first?.release();
+    second?.release();
+    expect([second?.isHeld, third.isHeld, other.isHeld]).toEqual([false, true, false]);
+    third.release();
+    expect(mutex.tryAcquire()).toBeUndefined();
+    (await next).release();
+    expect(mutex.tryAcquire()?.isHeld).toBe(true);
+  });
+
+  test('an owner that is killed two deep is told of once', async () => {
+    const name = lockName();
+    using mutex = Mutex.openOrCreate(name, { recursive: true });
+    await using peer = await spawnPeer(party);
+    await peer.call('open', 'Mutex', name, { recursive: true });
+    await peer.call('invoke', 'acquire');
+    await peer.call('invoke', 'acquire');
+    const next = mutex.acquire();
+    await peer.kill('SIGKILL');
+    const held = await next;
+    const again = mutex.tryAcquire();
+    expect([held.abandoned, again?.abandoned]).toEqual([true, true]); // still the same possession
+    again?.release();
+    held.release();
+    expect(mutex.tryAcquire()?.abandoned).toBe(false);
+  });
+
   test('without the option the owner waits for itself', () => {
     using mutex = Mutex.openOrCreate(lockName());
     using held = mutex.acquireSync();

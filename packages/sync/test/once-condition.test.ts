@@ -89,4 +89,17 @@ describe('Condition', () => {
     condition.notifyAll();
     (await waiting).release();
   });
+
+  test('a notifier that is killed in the mutex is told of, to one that waited', async () => {
+    const name = lockName();
+    using mutex = Mutex.openOrCreate(name);
+    using condition = Condition.openOrCreate(name);
+    await using peer = await spawnPeer(party);
+    const waiting = condition.wait(mutex, await mutex.acquire());
+    await peer.call('notifyAndHold', name);
+    await peer.kill('SIGKILL');
+    const held = await waiting;
+    expect(held.abandoned).toBe(true);
+    held.release();
+  });
 });

@@ -86,6 +86,41 @@ test('the only reader can become a writer, and a writer a reader', () => {
   expect(b.exclusive.tryAcquire()?.isHeld).toBe(true);
 });
 
+test.each([false, true])(
+  'of two readers that want to write neither does until the other lets go (fair: %s)',
+  async (fair) => {
+    const name = lockName();
+    using a = RwLock.openOrCreate(name, { fair });
+    using b = RwLock.open(name);
+    using c = RwLock.open(name);
+    const mine = a.shared.acquireSync();
+    const theirs = b.shared.acquireSync();
+    expect([mine.tryUpgrade(), theirs.tryUpgrade()]).toEqual([undefined, undefined]);
+    expect([mine.isHeld, theirs.isHeld]).toEqual([true, true]);
+    const inLine = c.exclusive.acquire();
+    theirs.release();
+    expect(() => theirs.tryUpgrade()).toThrow(TypeError);
+    const second = a.shared.acquireSync();
+    expect(mine.tryUpgrade()).toBeUndefined(); // it reads twice
+    second.release();
+    const writer = mine.tryUpgrade();
+    expect([writer?.isHeld, b.shared.tryAcquire()]).toEqual([true, undefined]);
+    writer?.release();
+    (await inLine).release();
+  },
+);
+
+test('a reader becomes a writer once the other one was killed', async () => {
+  const name = lockName();
+  using lock = RwLock.openOrCreate(name);
+  await using peer = await partyOf(name);
+  await peer.call('invoke', 'shared.acquire');
+  const reader = lock.shared.acquireSync();
+  expect(reader.tryUpgrade()).toBeUndefined();
+  await peer.kill('SIGKILL');
+  expect(reader.tryUpgrade()).toMatchObject({ abandoned: false, isHeld: true });
+});
+
 test('a killed reader lets the writer in, as if it had released', async () => {
   const name = lockName();
   using lock = RwLock.openOrCreate(name);

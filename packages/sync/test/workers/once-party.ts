@@ -19,6 +19,10 @@ serveCommands({
       condition.notifyAll();
     });
   },
+  async notifyAndHold(name: string) {
+    await Mutex.openOrCreate(name).acquire();
+    Condition.openOrCreate(name).notifyAll();
+  },
   async startToWait(name: string) {
     const mutex = Mutex.openOrCreate(name);
     void Condition.openOrCreate(name).wait(mutex, await mutex.acquire());

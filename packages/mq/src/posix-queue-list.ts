@@ -23,9 +23,23 @@ export interface PosixQueueInfo {
  * Source: mq_overview(7), "Mounting the message queue filesystem".
  */
 export function listPosixQueues(): PosixQueueInfo[] {
+  const { holdersBefore, queues } = lookAtPosixQueues();
+  return queues.map(({ inode, ...queue }) => ({ ...queue, openIn: holdersBefore.get(inode) ?? [] }));
+}
+
+interface PosixQueuesSeen {
+  readonly device: number;
+  /** The pids that had each inode open, names or not, before a look at the queues. */
+  readonly holdersBefore: ReadonlyMap<number, readonly number[]>;
+  readonly queues: readonly (Omit<PosixQueueInfo, 'openIn'> & { readonly inode: number })[];
+}
+
+/** First the holders, then the queues. Throws as {@link listPosixQueues}. */
+export function lookAtPosixQueues(): PosixQueuesSeen {
   const folder = mqueueMount();
-  const openIn = holdersByInode(statSync(folder).dev);
-  const queues: PosixQueueInfo[] = [];
+  const device = statSync(folder).dev;
+  const holdersBefore = posixQueueHolders(device);
+  const queues: PosixQueuesSeen['queues'][number][] = [];
   for (const file of readdirSync(folder)) {
     const path = join(folder, file);
     const stats = statIfThere(path);
@@ -35,10 +49,10 @@ export function listPosixQueues(): PosixQueueInfo[] {
       uid: stats.uid,
       mode: stats.mode & 0o777,
       bytes: queuedBytes(path),
-      openIn: openIn.get(stats.ino) ?? [],
+      inode: stats.ino,
     });
   }
-  return queues;
+  return { device, holdersBefore, queues };
 }
 
 function mqueueMount(): string {
@@ -52,8 +66,8 @@ function mqueueMount(): string {
   throw new IpcError('ERR_IPC_UNSUPPORTED', message);
 }
 
-/** The pids that have each queue open. What goes away, or may not be seen, is left out. */
-function holdersByInode(device: number): Map<number, number[]> {
+/** The pids that have each queue open, by inode, also of queues without a name. What goes away, or may not be seen, is left out. */
+export function posixQueueHolders(device: number): Map<number, number[]> {
   const holders = new Map<number, number[]>();
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid)) continue;

@@ -7,6 +7,8 @@ import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 import { chargedBytes, explainOpenFailure, posixQueueLimits, type PosixQueueLimits } from './posix-limits.ts';
 import { listPosixQueues, type PosixQueueInfo } from './posix-queue-list.ts';
 import { posixQueueName } from './posix-queue-name.ts';
+import { closeWithSpill, PosixSpill, reclaimSpilled } from './posix-spill.ts';
+import { SPILL_REFERENCE_BYTES } from './posix-spill-reference.ts';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort } from './queue-port.ts';
 
@@ -18,6 +20,12 @@ export interface PosixQueueOpenOptions {
   readonly maxMessages?: number | undefined;
   /** Bytes a message must be allowed to have; a queue of another size is ERR_IPC_MISMATCH. */
   readonly maxMessageBytes?: number | undefined;
+  /**
+   * Messages of up to this many bytes, however small the queue's own are: what does not fit spills to shared memory and comes
+   * out as one message. For queues that everybody opens so, as the same user: others receive a reference of 32 bytes. What they send
+   * is received as it is. The queue's own messages must be of 32 bytes or more. @default none spill
+   */
+  readonly spillBytes?: number | undefined;
 }
 
 /** What to create a queue with. */
@@ -59,7 +67,7 @@ export class PosixQueue extends PortQueue {
    * Opens a queue that exists, and checks the sizes asked for against it.
    *
    * @throws {TypeError} The name or an option. @throws {RangeError} A size that is no positive integer.
-   * @throws {IpcError} ERR_IPC_NOT_FOUND; ERR_IPC_MISMATCH (naming both sizes); ERR_IPC_PERMISSION.
+   * @throws {IpcError} ERR_IPC_NOT_FOUND; ERR_IPC_MISMATCH (naming both sizes, or too small for `spillBytes`); ERR_IPC_PERMISSION.
    */
   static open(name: string, options: PosixQueueOpenOptions = {}): PosixQueue {
     return openQueue(name, checkOptions(options));
@@ -83,9 +91,32 @@ export class PosixQueue extends PortQueue {
     }
   }
 
-  /** Removes a queue's name; returns false when there is none. @throws {IpcError} ERR_IPC_PERMISSION. */
+  /**
+   * Removes a queue's name; returns false when there is none. When nobody has the queue open, what nobody received goes at once,
+   * spilled payloads included; otherwise with the last handle. @throws {IpcError} ERR_IPC_PERMISSION.
+   */
   static unlink(name: string): boolean {
-    return unlinkQueue(posixQueueName(name));
+    const queueName = posixQueueName(name);
+    const fd = openIfPossible(queueName);
+    try {
+      return unlinkQueue(queueName);
+    } finally {
+      if (fd !== undefined)
+        closeWithSpill(fd, () => {
+          close(fd);
+        });
+    }
+  }
+
+  /**
+   * Removes what killed processes left in shared memory: spilled payloads whose queue nobody has open and that is gone or empty.
+   * Those of a queue that is in use stay until it is not.
+   *
+   * @returns How many there were. @throws {IpcError} As {@link PosixQueue.list}.
+   * Cost: two looks at every fd of every process this user may see.
+   */
+  static reclaim(): number {
+    return reclaimSpilled();
   }
 
   /** What the kernel allows, read now. */
@@ -112,7 +143,7 @@ export function createUnlinkedQueue(maxMessages: number, maxMessageBytes: number
   const name = `/ipc-${randomUUID()}`;
   const descriptor = createDescriptor(
     name,
-    { access: 'both', mode: 0o600, maxMessages, maxMessageBytes },
+    { access: 'both', mode: 0o600, maxMessages, maxMessageBytes, spillBytes: undefined },
     privateReadAhead,
   );
   unlinkQueue(name);
@@ -124,6 +155,7 @@ interface CheckedOptions {
   readonly mode: number;
   readonly maxMessages: number | undefined;
   readonly maxMessageBytes: number | undefined;
+  readonly spillBytes: number | undefined;
 }
 
 function checkOptions({
@@ -131,23 +163,25 @@ function checkOptions({
   mode = 0o600,
   maxMessages,
   maxMessageBytes,
+  spillBytes,
 }: PosixQueueCreateOptions): CheckedOptions {
   if (!Object.hasOwn(accessFlags, access))
     throw new TypeError(`access must be 'both', 'send' or 'receive', got ${JSON.stringify(access)}`);
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777)
     throw new RangeError(`mode must be permission bits 0..0o777, got ${mode}`);
-  for (const [key, value] of Object.entries({ maxMessages, maxMessageBytes })) {
+  for (const [key, value] of Object.entries({ maxMessages, maxMessageBytes, spillBytes })) {
     if (value !== undefined && (!Number.isInteger(value) || value < 1))
       throw new RangeError(`${key} must be a positive integer, got ${value}`);
   }
-  return { access, mode, maxMessages, maxMessageBytes };
+  if (spillBytes !== undefined && maxMessageBytes !== undefined && maxMessageBytes < SPILL_REFERENCE_BYTES)
+    throw new RangeError(
+      `maxMessageBytes must be ${SPILL_REFERENCE_BYTES} or more with spillBytes, got ${maxMessageBytes}`,
+    );
+  return { access, mode, maxMessages, maxMessageBytes, spillBytes };
 }
 
 function createQueue(name: string, options: CheckedOptions): PosixQueue {
-  return new PosixQueue(
-    new PosixPort(createDescriptor(name, options), posixQueueName(name), options.access),
-    name,
-  );
+  return new PosixQueue(new PosixPort(createDescriptor(name, options), posixQueueName(name), options), name);
 }
 
 function createDescriptor(
@@ -181,24 +215,22 @@ function createDescriptor(
   }
 }
 
-function openQueue(name: string, { access, maxMessages, maxMessageBytes }: CheckedOptions): PosixQueue {
+function openQueue(name: string, options: CheckedOptions): PosixQueue {
   const queueName = posixQueueName(name);
   let fd: number;
   try {
-    fd = mqOpen(queueName, accessFlags[access], 0);
+    fd = mqOpen(queueName, accessFlags[options.access], 0);
   } catch (error) {
     throw fromErrno(error, 'open queue', queueName);
   }
-  let port: PosixPort | undefined;
   try {
-    port = new PosixPort(new PosixDescriptor(fd), queueName, access);
-    const actual = port.attributes();
-    checkSize(queueName, 'maxMessages', maxMessages, actual.maxMessages);
-    checkSize(queueName, 'maxMessageBytes', maxMessageBytes, actual.maxMessageBytes);
-    return new PosixQueue(port, name);
+    const descriptor = new PosixDescriptor(fd);
+    const actual = descriptor.attributes();
+    checkSize(queueName, 'maxMessages', options.maxMessages, actual.maxMessages);
+    checkSize(queueName, 'maxMessageBytes', options.maxMessageBytes, actual.messageBytes);
+    return new PosixQueue(new PosixPort(descriptor, queueName, options), name);
   } catch (error) {
-    if (port === undefined) close(fd);
-    else port.release();
+    close(fd);
     throw error;
   }
 }
@@ -207,6 +239,15 @@ function checkSize(name: string, size: string, wanted: number | undefined, actua
   if (wanted === undefined || wanted === actual) return;
   const message = `open queue "${name}": it exists with ${size} ${actual}, not ${wanted}; open it without, or unlink it first`;
   throw new IpcError('ERR_IPC_MISMATCH', message, { name });
+}
+
+/** `undefined` when it may not be read, or is not there: who unlinks will hear of it. */
+function openIfPossible(queueName: string): number | undefined {
+  try {
+    return mqOpen(queueName, constants.O_RDONLY, 0);
+  } catch {
+    return undefined;
+  }
 }
 
 function unlinkQueue(queueName: string): boolean {
@@ -226,12 +267,16 @@ class PosixPort implements QueuePort {
   readonly #descriptor: PosixDescriptor;
   readonly #name: string;
   readonly #access: CheckedOptions['access'];
+  readonly #spill: PosixSpill | undefined;
+  #open = true;
 
-  constructor(descriptor: PosixDescriptor, name: string, access: CheckedOptions['access']) {
+  /** @throws {IpcError} ERR_IPC_MISMATCH: messages too small for `spillBytes`; the descriptor stays the caller's. */
+  constructor(descriptor: PosixDescriptor, name: string, { access, spillBytes }: CheckedOptions) {
     this.#descriptor = descriptor;
     this.#name = name;
     this.#access = access;
-    this.maxMessageBytes = descriptor.messageBytes;
+    this.#spill = spillBytes === undefined ? undefined : new PosixSpill(descriptor, spillBytes, name);
+    this.maxMessageBytes = this.#spill?.maxBytes ?? descriptor.messageBytes;
   }
 
   attach(events: QueueEvents): void {
@@ -247,6 +292,7 @@ class PosixPort implements QueuePort {
 
   push(message: Uint8Array, priority: number): boolean {
     if (this.#access === 'receive') throw new TypeError('this queue was opened for receiving only');
+    if (this.#spill?.takes(message) === true) return this.#spill.send(message, priority);
     return this.#descriptor.send(message, priority);
   }
 
@@ -255,7 +301,8 @@ class PosixPort implements QueuePort {
     const descriptor = this.#descriptor;
     if (!descriptor.receive()) return undefined;
     const { memory } = descriptor;
-    return { bytes: memory.take(), priority: memory.priority };
+    const bytes = memory.take();
+    return { bytes: this.#spill?.resolve(bytes) ?? bytes, priority: memory.priority };
   }
 
   awaitRoom(on: boolean): void {
@@ -276,7 +323,8 @@ class PosixPort implements QueuePort {
 
   attributes(): QueueAttributes {
     const { maxMessages, messageBytes, currentMessages } = this.#descriptor.attributes();
-    return { maxMessages, maxMessageBytes: messageBytes, messages: currentMessages };
+    const maxMessageBytes = this.#spill?.maxBytes ?? messageBytes;
+    return { maxMessages, maxMessageBytes, messages: currentMessages };
   }
 
   unlink(): boolean {
@@ -284,6 +332,13 @@ class PosixPort implements QueuePort {
   }
 
   release(): void {
-    this.#descriptor.close();
+    if (!this.#open) return;
+    this.#open = false;
+    const descriptor = this.#descriptor;
+    if (this.#spill === undefined) descriptor.close();
+    else
+      closeWithSpill(descriptor.fd, () => {
+        descriptor.close();
+      });
   }
 }

@@ -69,3 +69,13 @@ describe('PosixQueue.list', () => {
     expect(message).toContain('mount -t mqueue none /dev/mqueue');
   });
 });
+
+describe('PosixQueue.reclaim', () => {
+  test.skipIf(!mayUnshare)(
+    'takes payloads of queues nobody has open that are gone or empty, and no others',
+    () => {
+      const { value } = run('mount -t mqueue none /mnt', 'reclaim', namespace);
+      expect(value).toEqual({ heldByPlain: 1, removed: true, gone: 0, queued: 1, held: 1, empty: 0 });
+    },
+  );
+});

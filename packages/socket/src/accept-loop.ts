@@ -1,5 +1,6 @@
 import { fromErrno, isIpcError, type IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 /** Connections taken in one turn of the event loop, so that a flood of them does not starve the others. */
 const perTurn = 64;
@@ -11,7 +12,7 @@ const limitPauseMs = 50;
  * Accepts on a listening socket until closed.
  *
  * When the process has no descriptor left, accepting pauses: those who connect wait in the backlog, lose nothing,
- * and are served once descriptors are free again.
+ * and are served once descriptors are free again. A connection that cannot be served is lost alone, with a warning.
  */
 export class AcceptLoop {
   readonly #fd: number;
@@ -24,7 +25,7 @@ export class AcceptLoop {
 
   /**
    * @param fd - Listening; owned from now on.
-   * @param onConnection - Owns the descriptor it is given.
+   * @param onConnection - Owns the descriptor it is given, also when it throws.
    * @param onFailure - Accepting is over, for a reason that will not go away.
    */
   constructor(fd: number, onConnection: (fd: number) => void, onFailure: (error: IpcError) => void) {
@@ -49,7 +50,7 @@ export class AcceptLoop {
     this.#closed = true;
     clearTimeout(this.#pause);
     this.#watch.close();
-    native.close(this.#fd);
+    letGo(this.#fd);
   }
 
   #update(): void {
@@ -61,12 +62,20 @@ export class AcceptLoop {
       for (let i = 0; i < perTurn && !this.#closed && !this.#held; i++) {
         const fd = native.accept(this.#fd);
         if (fd === -1) return;
-        this.#onConnection(fd);
+        this.#serve(fd);
       }
     } catch (error) {
       const failure = fromErrno(error, 'accept');
       if (isIpcError(failure, 'ERR_IPC_LIMIT')) this.#pauseAccepting();
       else this.#onFailure(failure);
+    }
+  }
+
+  #serve(fd: number): void {
+    try {
+      this.#onConnection(fd);
+    } catch (error) {
+      process.emitWarning(fromErrno(error, 'serve a connection'));
     }
   }
 

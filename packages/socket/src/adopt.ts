@@ -1,11 +1,19 @@
 /** Sockets that somebody else has opened: a parent, systemd, a socket activator. */
 import { fstatSync } from 'node:fs';
-import { frameChannel, IpcError, QueueListener, type Channel, type Listener } from '@ipc/core';
+import {
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  fromErrno,
+  IpcError,
+  QueueListener,
+  type Channel,
+  type Listener,
+} from '@ipc/core';
 import * as native from '@ipc/native';
 import { AcceptLoop } from './accept-loop.ts';
-import { rememberPeer } from './peer.ts';
+import { letGo } from './let-go.ts';
 import { checkLimits, packetChannel } from './seqpacket.ts';
-import { streamOn } from './stream-on.ts';
+import { streamChannel } from './stream-channel.ts';
 
 export interface AdoptOptions {
   /** Frames over a stream socket (unix or TCP), or packets of a unix seqpacket one. @default 'stream' */
@@ -19,14 +27,14 @@ export interface AdoptOptions {
 /**
  * A channel over a connected socket, which it owns from now on; this process's children no longer inherit it.
  *
- * @throws {IpcError} ERR_IPC_MISMATCH when the descriptor is not an open socket. It then stays the caller's.
+ * @throws {IpcError} ERR_IPC_MISMATCH when the descriptor is not an open socket. {RangeError} A limit out of range. In both
+ *   cases it stays the caller's; whatever else fails closes it.
  */
 export function adoptChannel(fd: number, options: AdoptOptions = {}): Channel {
-  const { type = 'stream', maxMessageBytes } = options;
+  const channelOn = channelMaker(options);
   checkSocket(fd);
   native.setCloseOnExec(fd, true);
-  if (type === 'seqpacket') return packetChannel(fd, checkLimits(options));
-  return rememberPeer(frameChannel(streamOn(fd), { maxMessageBytes }), fd);
+  return channelOn(fd);
 }
 
 /**
@@ -36,6 +44,7 @@ export function adoptChannel(fd: number, options: AdoptOptions = {}): Channel {
  * @throws As {@link adoptChannel}.
  */
 export function adoptListener(fd: number, name: string, options: AdoptOptions = {}): Listener {
+  const channelOn = channelMaker(options);
   checkSocket(fd);
   native.setCloseOnExec(fd, true);
   const listener = new QueueListener(name, () => {
@@ -44,7 +53,7 @@ export function adoptListener(fd: number, name: string, options: AdoptOptions = 
   const loop = new AcceptLoop(
     fd,
     (connection) => {
-      listener.push(adoptChannel(connection, options));
+      listener.push(channelOn(connection));
     },
     (error) => {
       listener.fail(error);
@@ -100,14 +109,28 @@ export interface PassableSocket {
  * @throws {IpcError} ERR_IPC_LIMIT. {RangeError} A limit out of range.
  */
 export function passableSocket(options: AdoptOptions = {}): PassableSocket {
-  const [near, far] = native.socketPair(options.type ?? 'stream');
+  const channelOn = channelMaker(options);
+  const open = new Set<number>();
   try {
+    const [near, far] = native.socketPair(options.type ?? 'stream');
+    open.add(near).add(far);
     native.setNonBlocking(far, false);
-    return { channel: adoptChannel(near, options), descriptor: far };
+    open.delete(near); // the channel's, also when there is none
+    return { channel: channelOn(near), descriptor: far };
   } catch (error) {
-    native.close(far);
-    throw error;
+    open.forEach(letGo);
+    throw fromErrno(error, 'open socket pair');
   }
+}
+
+/** Makes channels of descriptors, and owns these also when it throws. @throws {RangeError} A limit out of range. */
+function channelMaker(options: AdoptOptions): (fd: number) => Channel {
+  if (options.type === 'seqpacket') {
+    const limits = checkLimits(options);
+    return (fd) => packetChannel(fd, limits);
+  }
+  const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  return (fd) => streamChannel(fd, { maxMessageBytes });
 }
 
 function checkSocket(fd: number): void {

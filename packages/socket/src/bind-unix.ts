@@ -12,6 +12,7 @@
 import { chmodSync, chownSync, lstatSync, renameSync, rmSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { quietly } from './let-go.ts';
 import { isDeadSocket, sweepNowAndThen } from './sweep.ts';
 import { checkPathLength, type UnixAddress } from './unix-address.ts';
 
@@ -28,7 +29,7 @@ export interface BindOptions {
 /**
  * Binds `fd` to `address`, and listens when there is a backlog.
  *
- * @returns What takes the name away again; call it before closing `fd`.
+ * @returns What takes the name away again, and never throws; call it before closing `fd`.
  * @throws {IpcError} ERR_IPC_EXISTS when a live process has the name or the path is no socket; ERR_IPC_PERMISSION,
  *   ERR_IPC_NOT_FOUND (no such directory), ERR_IPC_LIMIT (the path is too long). Nothing is left behind.
  */
@@ -69,6 +70,7 @@ function bindPath(
       chmodSync(temporary, mode);
       if (backlog !== undefined) native.listen(fd, backlog);
       renameSync(temporary, path);
+      return removerOf(path, claim);
     } catch (error) {
       rmSync(temporary, { force: true });
       throw error;
@@ -77,14 +79,19 @@ function bindPath(
     claim.release();
     throw error;
   }
+}
+
+/** What takes away the file that is at `path` now, if it is still that one, and releases the claim. Never throws. */
+function removerOf(path: string, claim: native.PathClaim): () => void {
   const { dev, ino } = lstatSync(path, { bigint: true });
   return () => {
-    try {
+    quietly(() => {
       const now = lstatSync(path, { bigint: true, throwIfNoEntry: false });
       if (now?.ino === ino && now.dev === dev) rmSync(path, { force: true });
-    } finally {
+    });
+    quietly(() => {
       claim.release();
-    }
+    });
   };
 }
 

@@ -14,6 +14,7 @@ import {
 } from '@ipc/core';
 import * as native from '@ipc/native';
 import { bindUnix, type BindOptions } from './bind-unix.ts';
+import { letGo } from './let-go.ts';
 import { PacketInbox } from './packet-inbox.ts';
 import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
@@ -50,7 +51,7 @@ export function openDatagramReceiver(
     return new ReceiveHalf(new DatagramReader(new PacketSocket(fd), maxMessageBytes, release));
   } catch (error) {
     release?.();
-    native.close(fd);
+    letGo(fd);
     throw error;
   }
 }
@@ -79,7 +80,7 @@ export function openDatagramSender(name: string, options: DatagramOptions = {}):
     };
     return new SendHalf(writer);
   } catch (error) {
-    native.close(fd);
+    letGo(fd);
     throw fromErrno(error, 'connect', name);
   }
 }

@@ -4,7 +4,7 @@
  * They are attached to the message's bytes, and the channel stays what it is. A descriptor moves: once the message is
  * sent, the sender's copy is closed; the receiver owns what it takes.
  */
-import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 /** The kernel's limit for one message (SCM_MAX_FD). */
 export const MAX_DESCRIPTORS = 253;
@@ -67,5 +67,5 @@ export function attachReceived(message: Uint8Array, descriptors: readonly number
 }
 
 export function closeAll(descriptors: readonly number[]): void {
-  for (const fd of descriptors) native.close(fd);
+  descriptors.forEach(letGo);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fromErrno, type WaitOptions } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 import { openSocket } from './serve-unix.ts';
 import { unixAddress, type UnixNamespace } from './unix-address.ts';
 
@@ -43,7 +44,7 @@ export async function dialUnix(
     }
     return fd;
   } catch (error) {
-    native.close(fd);
+    letGo(fd);
     signal?.throwIfAborted();
     throw fromErrno(error, 'connect', name);
   }

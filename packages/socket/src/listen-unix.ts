@@ -1,5 +1,6 @@
 import { QueueListener, type Channel, type Listener, type WaitOptions } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 import type { PeerRule } from './peer.ts';
 import { serveUnix, type ServeUnixOptions, type UnixServer } from './serve-unix.ts';
 
@@ -24,15 +25,14 @@ export async function listenUnix(
   const { authorize, backlog = 128 } = options;
   const listener = new UnixListener(name, backlog);
   const admit = async (fd: number, rule: PeerRule): Promise<void> => {
+    let admitted = false;
     try {
-      if (await rule(native.peerCredentials(fd))) {
-        listener.push(channelOn(fd));
-        return;
-      }
+      admitted = await rule(native.peerCredentials(fd));
+      if (admitted) listener.push(channelOn(fd));
     } catch (error) {
       process.emitWarning(error instanceof Error ? error : String(error)); // a rule that fails refuses, but not in silence
     }
-    native.close(fd);
+    if (!admitted) letGo(fd);
   };
   listener.server = await serveUnix(name, {
     ...options,

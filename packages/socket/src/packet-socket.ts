@@ -1,4 +1,5 @@
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 /** A connected socket that keeps the bounds of messages, on the event loop. It owns its descriptor. */
 export class PacketSocket {
@@ -35,7 +36,7 @@ export class PacketSocket {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close();
-    native.close(this.fd);
+    letGo(this.fd);
   }
 
   #update(): void {

@@ -1,6 +1,7 @@
 /** Who is at the other end of a unix socket, as the kernel says: it cannot be forged, and needs no message. */
-import type { Channel } from '@ipc/core';
+import { fromErrno, type Channel } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 /** The peer process as it was at its `connect` or `listen`; it may have changed user or passed the socket on since. */
 export type PeerCredentials = native.PeerCredentials;
@@ -34,12 +35,24 @@ interface KnownPeer {
 
 const peers = new WeakMap<Channel, KnownPeer>();
 
-/** Remembers the peer of a new channel on `fd`. */
-export function rememberPeer(channel: Channel, fd: number): Channel {
-  let open = true;
-  void channel.closed.then(() => (open = false));
-  peers.set(channel, { credentials: native.peerCredentials(fd), fd: () => (open ? fd : undefined) });
-  return channel;
+/**
+ * The channel that `make` makes over `fd`, with its peer remembered. Owns `fd`, also when it throws.
+ *
+ * @param make - Throws only before anything else owns `fd`.
+ * @throws {IpcError} What either of them failed with.
+ */
+export function channelWithPeer(fd: number, make: () => Channel): Channel {
+  try {
+    const credentials = native.peerCredentials(fd);
+    const channel = make();
+    let open = true;
+    void channel.closed.then(() => (open = false));
+    peers.set(channel, { credentials, fd: () => (open ? fd : undefined) });
+    return channel;
+  } catch (error) {
+    letGo(fd);
+    throw fromErrno(error, 'open channel');
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ import { PacketReader } from './packet-reader.ts';
 import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
 import { KIND_GOODBYE, KIND_MESSAGE, PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
-import { rememberPeer, type PeerRule } from './peer.ts';
+import { channelWithPeer, type PeerRule } from './peer.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
 export interface SeqpacketOptions extends BindOptions {
@@ -61,15 +61,14 @@ export function checkLimits({
  * @throws {IpcError} ERR_IPC_LIMIT when the send buffer cannot hold a message of `maxMessageBytes`.
  */
 export function packetChannel(fd: number, limits: PacketLimits): Channel {
+  return channelWithPeer(fd, () => {
+    reserveSendBuffer(fd, limits.maxMessageBytes);
+    return packetsOver(new PacketSocket(fd), limits);
+  });
+}
+
+function packetsOver(socket: PacketSocket, limits: PacketLimits): Channel {
   const { maxMessageBytes } = limits;
-  let socket: PacketSocket;
-  try {
-    reserveSendBuffer(fd, maxMessageBytes);
-    socket = new PacketSocket(fd);
-  } catch (error) {
-    native.close(fd);
-    throw error;
-  }
   let held = 2;
   const release = (): void => {
     if (--held === 0) socket.close();
@@ -86,7 +85,7 @@ export function packetChannel(fd: number, limits: PacketLimits): Channel {
     if (writable) writer.onWritable();
     if (readable) reader.onReadable();
   };
-  return rememberPeer(channelOf(writer, reader), fd);
+  return channelOf(writer, reader);
 }
 
 /** What the kernel keeps of the send buffer for itself, per message. */

@@ -2,6 +2,7 @@ import { fromErrno } from '@ipc/core';
 import * as native from '@ipc/native';
 import { AcceptLoop } from './accept-loop.ts';
 import { bindUnix, type BindOptions } from './bind-unix.ts';
+import { letGo } from './let-go.ts';
 import { unixAddress, type UnixNamespace } from './unix-address.ts';
 
 export interface ServeUnixOptions extends BindOptions {
@@ -59,17 +60,14 @@ export async function serveUnix(name: string, options: ServeUnixOptions): Promis
       close: async () => {
         if (closed) return;
         closed = true;
-        try {
-          release();
-        } finally {
-          loop.close();
-        }
+        release();
+        loop.close();
         return Promise.resolve();
       },
     } satisfies UnixServer);
   } catch (error) {
     unbind?.();
-    native.close(fd);
+    letGo(fd);
     throw error;
   }
 }

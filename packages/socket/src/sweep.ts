@@ -13,6 +13,7 @@ import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fromErrno, runtimeDirectory } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 const lockPattern = /^ipc-(.+)\.([^.]+)\.lock$/;
 
@@ -72,7 +73,7 @@ export function isDeadSocket(path: string): boolean {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ECONNREFUSED' || code === 'ENOENT';
   } finally {
-    native.close(probe);
+    letGo(probe);
   }
 }
 

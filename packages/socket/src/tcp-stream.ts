@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { NodeByteStream, type ByteStream } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from './let-go.ts';
 
 /** How long a closed end goes on dropping what its peer still sends. */
 const lingerMs = 5_000;
@@ -21,7 +22,7 @@ export function tcpStream(socket: Socket): ByteStream {
   try {
     return new LingeringStream(own, own);
   } catch (error) {
-    native.close(own);
+    letGo(own);
     throw error;
   }
 }

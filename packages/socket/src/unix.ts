@@ -1,17 +1,10 @@
 /** Unix domain stream sockets as a transport. */
-import {
-  checkMaxMessageBytes,
-  DEFAULT_MAX_MESSAGE_BYTES,
-  frameChannel,
-  type Channel,
-  type Transport,
-} from '@ipc/core';
-import * as native from '@ipc/native';
+import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, type Channel, type Transport } from '@ipc/core';
 import type { BindOptions } from './bind-unix.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
-import { rememberPeer, type PeerRule } from './peer.ts';
-import { streamOn } from './stream-on.ts';
+import type { PeerRule } from './peer.ts';
+import { streamChannel } from './stream-channel.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
 export interface UnixOptions extends BindOptions {
@@ -42,11 +35,7 @@ const defaultSendBufferBytes = 512 << 10;
 export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const { namespace, sendBufferBytes = defaultSendBufferBytes } = options;
-  const channelOn = (fd: number): Channel => {
-    const stream = streamOn(fd);
-    native.setSocketBuffer(fd, 'send', sendBufferBytes);
-    return rememberPeer(frameChannel(stream, { maxMessageBytes }), fd);
-  };
+  const channelOn = (fd: number): Channel => streamChannel(fd, { maxMessageBytes, sendBufferBytes });
   return {
     id: 'socket.unix',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },

@@ -6,6 +6,8 @@ import {
   LatestWriter,
   LoanPublisher,
   LoanReceiver,
+  MpscReceiver,
+  MpscSender,
   Producer,
   Publisher,
   SharedMap,
@@ -32,6 +34,7 @@ interface Closing {
 
 const soon = { timeoutMs: 1 };
 const shape = { slots: 8, maxMessageBytes: 200 };
+const ring = { capacityBytes: 4096 };
 const entry = { capacity: 8, keyBytes: 8, valueBytes: 64 };
 const value = new Uint8Array(entry.valueBytes);
 /** For what is only looked at. */
@@ -86,6 +89,26 @@ export const targets: readonly Target[] = [
       producer.sendSync(numbered(1), soon);
       consumer.drain(look, 20);
       consumer.receiveSync(soon);
+    },
+  },
+  {
+    name: 'ring of many writers',
+    kind: 'mpsc',
+    make(name) {
+      const sender = MpscSender.open(name, ring);
+      for (let index = 0; index < 5; index++) sender.trySend(numbered(1));
+      return sender;
+    },
+    async use(name) {
+      await using receiver = MpscReceiver.open(name);
+      await using sender = MpscSender.open(name, ring);
+      receiver.tryReceive();
+      sender.trySend(numbered(1));
+      sender.tryClaim(40)?.commit();
+      sender.sendSync(numbered(1), soon);
+      receiver.drain(look, 20);
+      receiver.receiveSync(soon);
+      look(sender.hasReceiver, receiver.repaired);
     },
   },
   {

@@ -1,4 +1,13 @@
-import { Consumer, LatestReader, LatestWriter, Producer, Region, SharedMap } from '@ipc/shm';
+import {
+  Consumer,
+  LatestReader,
+  LatestWriter,
+  MpscReceiver,
+  MpscSender,
+  Producer,
+  Region,
+  SharedMap,
+} from '@ipc/shm';
 import { Mutex, RwLock, Semaphore } from '@ipc/sync';
 import { SharedQueue } from '@ipc/mq';
 import { numbered, numberOf } from './numbered.ts';
@@ -15,6 +24,7 @@ export interface Step {
 
 const patience = { timeoutMs: 5000 };
 const shape = { slots: 8, maxMessageBytes: 1024 };
+const ring = { capacityBytes: 4096 };
 const entry = { capacity: 8, keyBytes: 8, valueBytes: 64 };
 const memory = { kind: 'faults', bytes: 64 };
 
@@ -174,6 +184,38 @@ const queue: Step = {
   unlink: (name) => void Region.unlink(name, 'mpmc'),
 };
 
+const mpsc: Step = {
+  name: 'mpsc',
+  open(name) {
+    const sender = MpscSender.open(name, ring);
+    const receiver = MpscReceiver.open(name);
+    let count = 0;
+    return () => {
+      sender.trySend(numbered(count++));
+      const message = numbered(count++);
+      const claim = sender.tryClaim(message.length);
+      claim?.ring.set(message, claim.offset);
+      if (count % 3 === 0) claim?.abort();
+      else claim?.commit();
+      receiver.tryReceive();
+      receiver.drain(numberOf, 1);
+    };
+  },
+  async verify(name) {
+    await using receiver = MpscReceiver.open(name, ring);
+    await using sender = MpscSender.open(name, ring);
+    for (let left = receiver.tryReceive(); left !== undefined; left = receiver.tryReceive())
+      if (numberOf(left) < 0) return 'a torn message';
+    for (let index = 0; index < 100; index++) {
+      if (!sender.sendSync(numbered(index), patience)) return 'there is no room any more';
+      const message = receiver.receiveSync(patience);
+      if (message === undefined || numberOf(message) !== index) return `message ${index} is lost`;
+    }
+    return undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'mpsc'),
+};
+
 const sharedQueue: Step = {
   name: 'shared-queue',
   open(name) {
@@ -214,4 +256,14 @@ const region: Step = {
   unlink: (name) => void Region.unlink(name, 'faults'),
 };
 
-export const steps: readonly Step[] = [mutex, rwLock, semaphore, map, latest, queue, sharedQueue, region];
+export const steps: readonly Step[] = [
+  mutex,
+  rwLock,
+  semaphore,
+  map,
+  latest,
+  queue,
+  mpsc,
+  sharedQueue,
+  region,
+];

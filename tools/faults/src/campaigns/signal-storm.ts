@@ -8,7 +8,7 @@ import { campaignName, endWorker, startWorker } from '../worker.ts';
 /** L3: a signal that interrupts a blocking wait neither ends it, nor is an error, nor changes its time. */
 export const signalStorm: Campaign = {
   name: 'signal-storm',
-  what: 'SIGALRM about every millisecond to a process that blocks in every kind of lock until its time is over',
+  what: 'SIGALRM about every millisecond to a process that blocks in seven kinds of lock until its time is over',
   rounds: 4000,
   async run({ rounds }) {
     const name = campaignName('storm');

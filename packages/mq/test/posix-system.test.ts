@@ -52,6 +52,20 @@ describe('X3 limits of the system', () => {
   });
 });
 
+/** /proc/sys may be mounted read-only. */
+const mayLimitSysv =
+  spawnSync('unshare', ['--ipc', '--mount', 'bash', '-c', 'echo 1 > /proc/sys/kernel/msgmni']).status === 0;
+
+describe('X3 limits of System V queues', () => {
+  test.skipIf(!mayLimitSysv)('too many queues names kernel.msgmni', () => {
+    const { code, message } = run('echo 1 > /proc/sys/kernel/msgmni', 'createTwoSysv', namespace);
+    expect(code).toBe('ERR_IPC_LIMIT');
+    expect(message).toContain(
+      'kernel.msgmni is 1 and 2 is needed; raise it with `sysctl -w kernel.msgmni=2`',
+    );
+  });
+});
+
 describe('PosixQueue.list', () => {
   test.skipIf(!mayUnshare)('tells what is there, who has it open, and so what was left behind', () => {
     const { value } = run('mount -t mqueue none /mnt', 'list', namespace);

@@ -1,5 +1,5 @@
 /** Runs one call where the system's limits and mounts are its own (see posix-system.test.ts) and prints what came of it. */
-import { PosixQueue } from '@ipc/mq';
+import { PosixQueue, SysvQueue } from '@ipc/mq';
 import { Region } from '@ipc/shm';
 import { isIpcError } from '@ipc/core';
 
@@ -12,6 +12,15 @@ const calls: Record<string, () => unknown> = {
     using first = PosixQueue.create('first');
     try {
       PosixQueue.create('second');
+    } finally {
+      first.unlink();
+    }
+    return 'created';
+  },
+  createTwoSysv: () => {
+    using first = SysvQueue.create('first');
+    try {
+      SysvQueue.create('second').unlink();
     } finally {
       first.unlink();
     }

@@ -195,6 +195,11 @@ export class Counters extends CountersReader {
   /** Gives a slot this name, unless another process does so first; `entry` is where the directory ended. */
   #claim(name: string, encoded: Uint8Array, type: CounterType, entry: number): number {
     const slot = this.#lockSlot();
+    if (slot === undefined) {
+      const { slot: other } = this.find(name, entry); // the last one that fitted may have been this very name
+      if (other === undefined) throw this.#full();
+      return other;
+    }
     try {
       const at = this.slotAt(slot);
       Atomics.store(this.values, at >> 3, 0n);
@@ -214,17 +219,17 @@ export class Counters extends CountersReader {
     }
   }
 
-  /** Locks a slot that has no name. What was written there by somebody who died means nothing. */
-  #lockSlot(): number {
+  /** Locks a slot that has no name, if there is one. What was written there by somebody who died means nothing. */
+  #lockSlot(): number | undefined {
     const { descriptor } = this.region;
     const named = this.#namedSlots();
-    if (named.size === this.capacity) throw this.#full();
+    if (named.size === this.capacity) return undefined;
     for (let slot = 0; slot < this.capacity + SPARE_SLOTS; slot++) {
       if (named.has(slot) || !native.ofdLock(descriptor, 'exclusive', CLAIM_LOCK_BYTE + slot, 1)) continue;
       if (!this.#namedSlots().has(slot)) return slot;
       native.ofdLock(descriptor, 'unlock', CLAIM_LOCK_BYTE + slot, 1); // named since we looked
     }
-    throw this.#full();
+    return undefined;
   }
 
   #namedSlots(): Set<number> {

@@ -12,6 +12,7 @@ const small: Readonly<Record<string, number>> = {
   'pid-reuse': 2,
   'instruction-kill': 5,
   'call-kill': 9,
+  'hostile-memory': 1200,
   'memory-full': 20,
   'wake-up': 20_000,
   'open-close': 50,

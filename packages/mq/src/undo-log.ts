@@ -21,7 +21,10 @@ export class UndoLog {
     const words = this.#words;
     const length = this.#length;
     if (length === LOG_CAPACITY || index >= words.length) {
-      throw new IpcError('ERR_IPC_CORRUPT', `queue: change ${length} is of word ${index}, of ${words.length}`);
+      throw new IpcError(
+        'ERR_IPC_CORRUPT',
+        `queue: change ${length} is of word ${index}, of ${words.length}`,
+      );
     }
     const entry = LOG_ENTRIES + 2 * length;
     words[entry] = index;

@@ -51,7 +51,8 @@ const tests = spawnSync(
       ...process.env,
       // libasan must come before everything else in a program that was not built with it.
       LD_PRELOAD: library('libasan.so'),
-      ASAN_OPTIONS: 'detect_leaks=0:handle_segv=0:handle_sigbus=0:abort_on_error=1:detect_stack_use_after_return=0',
+      ASAN_OPTIONS:
+        'detect_leaks=0:handle_segv=0:handle_sigbus=0:abort_on_error=1:detect_stack_use_after_return=0',
       UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:abort_on_error=1',
     },
     stdio: 'inherit',

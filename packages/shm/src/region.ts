@@ -87,7 +87,7 @@ export class Region implements Disposable {
   readonly #ownName: string | undefined;
   #open = true;
 
-  /** @internal Takes over `fd`; on failure it stays the caller's. */
+  /** @internal The descriptor stays the caller's until {@link Region.#adopt}. */
   private constructor(fd: number, header: RegionHeader, source: RegionSource) {
     this.name = source.place?.name;
     this.path = source.place?.path;
@@ -105,8 +105,16 @@ export class Region implements Disposable {
     this.#descriptor = fd;
     this.#fileBytes = this.buffer.byteLength;
     this.#ownName = header.whileOpen && source.readOnly !== true ? this.path : undefined;
-    native.closeAtThreadExit(fd);
-    dropped.register(this.buffer, { descriptor: fd, ownName: this.#ownName }, this);
+  }
+
+  /**
+   * Takes the descriptor over. The last step of every making: whoever fails before it closes the descriptor, and a second close,
+   * when the buffer is collected, would be that of a stranger who got the same number.
+   */
+  #adopt(): this {
+    native.closeAtThreadExit(this.#descriptor);
+    dropped.register(this.buffer, { descriptor: this.#descriptor, ownName: this.#ownName }, this);
+    return this;
   }
 
   /**
@@ -126,7 +134,7 @@ export class Region implements Disposable {
       const region = Region.#initialise(fd, options, place.label, place, flags);
       holdOpen(fd);
       publish(fd, place, options);
-      return region;
+      return region.#adopt();
     } catch (error) {
       native.close(fd);
       throw fromErrnoOnly(error, 'create', place.label);
@@ -176,7 +184,7 @@ export class Region implements Disposable {
       fd = options.hugePages === true ? createHugeMemory(memoryName, label) : native.memfdCreate(memoryName);
       reserve(fd, size, label);
       native.addSeals(fd, ALL_SIZE_SEALS | native.SEAL_SEAL);
-      return Region.#initialise(fd, options, label, undefined, 0);
+      return Region.#initialise(fd, options, label, undefined, 0).#adopt();
     } catch (error) {
       if (fd !== undefined) native.close(fd);
       throw fromErrnoOnly(error, 'create', label);
@@ -355,7 +363,7 @@ export class Region implements Disposable {
       const readOnly = options.readOnly ?? false;
       const size = REGION_HEADER_BYTES + header.bytes + header.layoutBytes;
       const buffer = mapPages(fd, size, readOnly, options, label);
-      return new Region(fd, header, { place, label, created: false, readOnly, buffer });
+      return new Region(fd, header, { place, label, created: false, readOnly, buffer }).#adopt();
     } catch (error) {
       native.close(fd);
       throw fromErrno(error, 'open', label);

@@ -338,6 +338,12 @@ test('regions dropped without a word are in use while a view is left, and then c
   expect(JSON.parse(output)).toEqual({ opened: 51, kept: 1, inUse: true, after: 0, left: 0 });
 });
 
+test('what is left of regions that were refused closes no descriptor that others have by now', () => {
+  const script = fileURLToPath(new URL('region-refused.js', workers));
+  const output = execFileSync(process.execPath, ['--expose-gc', script, newName()], { encoding: 'utf8' });
+  expect(JSON.parse(output)).toEqual({ collected: 40, closed: 0 });
+});
+
 test('unlink can be told to leave alone what somebody has open', () => {
   const name = newName();
   const region = owned(Region.create(name, { kind, bytes: 8 }));

@@ -6,7 +6,7 @@ const inbox = new Uint8Array(256);
 
 /**
  * The unix socket beside two rings: a byte wakes the peer's event loop, and its end is the kernel's word that the
- * peer is gone. Two ports share it; it is closed when both have let go.
+ * peer is gone. Two ports share it; it is closed when both have let go, or when their thread ends.
  */
 export class WakeLine {
   readonly #fd: number;
@@ -19,9 +19,10 @@ export class WakeLine {
   /** @param fd - A connected stream socket, owned from now on. */
   constructor(fd: number) {
     this.#fd = fd;
-    this.#watch = native.watch(fd, () => {
+    const onReady = (): void => {
       this.#read();
-    });
+    };
+    this.#watch = native.watch(fd, onReady, true);
     this.#watch.update(native.READABLE);
     this.#watch.unref();
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { close, receiveMessage, sendMessage } from '@ipc/native';
 import { Region, ring, RingMemory, RingWriter, type RingOptions } from '@ipc/shm';
 import { dialUnix, serveUnix } from '@ipc/socket';
@@ -224,6 +226,23 @@ test('a sender learns in the middle of a large message that nobody reads any mor
   await here.send(pattern(50_000, 1));
   const next = here.send(Uint8Array.of(1));
   await Promise.all([expect(next).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' }), there.close()]);
+});
+
+test('a thread that is terminated while it waits in a ring: its peer is told, and the process goes on', async () => {
+  for (let round = 0; round < 3; round++) {
+    const name = uniqueName('thread');
+    const listener = closing(await ring({ capacityBytes: 4096 }).listen(name));
+    const thread = new Worker(new URL('../dist-test/workers/ring-thread.js', import.meta.url), {
+      argv: [name],
+    });
+    const channel = closing(await listener.accept());
+    expect(await channel.receive()).toEqual(Uint8Array.of(1));
+    await Promise.all([
+      once(thread, 'exit'),
+      thread.terminate(),
+      expect(channel.receive()).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' }),
+    ]);
+  }
 });
 
 test('a message over the limit is refused by its sender, and by a receiver with a lower one', async () => {

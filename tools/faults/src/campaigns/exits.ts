@@ -16,10 +16,8 @@ interface Leaving {
   readonly end: 'exit' | 'throw' | 'SIGTERM' | 'terminate';
 }
 
-/** Whether it can happen, and is promised. */
 function isPossible({ place, where, end }: Leaving): boolean {
-  // Descriptors of a ring belong to the process: its end is told, that of the thread is not.
-  if (end === 'terminate') return where === 'thread' && place !== 'ring';
+  if (end === 'terminate') return where === 'thread';
   // Who blocks its main thread hears nothing but a signal.
   return where === 'thread' || place !== 'acquireSync' || end === 'SIGTERM';
 }

@@ -21,6 +21,7 @@ export interface RunInvocation {
   /** URLs of modules. */
   readonly scenarioModules: readonly string[];
   readonly messageBytes: readonly number[];
+  readonly areSizesChosen: boolean;
   readonly repeats: number;
   readonly freshCrews: boolean;
   /** The subjects were named by the user: none is left out. */
@@ -31,6 +32,8 @@ export interface RunInvocation {
   /** Where the JSON goes; without, to the default place. */
   readonly json: string | undefined;
   readonly markdown: boolean;
+  /** Only what would be measured. */
+  readonly dryRun: boolean;
 }
 
 export interface ReportInvocation {
@@ -54,6 +57,7 @@ interface RunOptions {
   readonly seconds?: number;
   readonly json?: string;
   readonly markdown: boolean;
+  readonly dryRun: boolean;
 }
 
 interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
@@ -68,7 +72,7 @@ const modes = {
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
-    seconds: 1080,
+    seconds: 1110,
     freshCrews: true,
   },
 } as const;
@@ -168,6 +172,7 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .option('--seconds <count>', 'what the whole run may take, roughly', positiveInteger)
     .option('--json <file>', 'write the results here (default: build/results/latest.json of the app)')
     .option('--markdown', 'print the tables as Markdown', false)
+    .option('--dry-run', 'what would be measured and about how long it takes, and nothing else', false)
     .allowExcessArguments(false)
     .action((options: RunOptions) => {
       take(complete(options, command));
@@ -186,11 +191,13 @@ function complete(options: RunOptions, command: Command): RunInvocation {
     subjects: [...options.subject, ...known(options, command)],
     scenarioModules: options.scenario,
     messageBytes: options.size ?? mode.messageBytes,
+    areSizesChosen: options.size !== undefined,
     repeats: options.repeats ?? mode.repeats,
     isStrict: options.seconds === undefined,
     budgetMs: (options.seconds ?? mode.seconds) * 1000,
     json: options.json,
     markdown: options.markdown,
+    dryRun: options.dryRun,
   };
 }
 

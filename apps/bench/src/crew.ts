@@ -9,7 +9,7 @@ import { nowNs } from './clock.ts';
 import { Control, type Order, type Report } from './control.ts';
 import type { Assignment } from './peer.ts';
 import { cpusOf, type CpuPair } from './placement.ts';
-import type { PlannedCell } from './plan.ts';
+import type { PlannedCell } from './planned.ts';
 import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 

@@ -15,3 +15,11 @@ export interface InDepth {
 export function isInDepth({ inDepth }: InDepth, depth: Depth): boolean {
   return inDepth === undefined || depths.indexOf(inDepth) <= depths.indexOf(depth);
 }
+
+/** What is said for some depths holds for those that are more thorough, up to the next that is named. */
+export function atDepth<T>(values: Readonly<Partial<Record<Depth, T>>> = {}, depth: Depth): T | undefined {
+  return depths
+    .slice(0, depths.indexOf(depth) + 1)
+    .map((each) => values[each])
+    .findLast((value) => value !== undefined);
+}

@@ -1,5 +1,5 @@
 import type { Crew } from './crew.ts';
-import type { PlannedCrew } from './plan.ts';
+import type { PlannedCrew } from './planned.ts';
 
 /** The crews that live on between their repeats, and those that have failed. */
 export class LivingCrews {

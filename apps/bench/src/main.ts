@@ -14,9 +14,10 @@ import { renderComparison } from './render/comparison.ts';
 import { renderCsv } from './render/csv.ts';
 import { renderHtml } from './render/html.ts';
 import { renderMarkdown } from './render/markdown.ts';
+import { renderPreview } from './render/preview.ts';
 import { renderTerminal } from './render/terminal.ts';
 import { readReport, UnreadableReport } from './report-file.ts';
-import { run } from './run.ts';
+import { preview, run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { subjectIds } from './subjects/index.ts';
 
@@ -26,7 +27,9 @@ const latest = fileURLToPath(new URL('../build/results/latest.json', import.meta
 async function execute(invocation: Invocation): Promise<number> {
   switch (invocation.verb) {
     case 'run':
-      return measure(invocation);
+      if (!invocation.dryRun) return measure(invocation);
+      process.stdout.write(renderPreview(await preview(invocation)));
+      return 0;
     case 'compare': {
       const { before, after, threshold } = invocation;
       const compared = compare(readReport(before), readReport(after), threshold);
@@ -61,8 +64,7 @@ async function measure(options: RunInvocation): Promise<number> {
     });
   }
   const progress = new ProgressLine(process.stderr);
-  const report = await run({
-    ...options,
+  const report = await run(options, {
     signal: interrupt.signal,
     onProgress(now) {
       progress.show(now);

@@ -48,9 +48,11 @@ export class Pace {
   readonly #lateMs: number;
   readonly #left: { crews: number; warmUps: number; cells: number };
   /** Start of a crew. */
-  readonly #crewMs = new Average(150, 8);
+  readonly #crewMs = new Average(200, 32);
+  /** Its end, where others follow. */
+  readonly #endMs = new Average(0, 32);
   /** What a cell takes beyond its time: orders, answers, the floor. */
-  readonly #overheadMs = new Average(20, 32);
+  readonly #overheadMs = new Average(20, 256);
   #cellMs = leastCellMs;
 
   constructor(
@@ -68,12 +70,16 @@ export class Pace {
 
   /** The time of the next cell, its own warm-up included, and not the floor's. */
   cellMs(nowMs: number = performance.now()): number {
-    const { crews, warmUps, cells } = this.#left;
+    const { cells } = this.#left;
     if (cells <= 0) return this.#cellMs;
-    const other = crews * this.#crewMs.value + warmUps * this.compilingMs + cells * this.#overheadMs.value;
-    const free = this.#plannedEndMs - nowMs - other;
+    const free = this.#plannedEndMs - nowMs - this.#otherMs();
     this.#cellMs = Math.max(leastCellMs, Math.min(mostCellMs, free / cells));
     return this.#cellMs;
+  }
+
+  /** When all that is planned will be done, if nothing comes between. */
+  expectedMs(nowMs: number = performance.now()): number {
+    return nowMs + this.#otherMs() + this.#left.cells * this.cellMs(nowMs);
   }
 
   /** A rehearsal that the compiler does not need: buffers and caches get to know a size. */
@@ -104,6 +110,11 @@ export class Pace {
     this.#crewMs.add(tookMs);
   }
 
+  /** A crew has ended, before its next repeat starts another: what that took. */
+  crewEnded(tookMs: number): void {
+    this.#endMs.add(tookMs);
+  }
+
   /** This much of the work is done, or will not be. */
   strike({ crews = 0, warmUps = 0, cells = 0 }: Partial<Workload>): void {
     this.#left.crews -= crews;
@@ -116,19 +127,31 @@ export class Pace {
     this.strike({ cells: 1 });
     this.#overheadMs.add(Math.max(0, tookMs - cellMs));
   }
+
+  /** What is left beside the cells' own time. */
+  #otherMs(): number {
+    const { crews, warmUps, cells } = this.#left;
+    return (
+      crews * (this.#crewMs.value + this.#endMs.value) +
+      warmUps * this.compilingMs +
+      cells * this.#overheadMs.value
+    );
+  }
 }
 
-/** A mean that starts with a guess, and forgets it after so many samples. */
+/** The mean of the last samples, which begins with a guess that is worth a few of them. */
 class Average {
   value: number;
-  readonly #samples: number;
+  readonly #mostSamples: number;
+  #samples = 4;
 
-  constructor(guess: number, samples: number) {
+  constructor(guess: number, mostSamples: number) {
     this.value = guess;
-    this.#samples = samples;
+    this.#mostSamples = mostSamples;
   }
 
   add(sample: number): void {
+    this.#samples = Math.min(this.#samples + 1, this.#mostSamples);
     this.value += (sample - this.value) / this.#samples;
   }
 }

@@ -1,27 +1,10 @@
 /** What will be measured, in which order. */
-import { isInDepth, type Depth } from './depth.ts';
+import { atDepth, isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
+import type { PlannedCell, PlannedCrew } from './planned.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
-
-/** A subject, and all cells that one crew of its processes measures. */
-export interface PlannedCrew {
-  readonly subject: Subject;
-  readonly subjectModule: string;
-  /** Processes beside the leader. */
-  readonly followers: number;
-  readonly cells: readonly PlannedCell[];
-}
-
-export interface PlannedCell {
-  readonly scenario: Scenario;
-  /** 0 for what has no messages. */
-  readonly messageBytes: number;
-  readonly placement: Placement;
-  /** `undefined`: anywhere. */
-  readonly cpus: CpuPair | undefined;
-}
 
 export interface PlanOptions {
   readonly subjects: readonly { readonly module: string; readonly subject: Subject }[];
@@ -29,8 +12,10 @@ export interface PlanOptions {
   /** Which every subject of their kind is measured by, whether it names them or not. */
   readonly ownScenarios?: readonly Scenario[];
   readonly messageBytes: readonly number[];
+  /** They were asked for: nothing is left out because of its size. @default false */
+  readonly areSizesChosen?: boolean;
   readonly placements: ReadonlyMap<Placement, CpuPair | undefined>;
-  /** How much is left out because it says least: see `keeps`. */
+  /** How much is left out because it says least. */
   readonly depth: Depth;
 }
 
@@ -40,6 +25,7 @@ export function plan({
   scenarios,
   ownScenarios = [],
   messageBytes,
+  areSizesChosen = false,
   placements,
   depth,
 }: PlanOptions): PlannedCrew[] {
@@ -52,7 +38,7 @@ export function plan({
     );
     return crews.flatMap((followers) => {
       const suitable = fitting.filter((scenario) => followersOf(scenario, depth).includes(followers));
-      const cells = cellsOf(suitable, subject, { messageBytes, placements, depth });
+      const cells = cellsOf(suitable, subject, { messageBytes, areSizesChosen, placements, depth });
       return cells.length === 0 ? [] : [{ subject, subjectModule: module, followers, cells }];
     });
   });
@@ -62,53 +48,66 @@ function followersOf({ followers }: Scenario, depth: Depth): readonly number[] {
   return followers?.[depth === 'full' ? 'full' : 'chosen'] ?? [1];
 }
 
-function cellsOf(
-  scenarios: readonly Scenario[],
-  subject: Subject,
-  { messageBytes, placements, depth }: Pick<PlanOptions, 'messageBytes' | 'placements' | 'depth'>,
-): PlannedCell[] {
+function cellsOf(scenarios: readonly Scenario[], subject: Subject, options: CellOptions): PlannedCell[] {
+  const { messageBytes, placements } = options;
   const cells: PlannedCell[] = [];
-  const isOnlyPlacement = !placements.has('cross-core');
-  const polls = subject.kind === 'messages' && subject.polls === true;
-  const isRival = subject.id.startsWith('peer.') && depth !== 'full';
   for (const [placement, cpus] of placements) {
-    if ((polls || (isRival && !isOnlyPlacement)) && placement === 'same-core') continue;
     for (const bytes of subject.kind === 'messages' ? messageBytes : [0]) {
+      const isFirstSize = subject.kind !== 'messages' || bytes === messageBytes[0];
       for (const scenario of scenarios) {
         const isBare = scenario.kind === 'transport';
-        const cell = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
-        const isFirstSize = subject.kind !== 'messages' || bytes === messageBytes[0];
         if (isBare && !isFirstSize) continue;
-        if (isRival && !isFirstSize && bytes !== rivalBytes) continue;
-        if (keeps(depth, cell, isFirstSize, isOnlyPlacement)) cells.push(cell);
+        const cell = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
+        if (isPlaced(cell, subject, options) && (isFirstSize || isSized(cell, subject, options)))
+          cells.push(cell);
       }
     }
   }
   return cells;
 }
 
-/** Beside the first size, what rivals are measured with in a run that is not full. */
-const rivalBytes = 64 << 10;
+type CellOptions = Pick<PlanOptions, 'messageBytes' | 'areSizesChosen' | 'placements' | 'depth'>;
 
 const pinned: readonly Placement[] = ['cross-core', 'same-core'];
 
 /**
- * Whether a cell is worth its time. The first size is always measured; other sizes across cores only, and where the
- * scenario has something new to say about them, but in a full run all, and rivals in a full run only on one core. What is measured in depth only is not repeated
- * on one core, and other placements than the two are for the first size, or for a full run.
+ * Whether it is measured there. Pinned both ways, and in a full run everywhere; but what polls, what is measured in
+ * depth only, and rivals where there is another core, are not measured on one.
  */
-function keeps(
-  depth: Depth,
-  { scenario, messageBytes, placement }: PlannedCell,
-  isFirstSize: boolean,
-  isOnlyPlacement: boolean,
+function isPlaced(
+  { scenario, placement }: PlannedCell,
+  subject: Subject,
+  { depth, placements }: CellOptions,
 ): boolean {
-  const { inDepth, placements = depth === 'full' ? undefined : pinned, sizes } = scenario;
-  if (placements?.includes(placement) === false) return false;
-  if (depth === 'full') return isFirstSize || pinned.includes(placement);
-  const isBest = isOnlyPlacement || placement !== 'same-core';
-  if (inDepth !== undefined && !isBest) return false;
-  return isFirstSize || (isBest && sizes?.includes(messageBytes) !== false);
+  const suitable = scenario.placements ?? (depth === 'full' ? undefined : pinned);
+  if (suitable?.includes(placement) === false) return false;
+  if (placement !== 'same-core') return true;
+  if (subject.kind === 'messages' && subject.polls === true) return false;
+  if (depth === 'full' || !placements.has('cross-core')) return true;
+  return scenario.inDepth === undefined && !isRival(subject);
+}
+
+/** Beside the first size, what rivals and pairs on one core are measured with. */
+const comparedBytes = 64 << 10;
+
+/** Whether a size beside the first says something new: across cores mostly, and for rivals less. */
+function isSized(
+  { scenario, messageBytes, placement }: PlannedCell,
+  subject: Subject,
+  { areSizesChosen = false, depth, placements }: CellOptions,
+): boolean {
+  const isBest =
+    placement === 'cross-core' ||
+    !placements.has('cross-core') ||
+    scenario.placements?.includes(placement) === true;
+  if (areSizesChosen) return isBest;
+  if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
+  if (!isBest) return depth === 'full' && placement === 'same-core' && messageBytes === comparedBytes;
+  return depth === 'full' || !isRival(subject) || messageBytes === comparedBytes;
+}
+
+function isRival({ id }: Subject): boolean {
+  return id.startsWith('peer.');
 }
 
 /** How much there is to do in `repeats` of it, with fresh processes for each or the same for all. */

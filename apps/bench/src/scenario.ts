@@ -3,7 +3,7 @@
  *
  * Each scenario states the question that its table answers.
  */
-import type { InDepth } from './depth.ts';
+import type { Depth, InDepth } from './depth.ts';
 import type { Transport } from '@ipc/core';
 import type { MessageFormat } from './message-format.ts';
 import type { Victim } from './start-victim.ts';
@@ -87,8 +87,8 @@ interface ScenarioFacts extends InDepth {
   readonly followers?: Readonly<Record<'chosen' | 'full', readonly number[]>>;
   /** A scenario that runs the same code: after it, the compiler needs no time for this one. */
   readonly warmedBy?: string;
-  /** Other sizes than the first that say something new; a full run measures all the same. @default all */
-  readonly sizes?: readonly number[];
+  /** Other sizes than the first that say something new, from which depth on. @default all */
+  readonly sizes?: Readonly<Partial<Record<Depth, readonly number[]>>>;
   /** It takes its time whatever it is given, as it starts processes: it is not rehearsed. */
   readonly slow?: boolean;
   /** The floor's scenario for this subject, or none. */

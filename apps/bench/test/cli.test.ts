@@ -21,6 +21,7 @@ test('without options everything is measured, five times or more', () => {
     subjects: subjectIds,
     scenarioModules: [],
     messageBytes: [64, 1024, 65_536, 1 << 20],
+    areSizesChosen: false,
     repeats: 5,
     freshCrews: false,
     isChosen: false,
@@ -29,6 +30,7 @@ test('without options everything is measured, five times or more', () => {
     budgetMs: 96_000,
     json: undefined,
     markdown: false,
+    dryRun: false,
   });
 });
 
@@ -40,7 +42,11 @@ test('--only takes prefixes, in several spellings', () => {
 });
 
 test('--size, --quick, --json, --repeats, --markdown', () => {
-  expect(parseCli(['--size', '64k,64,1m'])).toMatchObject({ messageBytes: [64, 65_536, 1 << 20] });
+  expect(parseCli(['--size', '64k,64,1m'])).toMatchObject({
+    messageBytes: [64, 65_536, 1 << 20],
+    areSizesChosen: true,
+  });
+  expect(parseCli(['--full', '--dry-run'])).toMatchObject({ dryRun: true, budgetMs: 1_110_000 });
   expect(parseCli(['--quick', '--json', 'x.json'])).toMatchObject({
     repeats: 1,
     budgetMs: 15_000,

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import { parseCli } from '../src/cli.ts';
 import { binaryFormat } from '../src/message-format.ts';
 import type { Depth } from '../src/depth.ts';
 import { plan, workload } from '../src/plan.ts';
+import { preview } from '../src/run.ts';
 import { scenarios } from '../src/scenarios/index.ts';
 import type { Placement } from '../src/scenario.ts';
 import type { Subject } from '../src/subject.ts';
@@ -25,28 +27,29 @@ const placements = new Map<Placement, [number, number] | undefined>([
 ]);
 const subjects = [line, lock].map((subject) => ({ module: subject.id, subject }));
 
-const cellsOf = (depth: Depth, messageBytes: readonly number[]): string[][] =>
-  plan({ subjects, scenarios, messageBytes, placements, depth }).map(({ subject, cells }) => [
+const cellsOf = (depth: Depth, messageBytes: readonly number[], areSizesChosen = false): string[][] =>
+  plan({ subjects, scenarios, messageBytes, areSizesChosen, placements, depth }).map(({ subject, cells }) => [
     subject.id,
     ...cells.map(
       ({ scenario, messageBytes: bytes, placement }) => `${placement} ${scenario.id} ${String(bytes)}`,
     ),
   ]);
 
-test('every subject in every placement; sizes only for messages; no spinning on one core', () => {
-  expect(cellsOf('full', [64, 1 << 20])).toEqual([
+test('a full run: every subject in every placement; sizes only for messages; no spinning on one core', () => {
+  expect(cellsOf('full', [64, 64 << 10, 64 << 20])).toEqual([
     [
       'a.line',
       'cross-core throughput 64',
       'cross-core round-trip 64',
       'cross-core round-trip-spinning 64',
-      'cross-core throughput 1048576',
-      'cross-core round-trip 1048576',
-      'cross-core round-trip-spinning 1048576',
+      'cross-core throughput 65536',
+      'cross-core round-trip 65536',
+      'cross-core round-trip-spinning 65536',
+      'cross-core throughput 67108864',
       'same-core throughput 64',
       'same-core round-trip 64',
-      'same-core throughput 1048576',
-      'same-core round-trip 1048576',
+      'same-core throughput 65536',
+      'same-core round-trip 65536',
       'unpinned throughput 64',
       'unpinned round-trip 64',
     ],
@@ -55,6 +58,13 @@ test('every subject in every placement; sizes only for messages; no spinning on 
       ...['cross-core lock-uncontended 0', 'same-core lock-uncontended 0', 'unpinned lock-uncontended 0'],
     ],
   ]);
+});
+
+test('sizes that were asked for are measured in every scenario', () => {
+  const [own = []] = cellsOf('chosen', [64, 3000], true);
+  for (const scenario of ['throughput', 'round-trip', 'round-trip-spinning'])
+    expect(own).toContain(`cross-core ${scenario} 3000`);
+  expect(own).not.toContain('same-core throughput 3000');
 });
 
 test('a default run leaves out what says least', () => {
@@ -124,4 +134,19 @@ test('the work of all repeats, in the same processes or in fresh ones', () => {
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
   expect(workload(crews, 3, false)).toEqual({ crews: 2, warmUps: 4, cells: 21 });
   expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: 21 });
+});
+
+test('on two cores the plans of all subjects fit into the times that are promised', async () => {
+  const plans = ['--quick', '', '--full'].map((option) => {
+    const invocation = parseCli(option === '' ? [] : [option]);
+    if (invocation.verb !== 'run') throw new Error('a run was asked for');
+    return preview(invocation);
+  });
+  const [quick, byDefault, full] = await Promise.all(plans);
+  expect(quick?.expectedMs).toBeLessThan(20_000);
+  expect(byDefault?.expectedMs).toBeLessThan(120_000);
+  expect(full?.expectedMs).toBeLessThan(20 * 60_000);
+  // Long enough to be figures, with what a full run takes beside its cells.
+  expect(byDefault?.cellMs).toBeGreaterThan(40);
+  expect(full?.cellMs).toBeGreaterThan(60);
 });

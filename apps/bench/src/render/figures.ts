@@ -35,6 +35,13 @@ export function formatSeconds(seconds: number | undefined): string {
   return seconds === undefined ? NONE : threeDigits(seconds);
 }
 
+/** `14.8 s`, or `18 min 5 s`. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 119_950) return `${(durationMs / 1e3).toFixed(1)} s`;
+  const seconds = Math.round(durationMs / 1e3);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
 const bars = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /** A histogram in one line; heights are logarithmic, so that a single straggler shows. */

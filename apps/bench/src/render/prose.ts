@@ -1,5 +1,6 @@
 /** What has to be said beside the tables. */
 import { relativeError, type BenchReport, type Result } from '../result.ts';
+import { formatDuration } from './figures.ts';
 import { median } from '../statistics.ts';
 
 /** One paragraph: where and with what the figures were made. */
@@ -43,6 +44,7 @@ export function describeRun({ environment, results }: BenchReport): string {
       `FAILED: ${[subject, scenario, messageBytes, placement].filter(Boolean).join(' ')}: ${reason}`,
     );
   }
+  lines.push(`The run took ${formatDuration(run.durationMs)}.`);
   if (!run.complete) lines.push('The run is not complete.');
   return `${lines.join('\n')}\n`;
 }

@@ -22,7 +22,7 @@ export const calls: MessageScenario = defineScenario({
   question: `How many calls per second do ${callers} concurrent callers make over one channel, each awaiting its answer?`,
   placements: ['cross-core'],
   inDepth: 'chosen',
-  sizes: [],
+  sizes: { quick: [] },
   floorScenario: () => undefined,
 
   run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {

@@ -19,7 +19,7 @@ export const fanIn: MessageScenario = defineScenario({
   placements: ['unpinned'],
   inDepth: 'chosen',
   followers: { chosen: [1, 4], full: [1, 2, 4, 8] },
-  sizes: [],
+  sizes: { quick: [] },
   floorScenario: () => undefined,
   combine,
 

@@ -18,7 +18,7 @@ export const fanOut: MessageScenario = defineScenario({
   placements: ['unpinned'],
   inDepth: 'chosen',
   followers: { chosen: [1, 4], full: [1, 2, 4, 8] },
-  sizes: [],
+  sizes: { quick: [] },
   floorScenario: () => undefined,
 
   run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {

@@ -26,7 +26,7 @@ export const roundTripPaced: MessageScenario = defineScenario({
   placements: ['cross-core'], // who waits for the next request keeps its processor busy
   inDepth: 'chosen',
   warmedBy: 'round-trip',
-  sizes: [],
+  sizes: { quick: [] },
   floorScenario: () => undefined,
   combine: combineRoundTrips,
 

@@ -22,7 +22,7 @@ export const wakeUp: MessageScenario = defineScenario({
   question: `How long does one message take, one way, to a process that has slept for ${restMs} ms?`,
   inDepth: 'full',
   warmedBy: 'round-trip',
-  sizes: [],
+  sizes: { quick: [] },
   floorScenario: () => undefined,
   combine,
 

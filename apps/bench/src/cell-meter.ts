@@ -1,0 +1,188 @@
+/** Measures cells: starts a crew where there is none, rehearses, times, and sets the floor beside. */
+import { join } from 'node:path';
+import { cellTimes } from './cell-times.ts';
+import { Crew, type CellTimes } from './crew.ts';
+import { CrewFloors } from './crew-floors.ts';
+import type { FloorGauge } from './floor-gauge.ts';
+import { LivingCrews } from './living-crews.ts';
+import type { Misses } from './misses.ts';
+import type { Pace } from './pace.ts';
+import {
+  cellFacts,
+  describeCell,
+  describeCrew,
+  keyOf,
+  type PlannedCell,
+  type PlannedCrew,
+} from './planned.ts';
+import type { ResultTable } from './result.ts';
+import type { Figures } from './scenario.ts';
+
+export interface CellMeterOptions {
+  /** Where each crew gets a directory. */
+  readonly directory: string;
+  /** URLs of modules of scenarios of one's own. */
+  readonly scenarioModules: readonly string[];
+  /** How many repeats are planned. */
+  readonly repeats: number;
+  readonly pace: Pace;
+  /** Without, there is no floor. */
+  readonly gauge: FloorGauge | undefined;
+  readonly table: ResultTable;
+  readonly misses: Misses;
+  readonly signal: AbortSignal;
+  /** What is done now. */
+  readonly onDoing: (doing: string) => void;
+}
+
+/** The floor is C and steady: it is measured beside every other repeat. */
+const floorEvery = 2;
+/** What starts processes for each sample takes long: it is measured in every other repeat. */
+const slowEvery = 2;
+/** A larger message gets to know its buffers in the warm-up of its cell. */
+const mostRehearsedBytes = 1 << 20;
+
+export class CellMeter {
+  readonly #options: CellMeterOptions;
+  readonly #living = new LivingCrews();
+  readonly #pinnedBy = new Set<string | undefined>();
+  #crews = 0;
+
+  constructor(options: CellMeterOptions) {
+    this.#options = options;
+  }
+
+  /** How all processes were kept on their processors; `null` where one was not. */
+  get pinnedBy(): string | null {
+    const [first = null] = this.#pinnedBy;
+    return this.#pinnedBy.has(undefined) ? null : first;
+  }
+
+  /** Starts a crew before it is needed. */
+  async start(planned: PlannedCrew): Promise<void> {
+    this.#options.onDoing(`starting ${describeCrew(planned)}`);
+    try {
+      await this.#start(planned);
+    } catch (error) {
+      await this.#giveUp(planned, undefined, error as Error);
+    }
+  }
+
+  /**
+   * Some cells of a crew. One that fails is ended and not tried again.
+   *
+   * @param repeat - From 0; `Infinity` beyond those that were planned.
+   */
+  async measure(planned: PlannedCrew, cells: readonly PlannedCell[], repeat: number): Promise<void> {
+    const { gauge, misses, onDoing, pace } = this.#options;
+    let current: PlannedCell | undefined;
+    let left = repeat === Infinity ? 0 : cells.length;
+    try {
+      const known = this.#living.get(planned);
+      if (known === 'failed') return;
+      const crew = known ?? (await this.#start(planned));
+      if (repeat === 0 || known === undefined) {
+        for (current of planned.cells) await this.#rehearse(planned, current, crew);
+      }
+      const floors =
+        gauge === undefined || repeat % floorEvery !== 0 ? undefined : new CrewFloors(gauge, planned);
+      for (current of cells) {
+        if (pace.isLate()) {
+          misses.skip(describeCrew(planned), `no time was left for ${left} of its figures; see --seconds`);
+          break;
+        }
+        if (current.messageBytes > crew.maxMessageBytes) continue;
+        if (current.scenario.slow === true && repeat % slowEvery !== 0) continue;
+        onDoing(describeCell(planned, current));
+        await this.#measureCell(planned, current, crew, floors);
+        left--;
+      }
+    } catch (error) {
+      await this.#giveUp(planned, current, error as Error);
+    } finally {
+      pace.strike({ cells: Math.max(0, left) });
+    }
+  }
+
+  /** Ends the processes of a crew; the next measurement starts others. */
+  async end(planned: PlannedCrew): Promise<void> {
+    const begin = performance.now();
+    await this.#living.end(planned);
+    this.#options.pace.crewEnded(performance.now() - begin);
+  }
+
+  endAll(): Promise<void> {
+    return this.#living.endAll();
+  }
+
+  async #start(planned: PlannedCrew): Promise<Crew> {
+    const { directory, pace, scenarioModules, signal } = this.#options;
+    const { subject, subjectModule, followers, cells } = planned;
+    const number = this.#crews++;
+    const begin = performance.now();
+    const crew = await Crew.start({
+      subject,
+      subjectModule,
+      followers,
+      cpus: cells[0]?.cpus,
+      scenarioModules,
+      directory: join(directory, String(number)),
+      name: `bench-${process.pid}-${number}`,
+      signal,
+    });
+    this.#living.add(planned, crew);
+    pace.strike({ crews: 1 });
+    pace.crewTook(performance.now() - begin);
+    this.#pinnedBy.add(crew.pinnedBy);
+    return crew;
+  }
+
+  async #giveUp(planned: PlannedCrew, cell: PlannedCell | undefined, error: Error): Promise<void> {
+    await this.#living.end(planned, 'failed');
+    if (!this.#options.signal.aborted) this.#options.misses.explain(planned, cell, error);
+  }
+
+  /** What a crew does for the first time is checked, but not counted: the compiler has seen nothing of it yet. */
+  async #rehearse(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
+    const { onDoing, pace } = this.#options;
+    const { scenario, messageBytes, placement } = cell;
+    if (scenario.slow === true || messageBytes > crew.maxMessageBytes || pace.isLate()) return;
+    const path = scenario.warmedBy ?? scenario.id;
+    const isFirst = !crew.warm.has(path);
+    crew.warm.add(path);
+    if (isFirst) pace.strike({ warmUps: 1 });
+    else if (placement === 'same-core' || messageBytes > mostRehearsedBytes) return;
+    onDoing(`rehearsing ${describeCell(planned, cell)}`);
+    await crew.measure(cell, this.#times(cell, isFirst ? pace.compilingMs : pace.rehearsalMs));
+  }
+
+  async #measureCell(
+    planned: PlannedCrew,
+    cell: PlannedCell,
+    crew: Crew,
+    floors: CrewFloors | undefined,
+  ): Promise<void> {
+    const { misses, pace, signal, table } = this.#options;
+    const cellMs = pace.cellMs();
+    const begin = performance.now();
+    const figures = await crew.measure(cell, this.#times(cell, cellMs));
+    const floor = await floors?.beside(cell, cellMs, signal);
+    pace.cellDone(cellMs, performance.now() - begin);
+    if (isMeasured(figures)) {
+      table.add(keyOf(planned, cell), figures, floor);
+      return;
+    }
+    const reason = `no operation was finished in the ${Math.round(cellMs)} ms of a cell`;
+    misses.fail({ subject: planned.subject.id, ...cellFacts(cell), reason });
+  }
+
+  #times(cell: PlannedCell, cellMs: number): CellTimes {
+    return cellTimes(cell, cellMs, this.#options.repeats);
+  }
+}
+
+/** A cell in which nothing was finished has no figure, not one of 0. */
+function isMeasured({ messagesPerSecond, operationsPerSecond, latencyNs }: Figures): boolean {
+  const figure = messagesPerSecond ?? operationsPerSecond ?? latencyNs?.length ?? 0;
+  return figure > 0 && Number.isFinite(figure);
+}

@@ -1,0 +1,27 @@
+import type { CellTimes } from './crew.ts';
+import type { PlannedCell } from './planned.ts';
+
+/** The least number of round trips of all repeats together, so that their p99 can be told. */
+const leastRoundTrips = 1000;
+
+/** How long a cell of so many milliseconds measures what, in a run of so many repeats. */
+export function cellTimes(
+  { scenario, messageBytes }: PlannedCell,
+  cellMs: number,
+  repeats: number,
+): CellTimes {
+  const cellNs = cellMs * 1e6;
+  return {
+    warmUpNs: cellNs / 3,
+    durationNs: (cellNs * 2) / 3,
+    leastMessages: scenario.id.startsWith('round-trip')
+      ? Math.ceil(leastRoundTrips / repeats)
+      : leastOneWay(messageBytes),
+    mostNs: Math.max(4 * cellNs, 150e6),
+  };
+}
+
+/** Enough that what the buffers on the way hold does not decide, and no fewer than eight. */
+function leastOneWay(messageBytes: number): number {
+  return Math.max(8, Math.min(20_000, Math.floor((8 << 20) / messageBytes)));
+}

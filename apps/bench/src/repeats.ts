@@ -1,0 +1,98 @@
+/** The order in which cells are measured, over and over, until the plan or the time is at its end. */
+import type { CellMeter } from './cell-meter.ts';
+import type { Misses } from './misses.ts';
+import type { Pace } from './pace.ts';
+import { describeCrew, keyOf, type PlannedCell, type PlannedCrew } from './planned.ts';
+import type { ResultTable } from './result.ts';
+
+/** At most so many repeats of one figure. */
+const mostRepeats = 15;
+/** Half an interval in parts of its figure: more repeats would not change what is printed. */
+const certainEnough = 0.03;
+/** So many cells between two looks at which are the least certain. */
+const refinedAtOnce = 12;
+/** So many crews start at a time. */
+const mostAtOnce = 8;
+
+export interface RepeatsOptions {
+  readonly crews: readonly PlannedCrew[];
+  readonly repeats: number;
+  /** Each repeat starts its own processes. */
+  readonly freshCrews: boolean;
+  /** How many processors there are to start on. */
+  readonly processors: number;
+  readonly meter: CellMeter;
+  readonly pace: Pace;
+  readonly table: ResultTable;
+  readonly misses: Misses;
+  readonly signal: AbortSignal;
+  /** What part of the planned repeats is done, 0..1. */
+  readonly onFraction: (fraction: number) => void;
+}
+
+/**
+ * Measures all crews. Repeats are the outermost loop, so that a slow minute of the machine hits every subject once, and
+ * what is interrupted has something to say about all of them.
+ *
+ * @returns How many repeats are whole.
+ */
+export async function measureRepeatedly(options: RepeatsOptions): Promise<number> {
+  const { crews, freshCrews, meter, misses, pace, repeats, signal } = options;
+  let whole = 0;
+  try {
+    if (!freshCrews) await startAll(options);
+    for (; whole < repeats && !isAborted(signal); whole++) {
+      for (const [index, crew] of crews.entries()) {
+        if (isAborted(signal)) return whole;
+        if (whole > 0 && pace.isOver()) {
+          misses.skip(`repeats ${whole + 1} to ${repeats}`, 'the time was up; see --seconds');
+          return whole;
+        }
+        if (pace.isLate()) {
+          misses.skip(describeCrew(crew), 'no time was left; see --seconds');
+          continue;
+        }
+        options.onFraction((whole + index / crews.length) / repeats);
+        await meter.measure(crew, crew.cells, whole);
+        if (freshCrews) await meter.end(crew);
+      }
+    }
+    options.onFraction(1);
+    if (repeats > 1 && !freshCrews) await refine(options);
+    return whole;
+  } finally {
+    await meter.endAll();
+  }
+}
+
+/** Several at a time: starting is work for one processor, and nothing is measured yet. */
+async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptions): Promise<void> {
+  const waiting = [...crews];
+  const startSome = async (): Promise<void> => {
+    for (let crew = waiting.shift(); crew !== undefined && !pace.isLate(); crew = waiting.shift()) {
+      await meter.start(crew);
+      if (isAborted(signal)) return;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(processors, mostAtOnce) }, startSome));
+}
+
+/** While there is time: once more what is least certain. */
+async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Promise<void> {
+  const all = crews.flatMap((crew) => crew.cells.map((cell) => ({ crew, cell })));
+  const errorOf = ({ crew, cell }: { crew: PlannedCrew; cell: PlannedCell }): number =>
+    cell.scenario.slow === true ? 0 : table.uncertainty(keyOf(crew, cell), mostRepeats);
+  while (!isAborted(signal)) {
+    const widest = all
+      .filter((one) => errorOf(one) > certainEnough)
+      .sort((a, b) => errorOf(b) - errorOf(a))
+      .slice(0, refinedAtOnce);
+    if (widest.length === 0 || !pace.hasTimeFor(widest.length)) return;
+    for (const { crew, cell } of widest) await meter.measure(crew, [cell], Infinity);
+  }
+}
+
+/** A function, because it changes while something is awaited and the compiler does not know. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -73,6 +73,7 @@ const byErrno: Readonly<Record<string, IpcErrorCode>> = {
   EMSGSIZE: 'ERR_IPC_TOO_LARGE',
   EMFILE: 'ERR_IPC_LIMIT',
   ENFILE: 'ERR_IPC_LIMIT',
+  ETOOMANYREFS: 'ERR_IPC_LIMIT',
   ENOSPC: 'ERR_IPC_LIMIT',
   ENOMEM: 'ERR_IPC_LIMIT',
   EDQUOT: 'ERR_IPC_LIMIT',
@@ -84,6 +85,8 @@ const byErrno: Readonly<Record<string, IpcErrorCode>> = {
 const remedies: Readonly<Record<string, string>> = {
   EMFILE: "this process's open-file limit (RLIMIT_NOFILE) is used up; raise it with `ulimit -n <count>`",
   ENFILE: "the system's open-file limit is used up; raise it with `sysctl fs.file-max=<count>`",
+  ETOOMANYREFS:
+    'as many descriptors of this user are under way between processes as one process may have open (RLIMIT_NOFILE); raise it with `ulimit -n <count>`, or receive some',
   ENOSPC: 'no space left; see `df -h`, and free some or enlarge the file system',
   ENOMEM: 'out of memory, locked memory or address space; see `ulimit -a`',
 };

@@ -1,4 +1,5 @@
 /** Channels and halves over byte streams: one implementation for pipes, sockets and Node streams. */
+import type { Attachments } from './attachments.ts';
 import { StreamInterest, type ByteStream } from './byte-stream.ts';
 import type { Channel, Receiver, Sender } from './channel.ts';
 import { FrameReader } from './frame-reader.ts';
@@ -13,10 +14,11 @@ export interface FrameOptions {
   readonly maxMessageBytes?: number | undefined;
 }
 
-/** A channel of frames over a two-way stream, which it owns from now on. */
+/** A channel of frames over a two-way stream, which it owns from now on, and with what travels beside its bytes. */
 export function frameChannel(
   stream: ByteStream,
   { maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES }: FrameOptions = {},
+  attachments?: Attachments,
 ): Channel {
   checkMaxMessageBytes(maxMessageBytes);
   let held = 2;
@@ -24,18 +26,19 @@ export function frameChannel(
     if (--held === 0) stream.close();
   };
   const interest = new StreamInterest(stream);
-  const writer = new FrameWriter(stream, interest, maxMessageBytes, release);
+  const writer = new FrameWriter(stream, interest, maxMessageBytes, release, attachments);
   writer.ask = () => {
     writer.pushAsk();
   };
-  const reader = new FrameReader(stream, interest, maxMessageBytes, release, {
+  const receipts = {
     asked: () => {
       writer.pushReceipt();
     },
     received: () => {
       writer.onReceipt();
     },
-  });
+  };
+  const reader = new FrameReader(stream, interest, maxMessageBytes, release, receipts, attachments);
   stream.onReady = (readable, writable) => {
     if (writable) writer.onWritable();
     if (readable) reader.onReadable();

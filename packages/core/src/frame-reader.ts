@@ -1,3 +1,4 @@
+import type { Attachments } from './attachments.ts';
 import {
   giveBuffer,
   giveLarge,
@@ -11,7 +12,7 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
-import { ASK, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
+import { ASK, attachedCount, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
 /** Read of a frame that is expected to be large, before its length is known and the rest goes to its final place. */
@@ -39,6 +40,7 @@ export class FrameReader implements ReceivePort {
   readonly #maxMessageBytes: number;
   readonly #onRelease: () => void;
   readonly #receipts: FrameReceipts | undefined;
+  readonly #attachments: Attachments | undefined;
   #buffer = noBuffer;
   #start = 0;
   #filled = 0;
@@ -47,6 +49,8 @@ export class FrameReader implements ReceivePort {
   #largeFilled = 0;
   /** The last frame was large, so the next may be: only its header and a little more is read into the buffer. */
   #afterLarge = false;
+  /** The next message has attachments, which are here. */
+  #attached = false;
   /** The last read found the stream empty, and nothing has been reported since. */
   #dry = false;
   #events!: ReceiveEvents;
@@ -58,12 +62,14 @@ export class FrameReader implements ReceivePort {
     maxMessageBytes: number,
     onRelease: () => void,
     receipts?: FrameReceipts,
+    attachments?: Attachments,
   ) {
     this.#stream = stream;
     this.#interest = interest;
     this.#maxMessageBytes = maxMessageBytes;
     this.#onRelease = onRelease;
     this.#receipts = receipts;
+    this.#attachments = attachments;
   }
 
   attach(events: ReceiveEvents): void {
@@ -77,12 +83,14 @@ export class FrameReader implements ReceivePort {
     const large = this.#large;
     if (large !== undefined) {
       this.#large = undefined;
+      if (this.#attached) this.#attachTo(large);
       this.#goOn();
       return large;
     }
     const from = this.#start + FRAME_HEADER_BYTES;
     this.#start = from + payloadBytes;
     const message = this.#buffer.slice(from, this.#start);
+    if (this.#attached) this.#attachTo(message);
     this.#goOn();
     return message;
   }
@@ -96,16 +104,20 @@ export class FrameReader implements ReceivePort {
       const large = this.#large;
       if (large !== undefined) {
         this.#large = undefined;
+        const lent = !this.#attached; // attachments are for ever: what they came with is not used again
+        if (!lent) this.#attachTo(large);
         try {
           handler(large);
         } finally {
-          giveLarge(large);
+          if (lent) giveLarge(large);
         }
         continue;
       }
       const from = this.#start + FRAME_HEADER_BYTES;
       this.#start = from + payloadBytes;
-      handler(this.#buffer.subarray(from, this.#start));
+      const message = this.#buffer.subarray(from, this.#start);
+      if (this.#attached) this.#attachTo(message);
+      handler(message);
     }
     if (count > 0) this.#goOn();
     return count;
@@ -120,6 +132,7 @@ export class FrameReader implements ReceivePort {
     this.#released = true;
     this.#dropBuffer();
     this.#large = undefined;
+    this.#attachments?.drop();
     if (this.end === undefined) this.#interest.readable = true; // to discard, though the peer may have been held back
     this.#onRelease();
   }
@@ -190,6 +203,9 @@ export class FrameReader implements ReceivePort {
 
   /** Takes a frame whose length is no length. False, and the end is set, when that is a goodbye or damage. */
   #takeControl(length: number): boolean {
+    const attached = attachedCount(length);
+    if (attached > 0 && this.#attachments !== undefined && !this.#attached)
+      return this.#claim(this.#attachments, attached);
     const receipts = this.#receipts;
     if (receipts !== undefined && (length === ASK || length === RECEIPT)) {
       this.#start += FRAME_HEADER_BYTES;
@@ -197,9 +213,31 @@ export class FrameReader implements ReceivePort {
       else receipts.received();
       return true;
     }
+    if (attached > 0) {
+      const message = `${attached} descriptors came in where none can`;
+      this.#endWith({ error: new IpcError('ERR_IPC_CORRUPT', message) });
+      return false;
+    }
     const message = `a frame of ${length} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
     this.#endWith(length === GOODBYE ? {} : { error: new IpcError('ERR_IPC_CORRUPT', message) });
     return false;
+  }
+
+  #claim(attachments: Attachments, count: number): boolean {
+    try {
+      attachments.claim(count);
+    } catch (error) {
+      this.#endWith({ error: transferError(error, 'receive') });
+      return false;
+    }
+    this.#start += FRAME_HEADER_BYTES;
+    this.#attached = true;
+    return true;
+  }
+
+  #attachTo(message: Uint8Array): void {
+    this.#attached = false;
+    this.#attachments?.attachTo(message);
   }
 
   /** A message was taken: what was asked behind it is answered, though nobody asks for the next, and the peer is heard again. */

@@ -1,3 +1,4 @@
+import type { Attachments } from './attachments.ts';
 import {
   giveBuffer,
   moveBytes,
@@ -10,7 +11,7 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
-import { ASK, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
+import { ASK, ATTACHED, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
 import type { SendEvents, SendPort } from './ports.ts';
 
 /** From this size a message goes to the kernel from the caller's memory when nothing is queued before it. */
@@ -30,6 +31,7 @@ export class FrameWriter implements SendPort {
   readonly #stream: ByteStream;
   readonly #interest: StreamInterest;
   readonly #onRelease: () => void;
+  readonly #attachments: Attachments | undefined;
   #buffer = noBuffer;
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #start = 0;
@@ -47,11 +49,18 @@ export class FrameWriter implements SendPort {
   #blocked = false;
   #released = false;
 
-  constructor(stream: ByteStream, interest: StreamInterest, maxMessageBytes: number, onRelease: () => void) {
+  constructor(
+    stream: ByteStream,
+    interest: StreamInterest,
+    maxMessageBytes: number,
+    onRelease: () => void,
+    attachments?: Attachments,
+  ) {
     this.#stream = stream;
     this.#interest = interest;
     this.maxMessageBytes = maxMessageBytes;
     this.#onRelease = onRelease;
+    this.#attachments = attachments;
   }
 
   get pendingBytes(): number {
@@ -65,6 +74,11 @@ export class FrameWriter implements SendPort {
 
   push(message: Uint8Array): boolean {
     if (this.#released) return false;
+    const attachments = this.#attachments;
+    if (attachments !== undefined) {
+      const count = attachments.countOf(message);
+      if (count > 0) return this.#pushAttached(attachments, message, count);
+    }
     const frameBytes = FRAME_HEADER_BYTES + message.length;
     if (message.length >= directBytes) return this.#pushDirect(message, frameBytes);
     return this.#pushCopy(message, frameBytes);
@@ -145,6 +159,29 @@ export class FrameWriter implements SendPort {
     this.#rest = rest;
     this.#restStart = 0;
     return true;
+  }
+
+  /** With what is attached, by a call of its own. A failure that is not the peer's end is this message's alone. */
+  #pushAttached(attachments: Attachments, message: Uint8Array, count: number): boolean {
+    if (this.pendingBytes > 0 && !this.#writeOut()) return false;
+    const frames = uninitialized(2 * FRAME_HEADER_BYTES + message.length);
+    writeFrameHeader(frames, 0, ATTACHED + count);
+    writeFrameHeader(frames, FRAME_HEADER_BYTES, message.length);
+    frames.set(message, 2 * FRAME_HEADER_BYTES);
+    try {
+      const written = attachments.send(message, frames);
+      if (written === -1) this.#block();
+      else if (written < frames.length) {
+        this.#rest = frames;
+        this.#restStart = written;
+      }
+      return written !== -1;
+    } catch (error) {
+      const failure = transferError(error, 'send');
+      if (failure.code !== 'ERR_IPC_PEER_GONE') throw failure;
+      this.#events.fail(failure);
+      return false;
+    }
   }
 
   #pushCopy(message: Uint8Array, frameBytes: number): boolean {

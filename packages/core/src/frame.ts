@@ -6,9 +6,10 @@
  *   |     payload length, u32 LE    |  payload      |
  *   +-------+-------+-------+-------+------- - - - -+
  *
- * The three largest lengths carry no payload. 0xFFFFFFFF means "closed cleanly": it is what lets
+ * The largest lengths carry no payload. 0xFFFFFFFF means "closed cleanly": it is what lets
  * a reader tell a peer that finished (C5) from one that was killed (C7). Nothing
- * follows it. 0xFFFFFFFE asks for a receipt, and 0xFFFFFFFD, the other way, is one. Normative text and test vectors: docs/wire-formats/frame.md.
+ * follows it. 0xFFFFFFFE asks for a receipt, and 0xFFFFFFFD, the other way, is one. 0xFFFFFE00 + n says that n descriptors
+ * came with its first byte, for the message behind it. Normative text and test vectors: docs/wire-formats/frame.md.
  */
 
 export const FRAME_HEADER_BYTES = 4;
@@ -22,10 +23,21 @@ export const ASK = 0xffff_fffe;
 /** The length field of the frame that answers one {@link ASK}. */
 export const RECEIPT = 0xffff_fffd;
 
+/** The length field of a frame that brings n of {@link Attachments} is this and n, which is below 256. */
+export const ATTACHED = 0xffff_fe00;
+
+/** How many a length field brings; 0 when it says something else. */
+export function attachedCount(length: number): number {
+  return length > ATTACHED && length <= ATTACHED + MOST_ATTACHED ? length - ATTACHED : 0;
+}
+
+/** With one message at most. */
+const MOST_ATTACHED = 0xff;
+
 /** Limit of a message where the caller sets none: 16 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 << 20;
 
-/** Writes a header. `payloadBytes` is 0..0xFFFFFFFC, or what has none: {@link GOODBYE}, {@link ASK}, {@link RECEIPT}. */
+/** Writes a header. `payloadBytes` is below {@link ATTACHED}, or what has none: {@link GOODBYE}, {@link ASK}, {@link RECEIPT}. */
 export function writeFrameHeader(target: Uint8Array, offset: number, payloadBytes: number): void {
   target[offset] = payloadBytes;
   target[offset + 1] = payloadBytes >>> 8;
@@ -42,8 +54,8 @@ export function readFrameHeader(source: Uint8Array, offset: number): number {
 
 /** Checks a limit given by a caller. */
 export function checkMaxMessageBytes(maxMessageBytes: number): number {
-  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes >= RECEIPT) {
-    throw new RangeError(`maxMessageBytes must be an integer in 1..${RECEIPT - 1}, got ${maxMessageBytes}`);
+  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < 1 || maxMessageBytes >= ATTACHED) {
+    throw new RangeError(`maxMessageBytes must be an integer in 1..${ATTACHED - 1}, got ${maxMessageBytes}`);
   }
   return maxMessageBytes;
 }

@@ -38,6 +38,7 @@ export { channelFromDuplex, toDuplex, toReadable, toWritable } from './node-stre
 export { toReadableStream, toWritableStream } from './web-streams.ts';
 
 // For those who build a mechanism.
+export type { Attachments } from './attachments.ts';
 export type { ByteStream } from './byte-stream.ts';
 export { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
 export {

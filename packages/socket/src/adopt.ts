@@ -11,6 +11,7 @@ import {
 } from '@ipc/core';
 import * as native from '@ipc/native';
 import { AcceptLoop } from './accept-loop.ts';
+import { checkMaxDescriptors } from './descriptors.ts';
 import { letGo } from './let-go.ts';
 import { checkLimits, packetChannel } from './seqpacket.ts';
 import { streamChannel } from './stream-channel.ts';
@@ -20,7 +21,7 @@ export interface AdoptOptions {
   readonly type?: 'stream' | 'seqpacket' | undefined;
   /** Both ends must agree. @default 16 MiB, of a seqpacket socket 128 KiB */
   readonly maxMessageBytes?: number | undefined;
-  /** Of a seqpacket socket: descriptors accepted with one message. @default 0 */
+  /** Of a unix socket: descriptors accepted with one message. @default 0 */
   readonly maxDescriptors?: number | undefined;
 }
 
@@ -130,7 +131,8 @@ function channelMaker(options: AdoptOptions): (fd: number) => Channel {
     return (fd) => packetChannel(fd, limits);
   }
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
-  return (fd) => streamChannel(fd, { maxMessageBytes });
+  const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
+  return (fd) => streamChannel(fd, { maxMessageBytes, maxDescriptors });
 }
 
 function checkSocket(fd: number): void {

@@ -4,18 +4,22 @@
  * They are attached to the message's bytes, and the channel stays what it is. A descriptor moves: once the message is
  * sent, the sender's copy is closed; the receiver owns what it takes.
  */
+import { IpcError, type Attachments } from '@ipc/core';
 import { letGo } from './let-go.ts';
 
 /** The kernel's limit for one message (SCM_MAX_FD). */
 export const MAX_DESCRIPTORS = 253;
 
+const none: readonly number[] = [];
+/** Whether this process sends any at all: those that never do need not ask of each message. */
+let inUse = false;
 const attached = new WeakMap<Uint8Array, readonly number[]>();
 
 /** Closes what nobody took, when its message is collected: a net under the rule that the receiver takes them. */
 const unclaimed = new FinalizationRegistry<readonly number[]>(closeAll);
 
 /**
- * Attaches descriptors to a message, to be sent once by a channel that carries them (`seqpacket`).
+ * Attaches descriptors to a message, to be sent once by a channel that carries them (`unix`, `seqpacket`).
  *
  * Until the message is accepted they are the caller's; then they are closed here. A send that fails leaves them open.
  *
@@ -33,6 +37,7 @@ export function withDescriptors(message: Uint8Array, descriptors: readonly numbe
       throw new RangeError(`a descriptor must be a non-negative integer, got ${fd}`);
   }
   attached.set(message, [...descriptors]);
+  inUse = true;
   return message;
 }
 
@@ -51,12 +56,19 @@ export function takeDescriptors(message: Uint8Array): readonly number[] {
 
 /** What is to be sent with a message. */
 export function attachedTo(message: Uint8Array): readonly number[] {
-  return attached.get(message) ?? [];
+  return inUse ? (attached.get(message) ?? none) : none;
 }
 
 /** The message was sent: its descriptors are the receiver's. */
 export function releaseSent(message: Uint8Array): void {
   closeAll(takeDescriptors(message));
+}
+
+/** @throws {RangeError} Not an integer in 0..253. */
+export function checkMaxDescriptors(maxDescriptors = 0): number {
+  if (Number.isInteger(maxDescriptors) && maxDescriptors >= 0 && maxDescriptors <= MAX_DESCRIPTORS)
+    return maxDescriptors;
+  throw new RangeError(`maxDescriptors must be an integer in 0..${MAX_DESCRIPTORS}, got ${maxDescriptors}`);
 }
 
 /** Attaches what came in. */
@@ -69,3 +81,19 @@ export function attachReceived(message: Uint8Array, descriptors: readonly number
 export function closeAll(descriptors: readonly number[]): void {
   descriptors.forEach(letGo);
 }
+
+/** For streams that carry bytes alone: a message with descriptors is refused, and stays the caller's. */
+export const noDescriptors: Attachments = {
+  countOf: (message) => attachedTo(message).length,
+  send() {
+    throw new IpcError(
+      'ERR_IPC_UNSUPPORTED',
+      'descriptors travel over unix sockets alone: `unix`, `seqpacket`',
+    );
+  },
+  claim(count) {
+    throw new IpcError('ERR_IPC_CORRUPT', `${count} descriptors were announced where none can come`);
+  },
+  attachTo: () => undefined,
+  drop: () => undefined,
+};

@@ -2,7 +2,7 @@
 import { channelOf, checkMaxMessageBytes, IpcError, type Channel, type Transport } from '@ipc/core';
 import * as native from '@ipc/native';
 import type { BindOptions } from './bind-unix.ts';
-import { MAX_DESCRIPTORS } from './descriptors.ts';
+import { checkMaxDescriptors } from './descriptors.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
 import { PacketReader } from './packet-reader.ts';
@@ -27,8 +27,8 @@ export interface SeqpacketOptions extends BindOptions {
  * Channels over unix seqpacket sockets: what is sent in one turn of the event loop leaves with one system call, and what
  * waits comes with one, up to 64 and 32 messages.
  *
- * For many small messages `unix` is faster, since it makes one of them. This one is for descriptors (then it is one system
- * call for each message received), and for peers that want the kernel's message bounds.
+ * For many small messages `unix` is faster, since it makes one of them. This one is for peers that want the kernel's message
+ * bounds. A receiver of descriptors makes one system call for each message.
  *
  * @throws {RangeError} A limit out of range.
  */
@@ -47,12 +47,12 @@ export function seqpacket(options: SeqpacketOptions = {}): Transport {
 
 export function checkLimits({
   maxMessageBytes = 128 << 10,
-  maxDescriptors = 0,
+  maxDescriptors,
 }: Partial<Record<keyof PacketLimits, number | undefined>>): PacketLimits {
-  if (!Number.isInteger(maxDescriptors) || maxDescriptors < 0 || maxDescriptors > MAX_DESCRIPTORS) {
-    throw new RangeError(`maxDescriptors must be an integer in 0..${MAX_DESCRIPTORS}, got ${maxDescriptors}`);
-  }
-  return { maxMessageBytes: checkMaxMessageBytes(maxMessageBytes), maxDescriptors };
+  return {
+    maxMessageBytes: checkMaxMessageBytes(maxMessageBytes),
+    maxDescriptors: checkMaxDescriptors(maxDescriptors),
+  };
 }
 
 /**

@@ -1,10 +1,13 @@
 import { frameChannel, type Channel } from '@ipc/core';
 import * as native from '@ipc/native';
+import { CarryingStream } from './carrying-stream.ts';
 import { channelWithPeer } from './peer.ts';
 
 export interface StreamChannelOptions {
   /** In range. */
   readonly maxMessageBytes: number;
+  /** In range. @default 0 */
+  readonly maxDescriptors?: number | undefined;
   /** SO_SNDBUF. `undefined`: as it is. */
   readonly sendBufferBytes?: number | undefined;
 }
@@ -16,10 +19,11 @@ export interface StreamChannelOptions {
  */
 export function streamChannel(
   fd: number,
-  { maxMessageBytes, sendBufferBytes }: StreamChannelOptions,
+  { maxMessageBytes, maxDescriptors = 0, sendBufferBytes }: StreamChannelOptions,
 ): Channel {
   return channelWithPeer(fd, () => {
     if (sendBufferBytes !== undefined) native.setSocketBuffer(fd, 'send', sendBufferBytes);
-    return frameChannel(new native.DescriptorStream(fd, fd), { maxMessageBytes });
+    const stream = new CarryingStream(fd, maxDescriptors);
+    return frameChannel(stream, { maxMessageBytes }, stream);
   });
 }

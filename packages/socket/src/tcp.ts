@@ -12,6 +12,7 @@ import {
   type Transport,
   type WaitOptions,
 } from '@ipc/core';
+import { noDescriptors } from './descriptors.ts';
 import { claimTcpName, resolveTcpName, type TcpAddress } from './tcp-address.ts';
 import { tcpStream } from './tcp-stream.ts';
 
@@ -46,7 +47,7 @@ export function tcp(options: TcpOptions = {}): Transport {
   const channelOn = (socket: Socket): Channel => {
     socket.setNoDelay(true);
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
-    return frameChannel(tcpStream(socket), { maxMessageBytes });
+    return frameChannel(tcpStream(socket), { maxMessageBytes }, noDescriptors);
   };
 
   return {

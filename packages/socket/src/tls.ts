@@ -1,4 +1,5 @@
 /** TLS as a transport: TCP with secrecy and, where both ends present certificates, proof of who they are. */
+import type { Socket } from 'node:net';
 import {
   connect as connectTls,
   createServer,
@@ -6,11 +7,14 @@ import {
   type TlsOptions as ServerOptions,
 } from 'node:tls';
 import {
-  channelFromDuplex,
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,
+  frameChannel,
+  NodeByteStream,
+  type Channel,
   type Transport,
 } from '@ipc/core';
+import { noDescriptors } from './descriptors.ts';
 import { checkPort, connected, listenTcp, tcpAddressOf, type TcpOptions } from './tcp.ts';
 
 export interface TlsOptions extends TcpOptions {
@@ -30,6 +34,8 @@ export function tls(options: TlsOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const { host = '127.0.0.1', port, client = {}, server = {} } = options;
   checkPort(port);
+  const channelOn = (socket: Socket): Channel =>
+    frameChannel(new NodeByteStream(socket.setNoDelay(true)), { maxMessageBytes }, noDescriptors);
   return {
     id: 'socket.tls',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'network' },
@@ -39,14 +45,13 @@ export function tls(options: TlsOptions = {}): Transport {
         options,
         createServer(server).on('tlsClientError', (_error, socket) => socket.destroy()),
         'secureConnection',
-        (socket) => channelFromDuplex(socket.setNoDelay(true), { maxMessageBytes }),
+        channelOn,
         wait,
       ),
     async connect(name, wait) {
       const address = tcpAddressOf(name, { host, port });
       const socket = connectTls({ ...client, ...address });
-      await connected(name, socket, 'secureConnect', wait);
-      return channelFromDuplex(socket.setNoDelay(true), { maxMessageBytes });
+      return channelOn(await connected(name, socket, 'secureConnect', wait));
     },
   };
 }

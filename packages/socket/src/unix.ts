@@ -1,6 +1,7 @@
 /** Unix domain stream sockets as a transport. */
 import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, type Channel, type Transport } from '@ipc/core';
 import type { BindOptions } from './bind-unix.ts';
+import { checkMaxDescriptors } from './descriptors.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
 import type { PeerRule } from './peer.ts';
@@ -18,6 +19,8 @@ export interface UnixOptions extends BindOptions {
   readonly sendBufferBytes?: number | undefined;
   /** Both ends must agree. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** Descriptors accepted with one message, 0..253; the receiver has to take them, with `takeDescriptors`. @default 0 */
+  readonly maxDescriptors?: number | undefined;
 }
 
 /**
@@ -30,12 +33,17 @@ const defaultSendBufferBytes = 512 << 10;
  * Channels over unix stream sockets: frames, coalesced, at one write and one read per turn of the event loop.
  *
  * `listen` takes a name for itself alone until it is closed or its process dies; see `bind-unix.ts` for how. The
- * kernel tells at once when a peer has died.
+ * kernel tells at once when a peer has died. Descriptors go with messages, see `withDescriptors`; a message that has some
+ * costs a system call of its own.
+ *
+ * @throws {RangeError} A limit out of range.
  */
 export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
   const { namespace, sendBufferBytes = defaultSendBufferBytes } = options;
-  const channelOn = (fd: number): Channel => streamChannel(fd, { maxMessageBytes, sendBufferBytes });
+  const channelOn = (fd: number): Channel =>
+    streamChannel(fd, { maxMessageBytes, maxDescriptors, sendBufferBytes });
   return {
     id: 'socket.unix',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },

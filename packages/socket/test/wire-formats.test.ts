@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { pathOf, type Channel } from '@ipc/core';
-import { dialUnix, seqpacket, unix } from '@ipc/socket';
+import { dialUnix, seqpacket, takeDescriptors, unix } from '@ipc/socket';
 import * as native from '@ipc/native';
 import { expectBytes, noLeaks, pattern, python, uniqueName } from '@ipc/testkit';
 import { expect, test } from 'vitest';
@@ -89,3 +89,39 @@ test.skipIf(python === undefined)(
     expect(await once(child, 'exit')).toEqual([0, null]);
   },
 );
+
+const passing = `
+import array, os, socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+for n, text in enumerate((b'first', b'second')):
+    fds = []
+    for _ in range(n + 1):
+        fd = os.memfd_create('passed')
+        os.write(fd, text)
+        fds.append(fd)
+    s.sendall(struct.pack('<I', 1) + b'-')
+    message = struct.pack('<II', 0xFFFFFE00 + len(fds), len(text)) + text
+    sent = s.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))])
+    s.sendall(message[sent:])
+s.sendall(struct.pack('<I', 0xFFFFFFFF))
+`;
+
+test.skipIf(python === undefined)('a Python program written from frame.md passes descriptors', async () => {
+  await using listener = await unix({ maxDescriptors: 2 }).listen(uniqueName('python'));
+  const child = spawn(python ?? '', ['-c', passing, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
+  await using channel = await listener.accept();
+  const got: [string, string[]][] = [];
+  for await (const message of channel) {
+    const fds = takeDescriptors(message);
+    got.push([Buffer.from(message).toString(), fds.map((fd) => readFileSync(`/proc/self/fd/${fd}`, 'utf8'))]);
+    fds.forEach(native.close);
+  }
+  expect(got).toEqual([
+    ['-', []],
+    ['first', ['first']],
+    ['-', []],
+    ['second', ['second', 'second']],
+  ]);
+  if (child.exitCode === null) await once(child, 'exit');
+});

@@ -34,6 +34,21 @@ async function connected(
   return [near, own(await Promise.race([listener.accept(), lost]))];
 }
 
+/** One descriptor, from end to end. */
+async function pass(near: Channel, far: Channel): Promise<void> {
+  const passed = native.eventfd(0);
+  try {
+    await near.send(withDescriptors(new Uint8Array(3), [passed]));
+  } catch (error) {
+    letGo(passed);
+    throw error;
+  }
+  const lost = near.closed.then((error) => Promise.reject(error ?? new Error('an end')));
+  const received = await Promise.race([far.receive(), lost]);
+  if (received?.length !== 3) throw new Error('not the message');
+  takeDescriptors(received).forEach(letGo);
+}
+
 const prefix = process.argv[2] ?? 'failing';
 const { EIO, EMFILE, ENOBUFS, ENOMEM, ENOSPC, EPERM } = constants.errno;
 
@@ -68,8 +83,10 @@ await failEachCall({
   mayStay: (call, file) => call === 'unlink' || (call === 'fcntl' && file.endsWith('.lock')),
   work: {
     async unix(own) {
-      const listener = own(await unix().listen(`${prefix}-u`));
-      const [near, far] = await connected(own, unix(), listener);
+      const transport = unix({ maxDescriptors: 1 });
+      const listener = own(await transport.listen(`${prefix}-u`));
+      const [near, far] = await connected(own, transport, listener);
+      await pass(near, far);
       await exchange(near, far, [3, 100_000]);
       await Promise.all([near.close(), far.close(), listener.close()]);
     },
@@ -77,17 +94,7 @@ await failEachCall({
       const transport = seqpacket({ authorize: sameUser(), maxDescriptors: 1, maxMessageBytes: 20_000 });
       const listener = own(await transport.listen(`${prefix}-s`));
       const [near, far] = await connected(own, transport, listener);
-      const passed = native.eventfd(0);
-      const message = withDescriptors(new Uint8Array(3), [passed]);
-      try {
-        await near.send(message);
-      } catch (error) {
-        letGo(passed);
-        throw error;
-      }
-      const received = await far.receive();
-      if (received?.length !== 3) throw new Error('not the message');
-      takeDescriptors(received).forEach(letGo);
+      await pass(near, far);
       await exchange(near, far, [3, 10_000]);
       await Promise.all([near.close(), far.close(), listener.close()]);
     },

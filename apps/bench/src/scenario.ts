@@ -49,6 +49,8 @@ export interface Sample {
   readonly total: number;
   /** The same by follower, where the leader talks with several. */
   readonly totals?: readonly number[];
+  /** The sum of the numbers of all messages, where it takes all receivers to have each once. */
+  readonly numbers?: number;
   /** The guarded counter, read after the last operation. */
   readonly counter?: number;
 }

@@ -108,15 +108,19 @@ describe('a run', () => {
     for (const { operationsPerSecond } of contended) expect(operationsPerSecond).toBeGreaterThan(0);
   });
 
-  test('measures many processes with one, and checks what each has sent', async () => {
-    const { code, report } = await bench(['--only', 'shm.broadcast,shm.queue', '--size', '64']);
+  test('measures many processes with one, and checks what each has sent and taken', async () => {
+    const { code, report } = await bench(['--only', 'shm.broadcast,shm.queue,mq.shared', '--size', '64']);
     expect(report.environment.run.failures).toEqual([]);
     expect(code).toBe(0);
-    const rowsOf = (scenario: string): unknown[] =>
-      report.results.filter((result) => result.scenario === scenario).map(({ followers }) => followers);
-    expect(rowsOf('fan-out')).toEqual([1, 4]);
-    expect(rowsOf('fan-in')).toEqual([1, 4]);
-    for (const { messagesPerSecond } of report.results) expect(messagesPerSecond).toBeGreaterThan(0);
+    const rowsOf = (scenario: string): string[] =>
+      report.results
+        .filter((result) => result.scenario === scenario)
+        .map(({ subject, followers }) => `${subject} ${String(followers)}`);
+    expect(rowsOf('fan-out')).toEqual(['shm.broadcast 1', 'shm.broadcast 4']);
+    for (const scenario of ['fan-in', 'work-sharing'])
+      expect(rowsOf(scenario).sort()).toEqual(['mq.shared 1', 'mq.shared 4', 'shm.queue 1', 'shm.queue 4']);
+    for (const { messagesPerSecond, latencyNs } of report.results)
+      expect(messagesPerSecond ?? latencyNs?.p50).toBeGreaterThan(0);
   });
 
   test('measures how long it takes to connect, to call, and to notice a death', async () => {

@@ -94,7 +94,7 @@ function transports(report: BenchReport): string {
 
 /** Messages per second, or operations, by how many processes there are beside the first. */
 function scaling(report: BenchReport): string {
-  const scenarios = ['fan-out', 'fan-in', 'lock-crowded'];
+  const scenarios = ['fan-out', 'fan-in', 'work-sharing', 'lock-crowded'];
   const rows = report.results.filter(({ scenario }) => scenarios.includes(scenario));
   const counts = [...new Set(rows.map(({ followers = 1 }) => followers))].sort((a, b) => a - b);
   const find = finder(report);

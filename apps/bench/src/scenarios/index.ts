@@ -12,6 +12,7 @@ import { roundTrip } from './round-trip.ts';
 import { throughputBatched } from './throughput-batched.ts';
 import { throughput } from './throughput.ts';
 import { wakeUp } from './wake-up.ts';
+import { workSharing } from './work-sharing.ts';
 
 /** In the order in which they are measured and printed. */
 export const scenarios: readonly Scenario[] = [
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   calls,
   fanOut,
   fanIn,
+  workSharing,
   connect,
   peerGone,
   lockUncontended,

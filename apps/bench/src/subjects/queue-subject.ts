@@ -19,7 +19,7 @@ export function queueSubject({
   return defineSubject<Uint8Array>({
     kind: 'messages',
     id,
-    scenarios: ['throughput', 'throughput-batched', 'round-trip', 'fan-in'],
+    scenarios: ['throughput', 'throughput-batched', 'round-trip', 'fan-in', 'work-sharing'],
     followerStartedBy: 'bench',
     format: binaryFormat,
     ...(floor === undefined ? {} : { floor }),

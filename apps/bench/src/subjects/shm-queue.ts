@@ -1,4 +1,4 @@
-/** A queue in memory with many producers; here the followers, and the leader takes what they send. */
+/** Two queues in memory with many producers and many consumers: what the leader sends, and what it takes. */
 import { Consumer, Producer } from '@ipc/shm';
 import { binaryFormat } from '../message-format.ts';
 import { defineSubject, type MessageSubject } from '../subject.ts';
@@ -11,15 +11,27 @@ const options = { slots: 1024, maxMessageBytes, lifetime: 'while-open' } as cons
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'shm.queue',
-  scenarios: ['fan-in'],
+  scenarios: ['fan-in', 'work-sharing'],
   followerStartedBy: 'bench',
   format: binaryFormat,
   open({ role, name }) {
-    const link =
-      role === 'leader'
-        ? receiverLink(Consumer.open(name, options))
-        : senderLink(Producer.open(name, options));
+    const [outgoing, incoming] = role === 'leader' ? [there(name), back(name)] : [back(name), there(name)];
+    const sender = senderLink(Producer.open(outgoing, options));
+    const receiver = receiverLink(Consumer.open(incoming, options));
+    const link = {
+      ...sender,
+      tryReceive: () => receiver.tryReceive(),
+      receive: () => receiver.receive(),
+      async close(): Promise<void> {
+        await Promise.all([sender.close(), receiver.close()]);
+      },
+    };
     return Promise.resolve({ link, maxMessageBytes, sendsAtOnce: true });
   },
-  cleanUp: removeRegions,
+  cleanUp({ name }) {
+    for (const queue of [there(name), back(name)]) removeRegions({ name: queue });
+  },
 });
+
+const there = (name: string): string => `${name}-there`;
+const back = (name: string): string => `${name}-back`;

@@ -55,15 +55,15 @@ export class RingSendPort implements SendPort {
   pushMany(messages: readonly Uint8Array[], from: number, to: number): number {
     let next = from;
     while (next < to && !this.#failed && this.#rest === undefined) {
-      let end = next;
-      while (end < to && (messages[end] as Uint8Array).length <= this.#recordMaxBytes) end++;
       try {
-        next += this.#writer.pushMany(messages, next, end);
+        next += this.#writer.pushMany(messages, next, to, this.#recordMaxBytes);
       } catch (error) {
         this.#fail(error);
         break;
       }
-      if (next < end || end === to || !this.push(messages[end] as Uint8Array)) break;
+      if (next === to) break;
+      const message = messages[next] as Uint8Array;
+      if (message.length <= this.#recordMaxBytes || !this.push(message)) break; // no room
       next++;
     }
     return next - from;

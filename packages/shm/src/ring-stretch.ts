@@ -2,6 +2,10 @@ import { LentCopy } from './lent-copy.ts';
 import { slabFor, view } from './owned-copy.ts';
 import { DATA, RECORD_HEADER_BYTES, recordBytes, type RingMemory } from './ring-layout.ts';
 
+// Constants of its own module are known to V8 when it compiles; those of another one it loads at every use.
+const headerBytes = RECORD_HEADER_BYTES;
+const dataType = DATA;
+
 /** Copied at once, at most: more would crowd the first cache. */
 const STRETCH_BYTES = 8 << 10;
 /** Less is read as quickly where it is. */
@@ -28,17 +32,17 @@ class Stretch {
   /** Steps over the next message and returns where it is; -1 when there is no whole one. */
   next(): number {
     const at = this.#at;
-    const most = this.#end - at - RECORD_HEADER_BYTES;
+    const most = this.#end - at - headerBytes;
     if (most < 0) return -1;
     const word = at >> 2;
     const length = this.#words[word] as number;
-    if (length < 0 || length > most || this.#words[word + 1] !== DATA) {
+    if (length < 0 || length > most || this.#words[word + 1] !== dataType) {
       this.#end = 0; // cut, padding or damage: the ring itself tells
       return -1;
     }
     this.length = length;
     this.#at = at + recordBytes(length);
-    return at + RECORD_HEADER_BYTES;
+    return at + headerBytes;
   }
 
   drop(): void {

@@ -17,6 +17,11 @@ import {
   WRITER_WAITS,
   type RingMemory,
 } from './ring-layout.ts';
+import { setBytes } from './set-bytes.ts';
+
+// Constants of its own module are known to V8 when it compiles; those of another one it loads at every use.
+const headerBytes = RECORD_HEADER_BYTES;
+const dataType = DATA;
 
 /**
  * The writing end of a ring. One thread of one process owns it.
@@ -83,15 +88,23 @@ export class RingWriter {
     const at = this.#head & this.#mask;
     const word = at >> 2;
     this.#words[word] = length;
-    this.#words[word + 1] = DATA;
-    this.#bytes.set(message, at + RECORD_HEADER_BYTES);
+    this.#words[word + 1] = dataType;
+    setBytes(this.#bytes, message, at + headerBytes);
     this.#head = (this.#head + record) | 0;
     this.#contiguous -= record;
     return true;
   }
 
-  /** Writes from index `from` up to `to` what there is room for, to be seen after `publish`; returns how many. Throws as `trySend`. */
-  pushMany(messages: readonly Uint8Array[], from = 0, to: number = messages.length): number {
+  /**
+   * Writes from index `from` up to `to` what there is room for, to be seen after `publish`, and stops before a message
+   * of more than `mostBytes`; returns how many. Throws as `trySend`.
+   */
+  pushMany(
+    messages: readonly Uint8Array[],
+    from = 0,
+    to: number = messages.length,
+    mostBytes: number = Infinity,
+  ): number {
     const bytes = this.#bytes;
     const words = this.#words;
     const mask = this.#mask;
@@ -103,18 +116,20 @@ export class RingWriter {
         const message = messages[next] as Uint8Array;
         const length = message.length;
         const record = recordBytes(length);
-        if (record > contiguous) break;
+        if (record > contiguous || length > mostBytes) break;
         const at = head & mask;
         const word = at >> 2;
         words[word] = length;
-        words[word + 1] = DATA;
-        bytes.set(message, at + RECORD_HEADER_BYTES);
+        words[word + 1] = dataType;
+        setBytes(bytes, message, at + headerBytes);
         head = (head + record) | 0;
         contiguous -= record;
       }
       this.#head = head;
       this.#contiguous = contiguous;
-      if (next === to || !this.push(messages[next] as Uint8Array)) break;
+      if (next === to) break;
+      const message = messages[next] as Uint8Array;
+      if (message.length > mostBytes || !this.push(message)) break;
       next++;
     }
     return next - from;

@@ -257,6 +257,17 @@ test('a batch becomes visible as one', () => {
   expect(text(reader.tryReceive())).toBe('b');
 });
 
+test('a batch stops before a message longer than it may be, wherever that stands', () => {
+  const { writer, reader } = newRing(64);
+  const messages = ['aaa', 'b', 'ccc', 'd'].map(bytes);
+  const most = 2;
+  expect(writer.pushMany(messages, 0, 4, most)).toBe(0);
+  expect(writer.pushMany(messages, 1, 4, most)).toBe(1);
+  expect(writer.pushMany(messages, 3, 4, most)).toBe(1);
+  writer.publish();
+  expect([text(reader.tryReceive()), text(reader.tryReceive())]).toEqual(['b', 'd']);
+});
+
 test('a claim is invisible until committed, and gone when aborted or disposed', () => {
   const { writer, reader } = newRing(64);
   const claim = writer.tryClaim(5);

@@ -49,14 +49,14 @@ export function mutants(): readonly Mutant[] {
     ringMutant(
       'the payload is written after it is published',
       'writer',
-      `    this.#bytes.set(message, at + RECORD_HEADER_BYTES);
+      `    setBytes(this.#bytes, message, at + headerBytes);
     this.#head = (this.#head + record) | 0;
     this.#contiguous -= record;
     return true;`,
       `    this.#head = (this.#head + record) | 0;
     this.#contiguous -= record;
     this.publish();
-    this.#bytes.set(message, at + RECORD_HEADER_BYTES);
+    setBytes(this.#bytes, message, at + headerBytes);
     return true;`,
     ),
     ringMutant(

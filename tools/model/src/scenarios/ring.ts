@@ -26,11 +26,20 @@ interface RingRecord extends Record<string, unknown> {
   readonly received: number;
 }
 
+/** Shared memory here is no typed array: what stands for it has a `set` of its own. */
+function setBytes(to: Uint8Array, from: Uint8Array, offset: number): void {
+  to.set(from, offset);
+}
+
 /** Both ends as the shipped source makes them, anew for each run of a party. */
 function ringMaker(
   edits: readonly Edit[],
 ): (onWake: () => void) => { reader: RingReader; writer: RingWriter } {
-  const source = new Source(sharedGlobals, { '@ipc/core': core }, edits);
+  const source = new Source(
+    sharedGlobals,
+    { '@ipc/core': core, 'packages/shm/src/set-bytes.ts': { setBytes } },
+    edits,
+  );
   const { RingMemory } = source.load('packages/shm/src/ring-layout.ts') as {
     RingMemory: new (buffer: SharedMemory, offset: number, capacity: number) => never;
   };

@@ -23,6 +23,7 @@ export {
   closeAtThreadExit,
   duplicate,
   eventfd,
+  letGo,
   linkDescriptor,
   mkfifo,
   open,

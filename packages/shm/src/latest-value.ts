@@ -1,4 +1,4 @@
-import { closedError, IpcError } from '@ipc/core';
+import { closedError, fromErrno, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { fence } from './fence.ts';
 import {
@@ -73,7 +73,7 @@ export class LatestWriter implements Disposable {
       return new LatestWriter(region, maxBytes);
     } catch (error) {
       region.close();
-      throw error;
+      throw fromErrno(error, 'open', name);
     }
   }
 

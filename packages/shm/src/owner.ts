@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { IpcError } from '@ipc/core';
+import { fromErrno, IpcError } from '@ipc/core';
 import { ofdHolder, ofdLock } from '@ipc/native';
 import type { Region } from './region.ts';
 
@@ -49,15 +49,19 @@ export class Owner {
   static join(region: Region, at: number): Owner {
     // `fs.openSync`, because Node closes what a worker thread opened with it when that thread ends.
     const proof = openSync(`/proc/self/fd/${region.descriptor}`, constants.O_RDWR);
-    for (let number = 1; number <= NUMBER_MASK; number++) {
-      if (ofdLock(proof, 'exclusive', region.offset + at + number * 4, 1))
-        return new Owner(region, at, proof, number);
+    try {
+      for (let number = 1; number <= NUMBER_MASK; number++) {
+        if (ofdLock(proof, 'exclusive', region.offset + at + number * 4, 1))
+          return new Owner(region, at, proof, number);
+      }
+      throw new IpcError(
+        'ERR_IPC_LIMIT',
+        `all ${NUMBER_MASK} places of those who may write to "${region.name ?? ''}" are taken, 1 more is needed: close some`,
+      );
+    } catch (error) {
+      closeSync(proof);
+      throw fromErrno(error, 'join', region.name);
     }
-    closeSync(proof);
-    throw new IpcError(
-      'ERR_IPC_LIMIT',
-      `all ${NUMBER_MASK} places of those who may write to "${region.name ?? ''}" are taken, 1 more is needed: close some`,
-    );
   }
 
   /** Whether who has this identity still lives. True may be stale for a moment; false is final. Cost: one system call. */

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { IpcError } from '@ipc/core';
+import { fromErrno, IpcError } from '@ipc/core';
 import { ofdHolder, ofdLock, poll, POLLIN } from '@ipc/native';
 import { Bell, BellLine, removeBell } from './bell.ts';
 import {
@@ -97,13 +97,17 @@ export class Participant {
       return new Participant(table, proof, takeLine(table, proof), role, position);
     } catch (error) {
       closeSync(proof);
-      throw error;
+      throw fromErrno(error, 'join', table.region.name);
     }
   }
 
   /** Locks a byte of the region's file for as long as it takes part; false while somebody else has it. */
   lock(byte: number): boolean {
-    return ofdLock(this.#proof, 'exclusive', byte, 1);
+    try {
+      return ofdLock(this.#proof, 'exclusive', byte, 1);
+    } catch (error) {
+      throw fromErrno(error, 'join', this.#table.region.name);
+    }
   }
 
   /** Gives the line back and closes everything. */

@@ -70,7 +70,7 @@ export function createUnnamed(
     fchmodSync(fd, mode);
     return fd;
   } catch (error) {
-    native.close(fd);
+    native.letGo(fd);
     throw fromErrno(error, 'create', label);
   }
 }
@@ -107,7 +107,7 @@ export function openNamed(
     }
     return { fd, header };
   } catch (error) {
-    native.close(fd);
+    native.letGo(fd);
     throw fromErrno(error, 'open', label);
   }
 }
@@ -129,13 +129,17 @@ export function holdOpen(fd: number): boolean {
   return native.ofdLock(fd, 'shared', 0, 1);
 }
 
-/** Closes a descriptor and drops its locks: a mapping keeps the file open, and would keep the locks until it is collected. */
+/**
+ * Closes a descriptor and drops its locks: a mapping keeps the file open, and would keep the locks until it is collected. What the
+ * kernel has against that nobody could mend.
+ */
 export function letGo(fd: number): void {
   try {
     native.ofdLock(fd, 'unlock', 0, 0);
-  } finally {
-    native.close(fd);
+  } catch {
+    // see above
   }
+  native.letGo(fd);
 }
 
 /** Reads the header, and the layout's text, into private copies and checks them. */
@@ -179,14 +183,14 @@ function syncFolder(folder: string): void {
   try {
     fsyncSync(fd);
   } finally {
-    native.close(fd);
+    native.letGo(fd);
   }
 }
 
 /** True when there is nothing of that name any more. */
 function removeLeftover(place: RegionPlace, trust: FileTrust): boolean {
   try {
-    native.close(openNamed(place, false, trust).fd);
+    native.letGo(openNamed(place, false, trust).fd);
     return false;
   } catch (error) {
     return isIpcError(error, 'ERR_IPC_NOT_FOUND');

@@ -82,7 +82,7 @@ function regionFiles(
     } catch (error) {
       if (!isIpcError(error)) throw error;
     } finally {
-      native.close(fd);
+      native.letGo(fd);
     }
   }
   return infos;

@@ -136,7 +136,7 @@ export class Region implements Disposable {
       publish(fd, place, options);
       return region.#adopt();
     } catch (error) {
-      native.close(fd);
+      native.letGo(fd);
       throw fromErrnoOnly(error, 'create', place.label);
     }
   }
@@ -186,7 +186,7 @@ export class Region implements Disposable {
       native.addSeals(fd, ALL_SIZE_SEALS | native.SEAL_SEAL);
       return Region.#initialise(fd, options, label, undefined, 0).#adopt();
     } catch (error) {
-      if (fd !== undefined) native.close(fd);
+      if (fd !== undefined) native.letGo(fd);
       throw fromErrnoOnly(error, 'create', label);
     }
   }
@@ -206,7 +206,7 @@ export class Region implements Disposable {
       }
       header = readHeader(fd, label);
     } catch (error) {
-      native.close(fd);
+      native.letGo(fd);
       throw fromErrno(error, 'map', label);
     }
     return Region.#map(fd, header, options, label, undefined);
@@ -232,7 +232,7 @@ export class Region implements Disposable {
         native.ofdLock(fd, 'unlock', 0, 1);
         return unlinkIfUnused(fd, place.path);
       } finally {
-        native.close(fd);
+        native.letGo(fd);
       }
     } catch (error) {
       const failure = fromErrno(error, 'unlink', place.label);
@@ -314,7 +314,7 @@ export class Region implements Disposable {
         });
       });
     } finally {
-      native.close(own);
+      native.letGo(own);
     }
     if (this.#open) this.assertIntact();
   }
@@ -365,7 +365,7 @@ export class Region implements Disposable {
       const buffer = mapPages(fd, size, readOnly, options, label);
       return new Region(fd, header, { place, label, created: false, readOnly, buffer }).#adopt();
     } catch (error) {
-      native.close(fd);
+      native.letGo(fd);
       throw fromErrno(error, 'open', label);
     }
   }

@@ -112,7 +112,7 @@ function checkHello(hello: Uint8Array, fds: readonly number[], name: string): nu
     }
     return region;
   } catch (error) {
-    if (region !== undefined) native.close(region);
+    if (region !== undefined) native.letGo(region);
     throw error;
   }
 }

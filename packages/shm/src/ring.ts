@@ -62,7 +62,12 @@ export function ring(options: RingOptions = {}): Transport {
   const traits: Traits = { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' };
 
   const check = (fd: number, what: string, name: string): void => {
-    const peer = native.peerCredentials(fd);
+    let peer: native.PeerCredentials;
+    try {
+      peer = native.peerCredentials(fd);
+    } catch (error) {
+      throw fromErrno(error, what, name);
+    }
     if (authorize(peer)) return;
     throw new IpcError(
       'ERR_IPC_PERMISSION',
@@ -141,7 +146,7 @@ export function ring(options: RingOptions = {}): Transport {
         region.close();
       }
     } catch (error) {
-      native.close(fd);
+      native.letGo(fd);
       throw error;
     }
   };
@@ -159,6 +164,6 @@ function refuse(fd: number, error: IpcError): void {
   } catch {
     // Whoever connected has vanished.
   } finally {
-    native.close(fd);
+    native.letGo(fd);
   }
 }

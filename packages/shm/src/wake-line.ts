@@ -37,13 +37,13 @@ export class WakeLine {
     this.#listeners.push(listener);
   }
 
-  /** Wakes the peer. A socket that is full of wake-ups will do so without another one. */
+  /** Wakes the peer. A socket that is full of wake-ups will do so without another one; one that has failed ends for both. */
   wake(): void {
     if (this.#ended || this.#holders === 0) return;
     try {
       native.write(this.#fd, WAKE, 0, 1);
     } catch {
-      // The peer is gone: reading tells, in the next turn of the event loop.
+      this.#fail();
     }
   }
 
@@ -60,7 +60,16 @@ export class WakeLine {
   release(): void {
     if (--this.#holders > 0) return;
     this.#watch.close();
-    native.close(this.#fd);
+    native.letGo(this.#fd);
+  }
+
+  /** The peer is gone; or it sleeps, and cannot be woken (no memory for a byte), and must not sleep for ever. Reading tells both. */
+  #fail(): void {
+    try {
+      native.shutdown(this.#fd, 'both');
+    } catch {
+      // ENOTCONN: it is over already
+    }
   }
 
   #read(): void {

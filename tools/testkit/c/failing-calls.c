@@ -16,6 +16,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -77,6 +78,15 @@ int close(int fd) {
   return fails("close") ? -1 : result;
 }
 
+/** Of files only: V8's own memory is none of ours. */
+void *mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
+  return fd >= 0 && fails("mmap") ? MAP_FAILED : REAL(mmap)(address, length, protection, flags, fd, offset);
+}
+
+int posix_fallocate(int fd, off_t offset, off_t length) {
+  return fails("posix_fallocate") ? errno : REAL(posix_fallocate)(fd, offset, length);
+}
+
 int pipe2(int fds[2], int flags) { return fails("pipe2") ? -1 : REAL(pipe2)(fds, flags); }
 int mkfifo(const char *path, mode_t mode) { return fails("mkfifo") ? -1 : REAL(mkfifo)(path, mode); }
 int chmod(const char *path, mode_t mode) { return fails("chmod") ? -1 : REAL(chmod)(path, mode); }
@@ -94,6 +104,9 @@ ssize_t writev(int fd, const struct iovec *vectors, int count) {
 #define FAILING(type, function, parameters, arguments) \
   type function parameters { return fails(#function) ? -1 : REAL(function) arguments; }
 
+FAILING(int, memfd_create, (const char *label, unsigned flags), (label, flags))
+FAILING(int, linkat, (int from, const char *path, int to, const char *link, int flags), (from, path, to, link, flags))
+FAILING(int, fchmod, (int fd, mode_t mode), (fd, mode))
 FAILING(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FAILING(int, socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 FAILING(int, bind, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))

@@ -8,7 +8,8 @@ import { setTimeout } from 'node:timers/promises';
 import { isIpcError, runtimeDirectory, type Closable, type Receiver, type Sender } from '@ipc/core';
 
 /** Does something, and hands over what it has opened as soon as that is open. */
-export type Work = (own: <E extends Closable>(end: E) => E) => Promise<void>;
+export type Work = (own: Own) => Promise<void> | void;
+export type Own = <E extends Closable | Disposable>(end: E) => E;
 
 export interface FailingCallsOptions {
   /** Part of every name the work uses. */
@@ -28,7 +29,8 @@ export async function failEachCall({ prefix, failures, work, mayStay }: FailingC
   );
   let failed = 0;
   for (const [what, run] of Object.entries(work)) {
-    await attempt(run); // what Node opens at first use is open from here on
+    const unharmed = await attempt(run); // what Node opens at first use is open from here on
+    if (unharmed !== 'success') throw unharmed;
     for (const [call, errno] of Object.entries(failures)) {
       for (let n = 1; ; n++) {
         const before = held(prefix);
@@ -54,7 +56,7 @@ export async function failEachCall({ prefix, failures, work, mayStay }: FailingC
 
 /** Does the work, then closes whatever it has opened. */
 async function attempt(run: Work): Promise<unknown> {
-  const open: Closable[] = [];
+  const open: (Closable | Disposable)[] = [];
   const finished = async (): Promise<unknown> => {
     try {
       await run((end) => {
@@ -65,7 +67,7 @@ async function attempt(run: Work): Promise<unknown> {
     } catch (error) {
       return error;
     } finally {
-      await Promise.allSettled(open.map((end) => end.close({ signal: AbortSignal.timeout(100) })));
+      await Promise.allSettled(open.map(close));
     }
   };
   const outcome = await Promise.race([finished(), setTimeout(10_000, 'a hang')]);
@@ -73,9 +75,14 @@ async function attempt(run: Work): Promise<unknown> {
   return outcome;
 }
 
+async function close(end: Closable | Disposable): Promise<void> {
+  if (Symbol.dispose in end) end[Symbol.dispose]();
+  else await end.close({ signal: AbortSignal.timeout(100) });
+}
+
 /** Both ends of one meeting: when one fails, the other does not wait for ever. */
 export async function meet<Near extends Closable, Far extends Closable>(
-  own: <E extends Closable>(end: E) => E,
+  own: Own,
   near: (signal: AbortSignal) => Promise<Near>,
   far: (signal: AbortSignal) => Promise<Far>,
 ): Promise<[near: Near, far: Far]> {
@@ -134,5 +141,6 @@ function held(prefix: string): string[] {
       // closed
     }
   }
-  return [...all, ...readdirSync(runtimeDirectory()).filter((name) => name.includes(prefix))];
+  const names = [runtimeDirectory(), '/dev/shm'].flatMap((folder) => readdirSync(folder));
+  return [...all, ...names.filter((name) => name.includes(prefix))];
 }

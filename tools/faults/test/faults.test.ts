@@ -7,6 +7,7 @@ const small: Readonly<Record<string, number>> = {
   'mutex-frozen': 3,
   exits: 4,
   'signal-storm': 16,
+  'ring-producer-kill': 8,
   'ring-consumer-kill': 8,
   'pid-reuse': 2,
   'instruction-kill': 5,

@@ -6,7 +6,7 @@ import { Mutex } from '@ipc/sync';
 import { times, type Campaign } from '../campaign.ts';
 import { campaignName, endWorker, startQuietWorker } from '../worker.ts';
 
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 const promptMs = 1000;
 
 interface Leaving {

@@ -6,7 +6,8 @@ import { times, type Campaign } from '../campaign.ts';
 import { numberOf } from '../numbered.ts';
 import { campaignName, startWorker } from '../worker.ts';
 
-const patienceMs = 5000;
+/** For ever, as good as: whoever waits longer waits in vain. */
+const patienceMs = 30_000;
 
 /** C2: the sender is killed; everything it had flushed arrives whole and in order, and then the end is told. */
 export const ringProducerKill: Campaign = {

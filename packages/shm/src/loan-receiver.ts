@@ -111,6 +111,15 @@ export class LoanReceiver implements Disposable {
     return this.#wait.block(timeoutMs);
   }
 
+  /**
+   * Resolves when there is a message, and takes none: for `waitAny`. Damage makes it ready too; borrowing tells.
+   *
+   * @throws {IpcError} ERR_IPC_CLOSED. An abort rejects with `signal.reason`.
+   */
+  ready({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return this.#wait.ready(signal);
+  }
+
   /** What is borrowed goes back. What is not stays for the next receiver, if this was the only one. Idempotent. */
   close(): void {
     if (!this.#memory.region.isOpen) return;

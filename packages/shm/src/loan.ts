@@ -1,4 +1,4 @@
-import type { Lent } from './pool-memory.ts';
+import type { ChunkView } from './chunk-view.ts';
 
 /** What a loan gives back to. @internal */
 export interface Lender {
@@ -9,13 +9,13 @@ export interface Lender {
 export class Loan implements Disposable {
   readonly #lender: Lender;
   readonly #chunk: number;
-  readonly #lent: Lent;
+  readonly #lent: ChunkView;
   #isOpen = true;
   /** @internal */
   token: object | undefined;
 
   /** @internal */
-  constructor(lender: Lender, chunk: number, lent: Lent) {
+  constructor(lender: Lender, chunk: number, lent: ChunkView) {
     this.#lender = lender;
     this.#chunk = chunk;
     this.#lent = lent;
@@ -57,13 +57,13 @@ export class Borrowed implements Disposable {
   readonly length: number;
   readonly #lender: Lender;
   readonly #chunk: number;
-  readonly #lent: Lent;
+  readonly #lent: ChunkView;
   #isOpen = true;
   /** @internal */
   token: object | undefined;
 
   /** @internal */
-  constructor(lender: Lender, chunk: number, lent: Lent, length: number) {
+  constructor(lender: Lender, chunk: number, lent: ChunkView, length: number) {
     this.#lender = lender;
     this.#chunk = chunk;
     this.#lent = lent;
@@ -73,9 +73,7 @@ export class Borrowed implements Disposable {
   /** The message. Do not use the view after `release`: the publisher will write there. @throws {TypeError} Released. */
   get bytes(): Uint8Array {
     if (!this.#isOpen) throw new TypeError('the message was released before');
-    const { bytes } = this.#lent;
-    if (this.length === bytes.length) return bytes;
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, this.length);
+    return this.#lent.first(this.length);
   }
 
   /** Gives the chunk back to the publisher. Releasing twice is harmless. */

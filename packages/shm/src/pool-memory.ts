@@ -1,5 +1,6 @@
 import { IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { ChunkView } from './chunk-view.ts';
 import type { ParticipantTable } from './participant.ts';
 import { POSITION } from './participants-layout.ts';
 import {
@@ -23,14 +24,12 @@ import {
 import type { Region } from './region.ts';
 import { raiseHint } from './sleepers.ts';
 
-/** What is lent, as it is seen by who has it. */
-export interface Lent {
-  readonly bytes: Uint8Array;
-  /** Ends the view, where that is possible. */
-  end(): void;
+/** A chunk under a mapping of its own, which ends with the loan. */
+class MappedChunk extends ChunkView {
+  override end(): void {
+    native.unmap(this.bytes.buffer);
+  }
 }
-
-const keepView = (): void => undefined;
 
 /** A pool as all of its ends see it: the steps that they take. Layout: pool-layout.ts. */
 export class PoolMemory implements ParticipantTable {
@@ -40,7 +39,7 @@ export class PoolMemory implements ParticipantTable {
   readonly at: number = PARTICIPANTS_AT;
   /** Of participants. */
   readonly capacity: number;
-  readonly #views: (Lent | undefined)[];
+  readonly #views: (ChunkView | undefined)[];
 
   /** @throws {IpcError} ERR_IPC_CORRUPT when the region does not have the size that its own words say. */
   constructor(region: Region) {
@@ -71,29 +70,19 @@ export class PoolMemory implements ParticipantTable {
   }
 
   /** A chunk as bytes; the same view each time. */
-  view(chunk: number): Lent {
-    return (this.#views[chunk] ??= {
-      bytes: new Uint8Array(
-        this.region.buffer,
-        this.region.offset + this.#chunkAt(chunk),
-        this.geometry.chunkBytes,
-      ),
-      end: keepView,
-    });
+  view(chunk: number): ChunkView {
+    return (this.#views[chunk] ??= new ChunkView(
+      new Uint8Array(this.region.buffer, this.region.offset + this.#chunkAt(chunk), this.geometry.chunkBytes),
+    ));
   }
 
   /** A chunk as bytes under a mapping of its own, which ends with the loan: who reads on gets nothing, who writes on changes nothing. */
-  mapping(chunk: number): Lent {
+  mapping(chunk: number): ChunkView {
     const at = this.region.offset + this.#chunkAt(chunk);
     const inPage = at % PAGE_BYTES;
     const { chunkBytes } = this.geometry;
     const buffer = native.map(this.region.descriptor, inPage + chunkBytes, { offset: at - inPage });
-    return {
-      bytes: new Uint8Array(buffer, inPage, chunkBytes),
-      end: () => {
-        native.unmap(buffer);
-      },
-    };
+    return new MappedChunk(new Uint8Array(buffer, inPage, chunkBytes));
   }
 
   /** Hands a chunk over as message `sequence` to all who receive now. The publisher only. @returns The next one's sequence. */

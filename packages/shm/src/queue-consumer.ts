@@ -1,11 +1,12 @@
 import { ReceiveHalf } from '@ipc/core';
+import { OwedWake } from './owed-wake.ts';
 import { Participant } from './participant.ts';
 import { READER, WRITER } from './participants-layout.ts';
 import { queueKind } from './queue-producer.ts';
 import { phaseOf, SlotMemory, type SlotOptions } from './slot-memory.ts';
 import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
 import { wakeAll } from './sleepers.ts';
-import { CLAIMED, DONE, FULL, HEAD, LEFT_OVER, SLOT_HEADER_BYTES, TAIL, TAKEN } from './slots-layout.ts';
+import { CLAIMED, DONE, FULL, HEAD, LEFT_OVER, SLOT_HEADER_BYTES, TAKEN } from './slots-layout.ts';
 
 export interface ConsumeOptions {
   /** Longest spin before sleeping, in microseconds. @default 50 */
@@ -52,16 +53,32 @@ export class Consumer extends ReceiveHalf {
    * @throws {IpcError} As `receive`. Source: poll(2).
    */
   receiveSync({ timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {}): Uint8Array | undefined {
-    return receiveBlocking(this, this.#port, timeoutMs);
+    const message = receiveBlocking(this, this.#port, timeoutMs);
+    this.#port.settle(); // this thread may not come to its event loop for long
+    return message;
   }
 }
 
 class TakePort extends RecordsReceivePort {
   readonly #memory: SlotMemory;
+  readonly #owed: OwedWake;
 
   constructor(memory: SlotMemory, participant: Participant, spinUs: number) {
     super(memory, participant, spinUs);
     this.#memory = memory;
+    this.#owed = new OwedWake(memory.slots >>> 3, () => {
+      wakeAll(memory.words, memory.sleepingWriters, WRITER, participant);
+    });
+  }
+
+  /** Wakes those who wait for what was taken so far. */
+  settle(): void {
+    this.#owed.settle();
+  }
+
+  override release(): void {
+    this.settle();
+    super.release();
   }
 
   protected hasMessage(): boolean {
@@ -86,7 +103,10 @@ class TakePort extends RecordsReceivePort {
     const slot = memory.slotOf(head);
     const state = Atomics.load(words, slot);
     const lead = memory.lead(state, head);
-    if (lead === -1) return 'none';
+    if (lead === -1) {
+      this.settle();
+      return 'none';
+    }
     if (lead === 0 && phaseOf(state) === FULL) return this.#takeFrom(slot, state, head, copy) ?? 'again';
     if (lead === 0 && phaseOf(state) === CLAIMED) return this.unblocks(head) ? 'again' : 'none';
     // Taken, or never sent because its producer died: whoever should have moved head on has not come to it.
@@ -105,10 +125,7 @@ class TakePort extends RecordsReceivePort {
     const fits = length >= 0 && length <= memory.maxMessageBytes;
     const message = fits ? copy(memory, slot * 4 + SLOT_HEADER_BYTES, length) : undefined;
     Atomics.store(words, slot, memory.state(sequence, DONE, 0));
-    // Producers that wait, wait for the slot of the message `tail`.
-    if (((Atomics.load(words, TAIL) - sequence) | 0) === memory.slots) {
-      wakeAll(words, memory.sleepingWriters, WRITER, this.participant);
-    }
+    if ((Atomics.load(words, memory.sleepingWriters) & 1) !== 0) this.#owed.owe();
     if (message === undefined) throw memory.damaged();
     return message;
   }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { waitAny } from '@ipc/core';
 import { LoanPublisher, LoanReceiver, Region, type Borrowed, type Loan } from '@ipc/shm';
 import { noLeaks, spawnPeer, uniqueName } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
@@ -269,6 +270,63 @@ test('what waits on the event loop is served in order, can be aborted, and ends 
   expect(() => receiver.borrowSync()).toThrow(coded('ERR_IPC_CLOSED'));
   publisher.close();
   await expect(publisher.loan()).rejects.toThrow(coded('ERR_IPC_CLOSED'));
+});
+
+test('a receiver can be waited for beside others, without taking anything; who borrows comes first', async () => {
+  const name = uniqueName('loan');
+  using publisher = LoanPublisher.open(name, options);
+  using receiver = LoanReceiver.open(name);
+  using other = LoanReceiver.open(name);
+  for (const text of ['a', 'b', 'c']) {
+    const any = waitAny([other, receiver]);
+    await nextTurn(); // all are asleep
+    publish(publisher, text);
+    expect([0, 1]).toContain(await any);
+    await receiver.ready(); // there is something: at once
+    expect(receive(receiver)).toBe(text);
+    expect(await waitAny([receiver, other])).toBe(1);
+    expect(receive(other)).toBe(text);
+  }
+  const order: string[] = [];
+  const ready = receiver.ready().then(() => order.push('ready'));
+  const borrowed = receiver.borrow().then((message) => {
+    order.push('borrowed');
+    message.release();
+  });
+  await nextTurn();
+  publish(publisher, 'd');
+  await borrowed;
+  publish(publisher, 'e');
+  await ready;
+  expect(order).toEqual(['borrowed', 'ready']);
+  expect(receive(receiver)).toBe('e');
+
+  const reason = new Error('no');
+  const aborting = new AbortController();
+  const aborted = receiver.ready({ signal: aborting.signal });
+  aborting.abort(reason);
+  await expect(aborted).rejects.toBe(reason);
+  await expect(receiver.ready({ signal: aborting.signal })).rejects.toBe(reason);
+  const never = receiver.ready();
+  receiver.close();
+  await expect(never).rejects.toThrow(coded('ERR_IPC_CLOSED'));
+  await expect(receiver.ready()).rejects.toThrow(coded('ERR_IPC_CLOSED'));
+});
+
+test('a receiver that waits until there is something is woken from another process', async () => {
+  const name = uniqueName('loan');
+  await using peer = await spawnPeer(worker);
+  await peer.call('openPublisher', name, options);
+  using receiver = LoanReceiver.open(name, { spinUs: 0 });
+  for (let round = 0; round < 20; round++) {
+    const ready = receiver.ready();
+    await nextTurn();
+    expect(await peer.call('publish', round)).toBe(true);
+    await ready;
+    using borrowed = receiver.tryBorrow() as Borrowed;
+    expect(borrowed.bytes[0]).toBe(round);
+  }
+  await peer.call('closePublisher');
 });
 
 test('a publisher that waits for a chunk gets it when a receiver in another process releases it, or is killed', async () => {

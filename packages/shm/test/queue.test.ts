@@ -11,6 +11,8 @@ const text = (value: Uint8Array | undefined): string | undefined =>
   value && Buffer.from(value).toString('latin1');
 const code = (value: string): unknown => expect.objectContaining({ code: value });
 const goodbye = new Uint8Array(8);
+/** Index of the word that says how many messages there have been. */
+const tail = 0;
 
 function open(name = uniqueName('queue')): { name: string; producer: Producer } {
   const producer = Producer.open(name, options);
@@ -187,6 +189,29 @@ test('either end may create it; damage is ERR_IPC_CORRUPT; a closed end says so'
   await producer.close();
   expect(() => producer.trySend(bytes('x'))).toThrow(code('ERR_IPC_CLOSED'));
   expect(() => producer.consumers).toThrow(code('ERR_IPC_CLOSED'));
+});
+
+test('room is told in batches, but none is kept back: at the end of the turn, or before a thread goes on blocking', async () => {
+  const name = uniqueName('queue');
+  const large = { ...options, slots: 64 }; // told of in eighths
+  const consumer = Consumer.open(name, large);
+  onTestFinished(() => consumer.close());
+  const other = await peer();
+  await other.call('producer', name, large);
+  const last = (): number | undefined => consumer.tryReceive()?.[4];
+  const full = other.call('send', 1, 65);
+  await asleep(name);
+  expect(last()).toBe(0);
+  await full;
+  const filled = other.call('sendSync', 2, 2);
+  await asleep(name);
+  expect(consumer.receiveSync()?.[4]).toBe(1);
+  expect(consumer.receiveSync()?.[4]).toBe(2);
+  using region = Region.open(name, { kind: 'mpmc' });
+  const giveUpMs = performance.now() + 10_000;
+  while (Atomics.load(region.words, tail) !== 67 && performance.now() < giveUpMs); // this thread does nothing else
+  expect(Atomics.load(region.words, tail)).toBe(67);
+  await filled;
 });
 
 /** Waits until somebody has announced to sleep. */

@@ -117,7 +117,7 @@ export function slotMutants(): readonly Mutant[] {
     inQueue(
       'a producer that waits is not woken',
       'queue-consumer',
-      'wakeAll(words, memory.sleepingWriters, WRITER, this.participant);',
+      'wakeAll(memory.words, memory.sleepingWriters, WRITER, participant);',
       '',
       full,
     ),

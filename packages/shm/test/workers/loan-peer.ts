@@ -27,6 +27,9 @@ serveCommands({
   openReceiver(name: string) {
     receiver = LoanReceiver.open(name);
   },
+  closePublisher() {
+    publisher?.close();
+  },
   publish,
   receive() {
     borrow().release();

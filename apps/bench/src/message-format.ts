@@ -111,6 +111,13 @@ export const binaryFormat: MessageFormat<Uint8Array> = {
   numberOf: (message) => word(message, 0) >>> 0,
 };
 
+/** Makes an earlier message, or a blank, the same as another of its length: copies what {@link MessageFormat.stamp} changes. */
+export function copyStamp(from: Uint8Array, to: Uint8Array): void {
+  putWord(to, 0, word(from, 0));
+  to[4] = from[4] ?? 0;
+  putWord(to, from.length - 4, word(from, from.length - 4));
+}
+
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const numberEnd = 8;
 const markEnd = numberEnd + 1;

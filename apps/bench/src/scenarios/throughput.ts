@@ -28,13 +28,12 @@ export const throughput: MessageScenario = defineScenario({
 export async function sendOneWay<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
   const { messageBytes, warmUpNs, durationNs, leastMessages, mostNs } = request;
   const blank = format.blank(messageBytes);
-  const stride = clockStride(messageBytes);
   let sequence = 0;
 
   const sendFor = async (timeNs: number, least: number): Promise<void> => {
     const lapse = new Lapse(timeNs, mostNs, sequence + least);
     do {
-      for (let i = 0; i < stride; i++) {
+      for (let left = lapse.stride; left > 0; left--) {
         const message = format.stamp(blank, sequence++, Mark.plain);
         if (!link.trySend(message)) await link.send(message);
       }
@@ -64,14 +63,12 @@ export async function receiveOneWay<T>(
   }
 }
 
-/** So many messages between two looks at the clock, which costs as much as a small message. */
-function clockStride(messageBytes: number): number {
-  return messageBytes <= 4096 ? 64 : 1;
-}
-
 /** When a phase of sending is over: its time is up and enough has been sent, or it takes too long. */
 export class Lapse {
+  /** So many messages until the next look at the clock, which costs as much as a small one: as many as go in a few microseconds. */
+  stride = 1;
   readonly #startNs = nowNs();
+  #lookedNs = this.#startNs;
   readonly #timeNs: number;
   readonly #mostNs: number;
   readonly #leastSequence: number;
@@ -83,7 +80,11 @@ export class Lapse {
   }
 
   isOver(sequence: number): boolean {
-    const elapsedNs = nowNs() - this.#startNs;
+    const timeNs = nowNs();
+    if (timeNs - this.#lookedNs < 2000) this.stride = Math.min(64, this.stride * 2);
+    else if (timeNs - this.#lookedNs > 8000) this.stride = Math.max(1, this.stride >>> 1);
+    this.#lookedNs = timeNs;
+    const elapsedNs = timeNs - this.#startNs;
     return elapsedNs >= this.#timeNs && (sequence >= this.#leastSequence || elapsedNs >= this.#mostNs);
   }
 }

@@ -79,15 +79,28 @@ test.skipIf(browserPath === undefined)(
         expect(errors).toEqual([]);
         expect(requests).toEqual([pathToFileURL(page).href]);
         expect(await tab.title()).toBe('IPC bench');
-        for (const chart of ['sizes', 'scaling', 'spectrum', 'time']) {
+        for (const chart of ['sizes', 'scaling', 'spectrum']) {
           const canvas = tab.locator(`#${chart} canvas`);
           expect(await canvas.count(), chart).toBe(1);
           expect((await canvas.boundingBox())?.height, chart).toBeGreaterThan(100);
         }
-        expect(await tab.locator('#floor .bar').count()).toBe(2);
+        expect(await tab.locator('#time polyline').count()).toBe(1);
+        expect(await tab.locator('#floor .row').count()).toBe(2);
         // A choice redraws.
         await tab.locator('#floor select').selectOption({ index: 1 });
-        expect(await tab.locator('#floor .bar').count()).toBe(2);
+        expect(await tab.locator('#floor .row').count()).toBe(2);
+        // Who is switched off is in no chart and no table, and comes back.
+        const rows = tab.locator('details tr:visible', { hasText: 'socket.unix' });
+        const lines = tab.locator('#sizes .u-series', { hasText: 'socket.unix' });
+        expect([await rows.count(), await lines.count()]).toEqual([3, 1]);
+        await tab.locator('#filter .chip', { hasText: 'unix' }).click();
+        expect(await tab.locator('#floor .row').count()).toBe(1);
+        expect([await rows.count(), await lines.count()]).toEqual([0, 0]);
+        await tab.locator('#filter button', { hasText: 'none' }).click();
+        expect(await tab.locator('#floor .row').count()).toBe(0);
+        await tab.locator('#filter button', { hasText: 'all' }).click();
+        expect([await rows.count(), await lines.count()]).toEqual([3, 1]);
+        expect(errors).toEqual([]);
         backgrounds.add(await tab.evaluate('getComputedStyle(document.body).backgroundColor'));
         await tab.close();
       }

@@ -9,11 +9,14 @@ const require = createRequire(import.meta.url);
 const own = (file: string): string => readFileSync(new URL(`../../report/${file}`, import.meta.url), 'utf8');
 const plotting = (file: string): string => readFileSync(require.resolve(`uplot/dist/${file}`), 'utf8');
 
+/** The parts of the page's script, each after those it imports. */
+const scripts = ['data.js', 'palette.js', 'filter.js', 'plot.js', 'lines.js', 'rows.js', 'client.js'];
+
 const charts = [
   [
     'sizes',
     'Messages per second by size',
-    'Both axes are logarithmic; the band is the 95 % interval of the median.',
+    'Both axes are logarithmic; bars are 95 % intervals of the median. The line under the pointer stands out.',
   ],
   [
     'scaling',
@@ -28,20 +31,24 @@ const charts = [
   [
     'time',
     'Latency over time',
-    'The worst of each part of the last repeat: collections and scheduling stand out as peaks.',
+    'The worst of each part of the last repeat, from left to right, all on one logarithmic scale: collections and scheduling stand out as peaks.',
   ],
   [
     'floor',
     'Against the C floor',
-    '1× is a plain C program that does the same work in the same run. Lines are 95 % intervals.',
+    'The upright line is 1×: a plain C program that does the same work in the same run. Bars are 95 % intervals.',
   ],
 ] as const;
 
 /** @returns A whole document. What others named in it is escaped. */
 export function renderHtml(report: BenchReport): string {
+  const tables = toTables(report).map((table, index) => ({ ...table, id: `table-${index}` }));
   const figures = charts.map(
     ([id, title, caption]) =>
       `<figure id="${id}"><h2>${title}</h2><figcaption>${caption}</figcaption></figure>`,
+  );
+  const links = [...charts.map(([id, title]) => ({ id, title })), ...tables].map(
+    ({ id, title }) => `<a href="#${id}">${escape(title)}</a>`,
   );
   return `<!doctype html>
 <html lang="en">
@@ -52,20 +59,33 @@ export function renderHtml(report: BenchReport): string {
 <h1>IPC bench</h1>
 <p>${escape(describeMachine(report))}</p>
 <p>${escape(describeRun(report)).replaceAll('\n', '<br>')}</p>
+<nav>${links.join(' ')}</nav>
+<div id="filter" role="group" aria-label="subjects that are shown"></div>
 ${figures.join('\n')}
-${toTables(report).map(renderTable).join('\n')}
+${tables.map(renderTable).join('\n')}
 <script type="application/json" id="report">${JSON.stringify(report).replaceAll('<', String.raw`\u003c`)}</script>
 <script>${plotting('uPlot.iife.min.js')}</script>
-<script type="module">${own('client.js')}</script>
+<script type="module">${scripts.map(ownScript).join('\n')}</script>
 </html>
 `;
 }
 
-function renderTable({ title, question, head, rows }: Table): string {
-  const line = (tag: string, cells: readonly string[]): string =>
-    `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')}</tr>`;
-  const body = [line('th', head), ...rows.map((row) => line('td', row))].join('\n');
-  return `<h2>${escape(title)}</h2><p>${escape(question)}</p><div class="scroll"><table>${body}</table></div>`;
+/** Part of one module: what it imports is in it already. */
+function ownScript(file: string): string {
+  return own(file)
+    .replaceAll(/^import .*;\n/gm, '')
+    .replaceAll(/^export /gm, '');
+}
+
+function renderTable({ id, title, question, head, rows }: Table & { readonly id: string }): string {
+  const cells = (tag: string, values: readonly string[]): string =>
+    values.map((value) => `<${tag}>${escape(value)}</${tag}>`).join('');
+  const lines = rows.map((row, index) => {
+    const isNew = row[0] !== rows[index - 1]?.[0];
+    return `<tr${isNew ? ' class="new"' : ''}>${cells('td', row)}</tr>`;
+  });
+  return `<details open id="${id}"><summary><h2>${escape(title)}</h2></summary><p>${escape(question)}</p>
+<div class="scroll"><table><thead><tr>${cells('th', head)}</tr></thead><tbody>${lines.join('\n')}</tbody></table></div></details>`;
 }
 
 function escape(text: string): string {

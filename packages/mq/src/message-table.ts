@@ -99,10 +99,13 @@ export class MessageTable {
     } else this.#schedule(cell, timing);
   }
 
-  /** Stores a message of priority 0 that is received before all others of it. The caller commits. */
-  addFirst(message: Uint8Array): void {
+  /** Stores a message of priority 0 that was received so often without success. The caller commits. */
+  addReturned(message: Uint8Array, attempts: number, delayMs: number): void {
     this.#parts.ring(WANTS_MESSAGE);
-    this.#makeReady(this.#store(message, 0), true);
+    const cell = this.#store(message, 0);
+    this.#words[this.#pool.word(cell) + CELL_ATTEMPTS] = attempts;
+    if (attempts === 0) this.#makeReady(cell, true);
+    else this.#giveAgain(cell, delayMs);
   }
 
   /** Stores a message under a lease right away. The caller commits. */
@@ -178,11 +181,18 @@ export class MessageTable {
   /** Ends a lease without success: the message is received again, or was tried too often. */
   endLease(cell: number, delayMs: number): void {
     const at = this.#pool.word(cell);
-    const { maxAttempts, ring } = this.#parts;
-    ring(WANTS_MESSAGE);
+    this.#parts.ring(WANTS_MESSAGE);
     this.#lists.remove(leaseList(this.#words[at + CELL_LEASE] ?? 0), cell);
     this.#timers.remove(cell);
     this.#log.add(LEASED, -1);
+    this.#giveAgain(cell, delayMs);
+    this.#log.commit();
+  }
+
+  /** A message that is in no list and has no timer, and was leased in vain: it is received again, or was tried too often. */
+  #giveAgain(cell: number, delayMs: number): void {
+    const at = this.#pool.word(cell);
+    const { maxAttempts } = this.#parts;
     if (maxAttempts > 0 && (this.#words[at + CELL_ATTEMPTS] ?? 0) >= maxAttempts) {
       this.#log.set(at + CELL_STATE, DEAD_LETTER);
       this.#log.add(DEAD, 1);
@@ -192,7 +202,6 @@ export class MessageTable {
       if (delayMs > 0) this.#delay(cell, nowMs() + delayMs);
       else this.#makeReady(cell, true);
     }
-    this.#log.commit();
   }
 
   /** Ends all leases of a participant, the last one first, so that the messages come out again in their order. */

@@ -1,5 +1,5 @@
 /**
- * A queue in shared memory: region kind `queue`, version 2 (docs/wire-formats/queue.md).
+ * A queue in shared memory: region kind `queue`, version 3 (docs/wire-formats/queue.md).
  *
  *   word 0      +---------------------------------------------------------------+
  *               | cell bytes, cells, maxMessages, ..., participants, ring slots |   written once
@@ -20,7 +20,7 @@
  *               +---------------------------------------------------------------+
  *               | timers: a binary heap of cells, by the time in their `due`    |   one word per cell
  *               +---------------------------------------------------------------+
- *               | ring: claims | states | payloads (slot-ring-layout.ts)        |   without the guard
+ *               | ring: claims | leases | states | payloads                     |   slot-ring-layout.ts
  *               +---------------------------------------------------------------+
  *               | cells ...                                                     |
  *               +---------------------------------------------------------------+
@@ -41,10 +41,10 @@
  * log's length not 0 follows one that died inside, and puts the old values back, last one first.
  */
 import { Monitor } from '@ipc/sync';
-import { CLAIM_WORDS, SLOT_WORDS } from './slot-ring-layout.ts';
+import { CLAIM_WORDS, LEASES_WORDS, SLOT_WORDS } from './slot-ring-layout.ts';
 
 export const QUEUE_KIND = 'queue';
-export const QUEUE_VERSION = 2;
+export const QUEUE_VERSION = 3;
 
 // Written once.
 export const CELL_BYTES = 0;
@@ -77,9 +77,10 @@ export const SERIAL = 26;
 /** Not 0 when somebody who wants a message, or room, may be asleep: set and reset inside, looked at from everywhere. */
 export const MESSAGE_WANTED = 27;
 export const ROOM_WANTED = 28;
-/** The slot (from 1) and the state of the message that was last moved from the ring into cells. */
+/** The slot (from 1) whose message has its cell already, though it still is MOVING; 0 = none. */
 export const MOVED_SLOT = 29;
-export const MOVED_STATE = 30;
+/** Not 0 once anybody has leased a message in the ring. */
+export const RING_LEASES = 30;
 
 export const LOG_LENGTH = 32;
 export const LOG_ENTRIES = 34;
@@ -141,8 +142,9 @@ export interface QueueGeometry {
 export interface QueuePlan {
   readonly monitor: number;
   readonly timers: number;
-  /** Claim words of the ring. */
+  /** Claims of the ring, and its entries of leases. */
   readonly claims: number;
+  readonly leases: number;
   /** Of the ring's first slot: its state, its payload. */
   readonly states: number;
   readonly payloads: number;
@@ -155,10 +157,20 @@ export function planQueue({ cellBytes, cells, participants, ringSlots }: QueueGe
   const monitor = MONITOR * 4;
   const timers = monitor + Monitor.bytes(Math.min(participants, MAX_PARTICIPANTS));
   const claims = align(timers + cells * 4, 128);
-  const states = claims + (ringSlots === 0 ? 0 : align(participants * CLAIM_WORDS * 4, 128));
+  const leases = claims + (ringSlots === 0 ? 0 : align(participants * CLAIM_WORDS * 4, 128));
+  const states = leases + (ringSlots === 0 ? 0 : participants * LEASES_WORDS * 4);
   const payloads = align(states + ringSlots * SLOT_WORDS * 4, 128);
   const first = payloads + ringSlots * cellBytes;
-  return { monitor, timers, claims, states, payloads, cells: first, bytes: first + cells * cellBytes };
+  return {
+    monitor,
+    timers,
+    claims,
+    leases,
+    states,
+    payloads,
+    cells: first,
+    bytes: first + cells * cellBytes,
+  };
 }
 
 /** Shares memory for so many cells between ring and cells: half each, or no ring where there is little. */

@@ -1,6 +1,5 @@
 import { Region } from '@ipc/shm';
 import { AdaptiveSpin } from './adaptive-spin.ts';
-import { SharedLease } from './leased-message.ts';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort, QueueTiming } from './queue-port.ts';
 import { PRIORITIES, QUEUE_KIND } from './shared-layout.ts';
@@ -60,9 +59,7 @@ export class SharedPort implements QueuePort {
   }
 
   pull(leaseMs = 0): QueueMessage | undefined {
-    if (leaseMs === 0) return this.#store.pull();
-    const message = this.#store.lease(leaseMs);
-    return message && new SharedLease(this.#store, message);
+    return leaseMs === 0 ? this.#store.pull() : this.#store.lease(leaseMs);
   }
 
   awaitRoom(on: boolean): void {
@@ -115,6 +112,7 @@ export class SharedPort implements QueuePort {
   }
 
   readonly #tryRoom = (): boolean => {
+    if (!this.#store.isRoomy) return false;
     this.#events.room();
     return !this.#wantsRoom;
   };

@@ -1,39 +1,35 @@
-import { closedError, IpcError } from '@ipc/core';
+import { closedError } from '@ipc/core';
 import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
-import { CellPool } from './cell-pool.ts';
-import { behindRingList, leaseList, MessageLists, priorityList, type List } from './message-lists.ts';
-import { MessageTable, type DeadLetter, type StoredMessage } from './message-table.ts';
+import { CellLease, RingLease } from './leased-message.ts';
+import { behindRingList, leaseList, priorityList, type List, type MessageLists } from './message-lists.ts';
+import { MessageTable, type DeadLetter } from './message-table.ts';
 import { nowMs } from './monotonic-clock.ts';
-import type { QueueMessage } from './queue.ts';
+import type { LeasedMessage, QueueMessage } from './queue.ts';
 import type { QueueTiming } from './queue-port.ts';
+import type { CellPool } from './cell-pool.ts';
+import { RingLeases, type HeldSlot, type RingLeaseId } from './ring-leases.ts';
 import {
-  CELL_BYTES,
-  CELLS,
-  cellsFor,
   DEAD,
   DELAYED,
   EXPIRED,
   LEASED,
-  MAX_ATTEMPTS,
-  MAX_MESSAGE_BYTES,
-  MAX_MESSAGES,
   MESSAGE_WANTED,
   MESSAGES,
-  MOVED_SLOT,
-  MOVED_STATE,
-  PARTICIPANTS,
-  planQueue,
   REDELIVERED,
-  RING_SLOTS,
+  RING_LEASES,
   ROOM_WANTED,
   SUMMARY,
   WANTS_MESSAGE,
   WANTS_ROOM,
 } from './shared-layout.ts';
-import { BUSY, ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
-import { TimerHeap } from './timer-heap.ts';
-import { UndoLog } from './undo-log.ts';
+import { SharedParts } from './shared-parts.ts';
+import { SlotMover } from './slot-mover.ts';
+import type { SlotMemory } from './slot-memory.ts';
+import { ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
+import { SKIPPED } from './slot-ring-layout.ts';
+import type { TimerHeap } from './timer-heap.ts';
+import type { UndoLog } from './undo-log.ts';
 
 /** What a queue holds, by state, and what it has lost and given again. */
 export interface StoreCounts {
@@ -63,8 +59,10 @@ export interface StoreEvents {
 
 /** How often a receiver asks at most whether those who have leases live: one that finds messages, and one that finds none. */
 const [burialPauseMs, emptyPauseMs] = [10, 1];
-/** When somebody is just taking a message out of a slot that is needed, or cells are. */
+/** When a message in the ring waits for cells. */
 const soonMs = 1;
+/** Who frees a slot rings behind that, so who dies in between may leave one asleep beside room: until then. */
+const roomRecheckMs = 1000;
 
 /**
  * A queue in shared memory, for one handle: the ring, the messages in cells, and the guard around them.
@@ -81,7 +79,10 @@ export class SharedStore {
   readonly #pool: CellPool;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
+  readonly #slots: SlotMemory;
   readonly #ring: SlotRing;
+  readonly #leases: RingLeases;
+  readonly #mover: SlotMover;
   readonly #table: MessageTable;
   readonly #participants: number;
   readonly #events: StoreEvents;
@@ -100,63 +101,53 @@ export class SharedStore {
 
   constructor(region: Region, events: StoreEvents) {
     const { words } = region;
-    const geometry = {
-      cellBytes: words[CELL_BYTES] ?? 0,
-      cells: words[CELLS] ?? 0,
-      participants: words[PARTICIPANTS] ?? 0,
-      ringSlots: words[RING_SLOTS] ?? 0,
-    };
-    this.maxMessages = words[MAX_MESSAGES] ?? 0;
-    this.maxMessageBytes = words[MAX_MESSAGE_BYTES] ?? 0;
-    this.#participants = geometry.participants;
-    const plan = planQueue(geometry);
-    if (
-      !(geometry.cellBytes >= 128 && geometry.cells >= 1 && geometry.participants >= 1) ||
-      geometry.cellBytes % 64 !== 0 ||
-      geometry.ringSlots < 0 ||
-      (geometry.ringSlots & (geometry.ringSlots - 1)) !== 0 ||
-      plan.bytes > region.bytes ||
-      cellsFor(this.maxMessageBytes, geometry.cellBytes) > geometry.cells
-    ) {
-      throw new IpcError('ERR_IPC_CORRUPT', 'queue: its sizes contradict each other');
-    }
-    this.#events = events;
+    const parts = new SharedParts(region);
     this.#words = words;
-    const { bytesView: bytes } = region;
-    const { cellBytes, cells, ringSlots: slots } = geometry;
-    this.#log = new UndoLog(words);
-    this.#pool = new CellPool({ words, bytes, start: plan.cells, cellBytes, cells }, this.#log);
-    this.#lists = new MessageLists(words, this.#pool, this.#log);
-    this.#timers = new TimerHeap(words, plan.timers / 4, this.#pool, this.#log);
-    this.#ring = new SlotRing({
-      words,
-      bytes,
-      states: plan.states / 4,
-      payloads: plan.payloads,
-      slotBytes: cellBytes,
-      slots,
-      claims: plan.claims / 4,
-    });
+    this.#events = events;
+    this.#participants = parts.participants;
+    this.maxMessages = parts.maxMessages;
+    this.maxMessageBytes = parts.maxMessageBytes;
+    const { log, pool, lists, timers, slots } = parts;
+    this.#log = log;
+    this.#pool = pool;
+    this.#lists = lists;
+    this.#timers = timers;
+    this.#slots = slots;
+    const wake = (wants: number): void => {
+      this.#wake(wants);
+    };
+    const { maxMessageBytes, maxAttempts } = parts;
+    const lastList = (): List => this.#lastList();
     this.#table = new MessageTable({
       words,
-      log: this.#log,
-      pool: this.#pool,
-      lists: this.#lists,
-      timers: this.#timers,
-      maxMessageBytes: this.maxMessageBytes,
-      maxAttempts: words[MAX_ATTEMPTS] ?? 0,
-      ring: (wants) => {
-        this.#wake(wants);
-      },
-      lastList: () => this.#lastList(),
+      log,
+      pool,
+      lists,
+      timers,
+      maxMessageBytes,
+      maxAttempts,
+      ring: wake,
+      lastList,
     });
-    this.#monitor = Monitor.in(region, plan.monitor, events.look, { participants: geometry.participants });
-    this.#ring.join(this.#monitor.index);
+    this.#monitor = Monitor.in(region, parts.monitor, events.look, { participants: parts.participants });
+    const participant = this.#monitor.index;
+    this.#ring = new SlotRing(slots, participant);
+    this.#leases = new RingLeases(slots, this.#ring, parts.leases, participant);
+    this.#mover = new SlotMover({
+      words,
+      log,
+      pool,
+      table: this.#table,
+      memory: slots,
+      ring: this.#ring,
+      participant,
+      wake,
+    });
     this.#enter();
     try {
-      this.#inherit(this.#monitor.index); // of a dead one that had the same place
-      this.#log.set(leaseList(this.#monitor.index) + 2, this.#monitor.identity);
-      this.#log.commit();
+      this.#inherit(participant); // of a dead one that had the same place
+      log.set(leaseList(participant) + 2, this.#monitor.identity);
+      log.commit();
     } finally {
       this.#leave();
     }
@@ -169,8 +160,7 @@ export class SharedStore {
     if (isForRing) {
       const outcome = this.#ring.push(message, this.#ringForMessage);
       if (outcome === SENT) return true;
-      if (outcome === FULL || (outcome === BUSY && this.#ring.find(0) && !this.#freesBusySlot()))
-        return this.#refuse(length, true);
+      if (outcome === FULL) return this.#refuse(length, true);
     }
     if (!this.#hasRoom(length) && this.#isSettled()) return this.#refuse(length, false);
     this.#enter();
@@ -193,15 +183,23 @@ export class SharedStore {
       const found = this.#ring.look();
       if (!this.#isRingNext()) break;
       if (found) {
-        if (this.#ring.take()) return this.#receiveTaken(false);
-      } else if (this.#lists.first(behindRingList) === 0) return undefined;
-      else break;
+        const bytes = this.#ring.take();
+        if (bytes === undefined) continue;
+        this.#slotIsFree();
+        return { bytes, priority: 0 };
+      }
+      if (this.#lists.first(behindRingList) === 0) return undefined;
+      break;
     }
     this.#enter();
     try {
       const cell = this.#firstReady();
       if (cell !== 0) return this.#table.take(cell);
-      while (this.#ring.find()) if (this.#ring.take()) return this.#receiveTaken(true);
+      while (this.#ring.find()) {
+        this.#wake(WANTS_ROOM);
+        const bytes = this.#ring.take();
+        if (bytes !== undefined) return { bytes, priority: 0 };
+      }
       return undefined;
     } finally {
       this.#leave();
@@ -209,16 +207,29 @@ export class SharedStore {
   }
 
   /** Hides the first message for `leaseMs`, or until it is acknowledged or given back; undefined when none is ready. */
-  lease(leaseMs: number): StoredMessage | undefined {
-    if (!this.#ring.find() && this.#isRingNext() && this.#lists.first(behindRingList) === 0) return undefined;
+  lease(leaseMs: number): LeasedMessage | undefined {
+    for (;;) {
+      const found = this.#ring.look();
+      const now = nowMs();
+      if (!this.#isRingNext(now)) break;
+      if (found && this.#leases.hasRoom) {
+        const leased = this.#leaseInRing(now + leaseMs);
+        if (leased === undefined) continue;
+        return leased;
+      }
+      if (!found && this.#lists.first(behindRingList) === 0) return undefined;
+      break;
+    }
     this.#enter();
     try {
       const cell = this.#firstReady();
-      if (cell !== 0) return this.#table.lease(cell, this.#monitor.index, leaseMs);
+      if (cell !== 0) return new CellLease(this, this.#table.lease(cell, this.#monitor.index, leaseMs));
       while (this.#ring.find()) {
-        this.#isStarved = !this.#pool.hasRoom(this.#ring.maxMessageBytes);
+        const hasRoom = this.#leases.hasRoom;
+        this.#isStarved = !hasRoom && !this.#mover.hasRoom;
         if (this.#isStarved) return undefined;
-        if (this.#ring.take()) return this.#leaseTaken(leaseMs);
+        const leased = hasRoom ? this.#leaseInRing(nowMs() + leaseMs) : this.#leaseInCell(leaseMs);
+        if (leased !== undefined) return leased;
       }
       return undefined;
     } finally {
@@ -244,6 +255,28 @@ export class SharedStore {
   extend(cell: number, serial: number, leaseMs: number): boolean {
     return this.#withLease(cell, serial, () => {
       this.#table.extend(cell, leaseMs);
+    });
+  }
+
+  /** The same three of a message in the ring. */
+  acknowledgeInRing(id: RingLeaseId): boolean {
+    if (!this.#open) throw closedError('queue');
+    if (!this.#leases.acknowledge(id)) return false;
+    this.#slotIsFree();
+    return true;
+  }
+
+  giveBackFromRing(id: RingLeaseId, delayMs: number): boolean {
+    return this.#withRingLease(id, (held) => {
+      if (this.#mover.hasRoom) {
+        if (this.#mover.endLease(held, delayMs)) this.#leases.forget(id);
+      } else this.#leases.extend(id, nowMs() + delayMs); // until there is
+    });
+  }
+
+  extendInRing(id: RingLeaseId, leaseMs: number): boolean {
+    return this.#withRingLease(id, () => {
+      this.#leases.extend(id, nowMs() + leaseMs);
     });
   }
 
@@ -295,11 +328,16 @@ export class SharedStore {
       this.#monitor.announce(this.#announced);
       return {
         watched: wantsMessage ? this.#holders() : [],
-        dueMs: Math.min(pauseMs, Math.max(0, this.#timers.nextMs - nowMs())),
+        dueMs: Math.min(pauseMs, Math.max(0, this.#nextDueMs() - nowMs())),
       };
     } finally {
       this.#leave();
     }
+  }
+
+  /** Whether looking for room again may be worth it: for who does so again and again. */
+  get isRoomy(): boolean {
+    return !this.#refusedByRing || this.#ring.isRoomy;
   }
 
   withdraw(): void {
@@ -321,10 +359,12 @@ export class SharedStore {
     this.#enter();
     try {
       if (this.#timers.length > 0) this.#table.runTimers(nowMs());
+      this.#endDueRingLeases(nowMs());
       const count = (at: number): number => (this.#words[at] ?? 0) >>> 0;
+      const inRing = this.#countRing();
       return {
-        messages: count(MESSAGES) - count(DEAD) + this.#ring.length,
-        leased: count(LEASED),
+        messages: count(MESSAGES) - count(DEAD) + inRing.messages,
+        leased: count(LEASED) + inRing.leased,
         delayed: count(DELAYED),
         deadLetters: count(DEAD),
         expired: count(EXPIRED),
@@ -354,17 +394,16 @@ export class SharedStore {
     return false;
   }
 
-  /** Somebody is just taking a message out of the slot that comes next: unless it is dead, that is soon over. */
-  #freesBusySlot(): boolean {
-    const now = nowMs();
-    if (now < this.#nextBurialMs) return false;
-    this.#nextBurialMs = now + burialPauseMs;
-    this.#enter();
-    try {
-      return this.#buryTheDead();
-    } finally {
-      this.#leave();
-    }
+  /** What the ring's `look` or `find` has found, under lease where it is; undefined when somebody else was faster. */
+  #leaseInRing(deadlineMs: number): LeasedMessage | undefined {
+    const leased = this.#leases.lease(deadlineMs);
+    return leased && new RingLease(this, leased.bytes, leased.id);
+  }
+
+  /** Inside: the same, moved into a cell. */
+  #leaseInCell(leaseMs: number): LeasedMessage | undefined {
+    const leased = this.#mover.take((bytes) => this.#table.addLeased(bytes, this.#monitor.index, leaseMs));
+    return leased && new CellLease(this, leased);
   }
 
   #withLease(cell: number, serial: number, change: () => void): boolean {
@@ -372,6 +411,18 @@ export class SharedStore {
     try {
       if (!this.#table.isLeased(cell, serial, this.#monitor.index)) return false;
       change();
+      return true;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #withRingLease(id: RingLeaseId, change: (held: HeldSlot) => void): boolean {
+    this.#enter();
+    try {
+      const held = this.#leases.held(id);
+      if (held === undefined) return false;
+      change(held);
       return true;
     } finally {
       this.#leave();
@@ -414,6 +465,11 @@ export class SharedStore {
     if (forRoom) Atomics.store(words, ROOM_WANTED, 0);
   }
 
+  /** Outside: a slot of the ring has become free. Who waits for room has said so before it looked at the slot. */
+  #slotIsFree(): void {
+    if (Atomics.load(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);
+  }
+
   #wakeFromOutside(wants: number): void {
     this.#enter();
     try {
@@ -434,59 +490,32 @@ export class SharedStore {
   #roomPauseMs(): number {
     const room = this.#refusedByRing ? this.#ring.room : ELSEWHERE;
     if (room === SENT || (room === ELSEWHERE && this.#hasRoom(this.#refusedBytes))) return 0;
-    return room === BUSY ? soonMs : Infinity;
-  }
-
-  /** The message just taken from the ring, to be received. */
-  #receiveTaken(inside: boolean): QueueMessage {
-    const bytes = this.#ring.copy();
-    this.#releaseTaken(inside);
-    return { bytes, priority: 0 };
-  }
-
-  /** Inside: the message just taken from the ring, under a lease. */
-  #leaseTaken(leaseMs: number): StoredMessage {
-    const bytes = this.#ring.copy();
-    this.#markMoved();
-    const message = this.#table.addLeased(bytes, this.#monitor.index, leaseMs);
-    this.#log.commit();
-    this.#releaseTaken(true);
-    return message;
-  }
-
-  #releaseTaken(inside: boolean): void {
-    try {
-      if (Atomics.load(this.#words, ROOM_WANTED) === 0) return;
-      if (inside) this.#wake(WANTS_ROOM);
-      else this.#wakeFromOutside(WANTS_ROOM);
-    } finally {
-      this.#ring.release();
-    }
-  }
-
-  /** Part of the change that puts the message taken from the ring into a cell: whoever finds its slot not freed knows by this. */
-  #markMoved(): void {
-    this.#log.set(MOVED_SLOT, this.#ring.takenSlot);
-    this.#log.set(MOVED_STATE, this.#ring.takenState);
+    return room === FULL ? roomRecheckMs : Infinity;
   }
 
   /**
    * Whether nothing comes before what is in the ring, as seen from outside the guard: no other message is ready, nobody is inside, or died
    * there, and no time has come. Plain loads: the atomic one of the ring comes before, the compareExchange that takes behind.
    */
-  #isRingNext(): boolean {
-    return this.#words[SUMMARY] === 0 && this.#isSettled();
+  #isRingNext(now?: number): boolean {
+    return this.#words[SUMMARY] === 0 && this.#isSettled(now);
   }
 
   /**
    * Whether what was just seen from outside the guard holds. Who looks again and again in vain must not keep others out,
    * least of all when it is preempted there.
    */
-  #isSettled(): boolean {
+  #isSettled(now?: number): boolean {
     if (!this.#open || this.#log.isDirty) return false;
-    if (this.#timers.length === 0) return true;
-    const now = nowMs();
-    return now < this.#timers.nextMsSeen && (this.#words[LEASED] === 0 || now < this.#nextBurialMs);
+    const hasTimers = this.#timers.length > 0;
+    if (!hasTimers && this.#words[RING_LEASES] === 0) return true;
+    const seen = now ?? nowMs();
+    return (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases || seen < this.#nextBurialMs);
+  }
+
+  /** Whether anybody may have a lease, as seen from outside, too. */
+  get #hasLeases(): boolean {
+    return this.#words[LEASED] !== 0 || this.#words[RING_LEASES] !== 0;
   }
 
   #hasRoom(length: number): boolean {
@@ -505,14 +534,62 @@ export class SharedStore {
   }
 
   #runTimers(): void {
-    if (this.#timers.length === 0) return;
+    const hasTimers = this.#timers.length > 0;
+    if (!hasTimers && !this.#hasLeases) return;
     const now = nowMs();
-    this.#table.runTimers(now);
-    if ((this.#words[LEASED] ?? 0) === 0) return;
+    if (hasTimers) this.#table.runTimers(now);
+    if (!this.#hasLeases) return;
     const isEmpty = this.#table.firstReady === 0;
     if (!isEmpty && now < this.#nextBurialMs) return;
     this.#nextBurialMs = now + (isEmpty ? emptyPauseMs : burialPauseMs);
+    this.#endDueRingLeases(now);
     this.#buryTheDead();
+  }
+
+  /** Inside: leases in the ring whose time is over, the last in the ring first, so that they come out again in their order. */
+  #endDueRingLeases(now: number): void {
+    if (this.#words[RING_LEASES] === 0) return;
+    for (let index = 0; index < this.#participants; index++)
+      this.#endRingLeases(this.#leases.heldBy(index).filter(({ deadlineMs }) => deadlineMs <= now));
+  }
+
+  /** Inside: ends these leases, as far as there are cells for their messages; false when there are not. */
+  #endRingLeases(held: readonly HeldSlot[]): boolean {
+    return held
+      .toSorted((one, other) => (other.position - one.position) | 0)
+      .every((lease) => {
+        if (!this.#mover.hasRoom) return false;
+        this.#mover.endLease(lease, 0);
+        return true;
+      });
+  }
+
+  /** When the time of the next message comes, or of the next lease. */
+  #nextDueMs(): number {
+    let next = this.#timers.nextMs;
+    for (let index = 0; index < this.#participants; index++)
+      for (const { deadlineMs } of this.#leases.heldBy(index)) next = Math.min(next, deadlineMs);
+    return next;
+  }
+
+  /** Inside: messages in the ring, those under lease included, and how many those are. */
+  #countRing(): { readonly messages: number; readonly leased: number } {
+    let messages = this.#ring.length;
+    let leased = 0;
+    for (let index = 0; index < this.#participants; index++) {
+      const slot = this.#slots.claimedBy(index);
+      if (
+        slot >= 0 &&
+        this.#ring.isWithin(slot) &&
+        this.#slots.ownedState(slot, SKIPPED, index) !== undefined
+      )
+        messages--;
+      for (const held of this.#leases.heldBy(index)) {
+        leased++;
+        if (!this.#ring.isWithin(held.slot)) messages++;
+      }
+    }
+    return { messages, leased };
   }
 
   /** Inside: makes sure that a message of priority 0 can be put behind all others; false while that cannot be said. */
@@ -540,25 +617,15 @@ export class SharedStore {
     return found;
   }
 
-  /** What a participant that is dead, or leaves, has under lease or was just taking from the ring can be received again. */
+  /** What a participant that is dead, or leaves, has under lease or was just moving can be received again. */
   #inherit(index: number): void {
     this.#table.endLeases(index);
-    if (!this.#ring.inherit(index)) return;
-    const isMoved =
-      this.#words[MOVED_SLOT] === this.#ring.takenSlot && this.#words[MOVED_STATE] === this.#ring.takenState;
-    if (!isMoved) {
-      if (!this.#pool.hasRoom(this.#ring.maxMessageBytes)) return; // until there is
-      const bytes = this.#ring.copy();
-      this.#markMoved();
-      this.#table.addFirst(bytes);
-      this.#log.commit();
-    }
-    this.#wake(WANTS_ROOM);
-    this.#ring.disinherit(index);
+    if (this.#mover.inherit(index) && this.#endRingLeases(this.#leases.heldBy(index)))
+      this.#leases.reset(index);
   }
 
   #holdsSomething(index: number): boolean {
-    return this.#table.hasLeases(index) || this.#ring.isClaiming(index);
+    return this.#table.hasLeases(index) || this.#slots.isClaiming(index) || this.#leases.hasSome(index);
   }
 
   #isAlive(index: number): boolean {

@@ -16,17 +16,32 @@
  * Positions count messages, modulo 2^32; position n lies in slot n mod slots, in lap n div slots (modulo 2^21). A slot says all by
  * itself what has become of its position, so who died, or was stopped, at any step hinders nobody:
  *
- *              send            write             receive           copy
- *   FREE ─────────────> WRITING ─────> PUBLISHED ────────> TAKING ─────> FREE of the next lap
- *    │  ^                  │                                                 ^
- *    v  │                  │ a receiver does not wait for it                 │
- *   CLOSED                 └────────────────────────────> SKIPPED ───────────┘
+ *              send            write              receive
+ *   FREE ─────────────> WRITING ─────> PUBLISHED ─────────────────────> FREE of the next lap
+ *    │  ^                  │               │ lease        acknowledge     ^  ^
+ *    v  │                  │               └───────> LEASED ──────────────┘  │
+ *   CLOSED                 │ a receiver              │ ended otherwise       │
+ *                          │ does not wait           └───────> MOVING ───────┤
+ *                          └───────> SKIPPED ────────────────────────────────┘
+ *
+ * A message is copied before it is received: who dies or is stopped while it copies has not touched it.
  *
  * - killed in WRITING or SKIPPED: was never sent; the slot is freed by whoever proves the death.
- * - killed in TAKING: nobody has seen the message; whoever proves the death puts it first into the list of priority 0.
+ * - killed with a message LEASED: whoever proves the death moves it into a cell, first in the list of priority 0.
+ * - killed in MOVING, which happens inside the guard: whoever proves the death moves it, unless MOVED_SLOT says that it is in its cell.
  * - CLOSED: the next message is not to come here, because messages in the list behind the ring are older.
  *
- * Each participant names in its claim word the slot (from 1) that it is about to have in WRITING or TAKING; 0 is none.
+ * A sender that comes to a LEASED, MOVING or SKIPPED slot of the lap before takes it along into its own lap, and goes on behind it: its
+ * owner frees it in whatever lap it finds it.
+ *
+ * Each participant names in its claim the slot (from 1) that it is about to have in WRITING or MOVING; 0 is none. Behind it lies how
+ * often the message that it moves was leased. Leases have entries of their own, of which only their participant changes any:
+ *
+ *           +-----------+-----------+-----------+-----------+
+ *   claim   | slot      | attempts  | leases    | 0 ...     |   16 words
+ *           +-----------+-----------+-----------+-----------+
+ *   lease   | slot      | position  | deadline (float64)    |   15 for each participant, and 4 words of padding
+ *           +-----------+-----------+-----------+-----------+
  */
 export const SLOT_STATE = 0;
 export const SLOT_LENGTH = 1;
@@ -37,12 +52,26 @@ export const SLOT_WORDS = 2;
 export const FREE_SLOT = 0;
 export const WRITING = 0x100;
 export const PUBLISHED = 0x200;
-export const TAKING = 0x300;
+export const MOVING = 0x300;
 export const SKIPPED = 0x400;
 export const CLOSED = 0x500;
+export const LEASED_SLOT = 0x600;
 
 export const KIND_MASK = 0x700;
 export const LAP_SHIFT = 11;
-export const TAKER_MASK = 0xff;
-/** One cache line for each participant's claim word. */
+export const OWNER_MASK = 0xff;
+
+/** One cache line for each participant's claim. */
 export const CLAIM_WORDS = 16;
+export const CLAIM_SLOT = 0;
+export const CLAIM_ATTEMPTS = 1;
+export const CLAIM_LEASES = 2;
+
+/** Leases in the ring that a participant has at most; more go through the guard. */
+export const LEASE_ENTRIES = 15;
+export const ENTRY_WORDS = 4;
+export const ENTRY_SLOT = 0;
+export const ENTRY_POSITION = 1;
+export const ENTRY_DEADLINE = 2;
+/** Of all entries of a participant. */
+export const LEASES_WORDS = 64;

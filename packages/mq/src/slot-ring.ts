@@ -1,137 +1,97 @@
-import { IpcError } from '@ipc/core';
-import { ownedCopy } from '@ipc/shm';
 import { RING_HEAD, RING_TAIL } from './shared-layout.ts';
+import { corrupt, nextLap, slotsPerLine, type SlotMemory } from './slot-memory.ts';
 import {
-  CLAIM_WORDS,
   CLOSED,
   FREE_SLOT,
   KIND_MASK,
   LAP_SHIFT,
+  LEASED_SLOT,
+  MOVING,
   PUBLISHED,
   SKIPPED,
-  SLOT_LENGTH,
-  SLOT_STATE,
-  SLOT_WORDS,
-  TAKER_MASK,
-  TAKING,
   WRITING,
 } from './slot-ring-layout.ts';
 
 /** What became of a push. */
 export const SENT = 0;
 export const FULL = 1;
-/** Full only because one is just taking its message out, or died or was stopped doing so. */
-export const BUSY = 2;
 /** Its place is in the list behind the ring. */
-export const ELSEWHERE = 3;
-export type PushOutcome = typeof SENT | typeof FULL | typeof BUSY | typeof ELSEWHERE;
+export const ELSEWHERE = 2;
+export type PushOutcome = typeof SENT | typeof FULL | typeof ELSEWHERE;
 
 /** Looks at a message that is being written before it is skipped. */
 const looksAtWriter = 200;
-/** Slots whose states share a cache line. */
-const lookAhead = 8;
+/** Looks at a full ring, for room for some messages, before it is said to be full. */
+const looksAtFullRing = 100;
+/** Room for so many is waited for: who asks for each slot as it becomes free takes its cache line from who frees the next. */
+const [someRoom, muchRoom] = [16, 64];
 /** The words that say where the ring's ends are lag behind by so many messages at most: writing them costs more than looking. */
 const hintEvery = 8;
-
-/** Where the ring lies in a mapping. */
-export interface SlotRingPlace {
-  readonly words: Int32Array;
-  readonly bytes: Uint8Array;
-  /** Offset in `bytes` of the first slot's payload. */
-  readonly payloads: number;
-  /** Index of the first slot's state. */
-  readonly states: number;
-  readonly slotBytes: number;
-  /** A power of two; 0: there is no ring. */
-  readonly slots: number;
-  /** Index of the claim word of participant 0. */
-  readonly claims: number;
-}
 
 /**
  * A bounded queue of small messages, many senders and many receivers, in the order of sending, without a lock.
  *
- * A slot's state word has its position's lap, so one compareExchange on the slot claims it and one publishes it; the words for head and
- * tail are hints. Nobody waits for anybody: a message that is not published soon is skipped, and its sender, when
- * it goes on, sends again. See slot-ring-layout.ts for what a death leaves behind.
+ * A slot's state word has its position's lap, so one compareExchange on the slot claims it, one publishes it and one receives it; the
+ * words for head and tail are hints. Nobody waits for anybody: a message that is not published soon is skipped, and its sender,
+ * when it goes on, sends again; who receives copies first, and has the message if it is still there then. See
+ * slot-ring-layout.ts for what a death leaves behind.
  *
- * Cost: two compareExchanges a message for the sender, one and a store for the receiver.
+ * Cost: two compareExchanges a message for the sender, one for the receiver.
  * Source: D. Vyukov, bounded MPMC queue; skipping after LCRQ (Morrison and Afek 2013).
  */
 export class SlotRing {
   /** Bytes of the longest message that fits into a slot; -1 when there is no ring. */
   readonly maxMessageBytes: number;
-  readonly #place: SlotRingPlace;
+  readonly #memory: SlotMemory;
   readonly #words: Int32Array;
-  readonly #bytes: Uint8Array;
-  readonly #states: number;
-  readonly #payloads: number;
-  readonly #slotBytes: number;
   readonly #mask: number;
   readonly #lapBits: number;
   readonly #mostSteps: number;
-  readonly #claims: number;
-  #me = 0;
-  #claim = 0;
+  readonly #participant: number;
   #head: number;
   #tail: number;
   /** Everything before this position was seen published, or is taken. */
   #seen: number;
-  /** The slot found by `look`, taken by `take`, and its state. */
-  #at = 0;
+  /** The slot found by `look` or the like, and its state. */
+  #slot = 0;
   #state = 0;
 
-  constructor(place: SlotRingPlace) {
-    const { words, bytes, payloads, states, slotBytes, slots, claims } = place;
-    this.#place = place;
+  /** @param participant - The own place in the table. */
+  constructor(memory: SlotMemory, participant: number) {
+    const { words, slots } = memory;
+    this.#memory = memory;
     this.#words = words;
-    this.#bytes = bytes;
-    this.#states = states;
-    this.#payloads = payloads;
-    this.#slotBytes = slotBytes;
-    this.#mask = slots - 1;
+    this.#mask = memory.mask;
     this.#lapBits = 31 - Math.clz32(slots);
     this.#mostSteps = 4 * slots + (1 << 16);
-    this.#claims = claims;
-    this.maxMessageBytes = slots === 0 ? -1 : slotBytes;
+    this.#participant = participant;
+    this.maxMessageBytes = slots === 0 ? -1 : memory.slotBytes;
     this.#head = this.#seen = Atomics.load(words, RING_HEAD);
     this.#tail = Atomics.load(words, RING_TAIL);
-  }
-
-  /** Called once, before anything that claims. @param participant - The own place in the table. */
-  join(participant: number): void {
-    this.#me = participant + 1;
-    this.#claim = this.#claims + participant * CLAIM_WORDS;
   }
 
   /** Puts a message in, at most `maxMessageBytes` long. @param ring - Called before the message can be seen. */
   push(message: Uint8Array, ring: () => void): PushOutcome {
     if (this.maxMessageBytes < 0) return ELSEWHERE;
-    const words = this.#words;
     for (;;) {
       const outcome = this.#claimTail();
       if (outcome !== SENT) return outcome;
-      const at = this.#at;
-      const { length } = message;
-      words[at + SLOT_LENGTH] = length;
-      this.#bytes.set(message, this.#payloadAt);
+      const slot = this.#slot;
       const free = this.#state;
-      const writing = free | WRITING | this.#me;
+      this.#memory.write(slot, message);
       try {
         ring();
       } catch (error) {
-        this.release();
+        this.#giveUp(slot);
         throw error;
       }
-      const published =
-        Atomics.compareExchange(words, at + SLOT_STATE, writing, free | PUBLISHED) === writing;
-      if (published) {
-        words[this.#claim] = 0;
+      const writing = free | WRITING | (this.#participant + 1);
+      const at = this.#memory.stateAt(slot);
+      if (Atomics.compareExchange(this.#words, at, writing, free | PUBLISHED) === writing) {
+        this.#memory.unclaim(this.#participant);
         return SENT;
       }
-      this.#at = at;
-      this.#state = free;
-      this.release(); // it was skipped
+      this.#giveUp(slot); // it was skipped
     }
   }
 
@@ -140,10 +100,15 @@ export class SlotRing {
     return this.maxMessageBytes < 0 ? ELSEWHERE : this.#seekTail();
   }
 
+  /** Whether there is room for many, as far as can be seen at a glance: for who looks again and again. */
+  get isRoomy(): boolean {
+    return this.maxMessageBytes < 0 || this.#isFreeAhead(muchRoom);
+  }
+
   /** Goes to the oldest message; false when there is none. What it goes to may have been taken: `take` tells. */
   look(): boolean {
     if (this.#head === this.#seen) return this.find();
-    this.#at = this.#slotAt(this.#head);
+    this.#slot = this.#head & this.#mask;
     this.#state = this.#lapOf(this.#head) | PUBLISHED;
     return true;
   }
@@ -154,14 +119,14 @@ export class SlotRing {
     const words = this.#words;
     let left = looks;
     for (let steps = 0; steps < this.#mostSteps; steps++) {
-      const at = this.#slotAt(this.#head);
-      const state = Atomics.load(words, at + SLOT_STATE);
-      const lap = this.#lapOf(this.#head);
-      const difference = (state - lap) >> LAP_SHIFT;
+      const slot = this.#head & this.#mask;
+      const at = this.#memory.stateAt(slot);
+      const state = Atomics.load(words, at);
+      const difference = (state - this.#lapOf(this.#head)) >> LAP_SHIFT;
       if (difference === 0) {
         const kind = state & KIND_MASK;
         if (kind === PUBLISHED) {
-          this.#at = at;
+          this.#slot = slot;
           this.#state = state;
           this.#lookAhead();
           return true;
@@ -171,7 +136,7 @@ export class SlotRing {
           if (left-- > 0) continue;
           left = looks;
           const skipped = (state & ~KIND_MASK) | SKIPPED;
-          if (Atomics.compareExchange(words, at + SLOT_STATE, state, skipped) !== state) continue;
+          if (Atomics.compareExchange(words, at, state, skipped) !== state) continue;
         }
       } else if (difference === -1) return false; // one of the lap before is still there
       this.#head = this.#seen = this.#passed(this.#head, RING_HEAD);
@@ -179,88 +144,36 @@ export class SlotRing {
     throw corrupt('its ring has no end');
   }
 
-  /** An atomic load costs as much as all the plain ones of a cache line: behind one that was published there may be more. */
-  #lookAhead(): void {
-    const words = this.#words;
-    let next = (this.#head + 1) | 0;
-    while (
-      (next & (lookAhead - 1)) !== 0 &&
-      words[this.#slotAt(next) + SLOT_STATE] === (this.#lapOf(next) | PUBLISHED)
-    )
-      next = (next + 1) | 0;
-    this.#seen = next;
+  /** The slot of the message that `look` or `find` has found. */
+  get slot(): number {
+    return this.#slot;
   }
 
-  /** Takes the message that `look` or `find` has found, for `copy`, and then `release`; false when somebody else was faster. */
-  take(): boolean {
-    const words = this.#words;
+  /** Its place among all that were ever sent, modulo 2^32. */
+  get position(): number {
+    return this.#head;
+  }
+
+  /**
+   * The message that `look` or `find` has found, in memory of its own; its slot is free, or becomes the caller's.
+   *
+   * @param owned - Kind and owner of the slot from now on. @default it is free in the next lap
+   * @returns `undefined` when somebody else was faster. @throws {IpcError} ERR_IPC_CORRUPT: its length; it is gone.
+   */
+  take(owned?: number): Uint8Array | undefined {
+    const bytes = this.#memory.copy(this.#slot);
     const state = this.#state;
-    const lap = state & ~(KIND_MASK | TAKER_MASK);
-    words[this.#claim] = this.#slotNumber + 1;
-    if (Atomics.compareExchange(words, this.#at + SLOT_STATE, state, lap | TAKING | this.#me) !== state) {
+    const isWhole = bytes !== undefined;
+    const after = owned === undefined || !isWhole ? nextLap(state) : (state & ~KIND_MASK) | owned;
+    if (Atomics.compareExchange(this.#words, this.#memory.stateAt(this.#slot), state, after) !== state) {
       this.#seen = this.#head;
-      return false;
+      return undefined;
     }
     const next = this.#passed(this.#head, RING_HEAD);
     if (next !== ((this.#head + 1) | 0)) this.#seen = next; // others are ahead
     this.#head = next;
-    return true;
-  }
-
-  /** The message taken, in memory of its own. @throws {IpcError} ERR_IPC_CORRUPT. */
-  copy(): Uint8Array {
-    const length = this.#words[this.#at + SLOT_LENGTH] ?? -1;
-    if (length < 0 || length > this.maxMessageBytes) {
-      this.release();
-      throw corrupt(`a message of ${length} bytes in a slot of ${this.maxMessageBytes}`);
-    }
-    return ownedCopy(this.#place, this.#payloadAt, length);
-  }
-
-  /** Frees the slot that was taken. */
-  release(): void {
-    const lap = this.#state & ~(KIND_MASK | TAKER_MASK);
-    Atomics.store(this.#words, this.#at + SLOT_STATE, nextLap(lap));
-    this.#words[this.#claim] = 0;
-  }
-
-  /** Names, with `takenState`, what was taken for ever: the slot, from 1. */
-  get takenSlot(): number {
-    return this.#slotNumber + 1;
-  }
-
-  get takenState(): number {
-    return Atomics.load(this.#words, this.#at + SLOT_STATE);
-  }
-
-  /** Whether a participant is about to write or take, as far as it has said. */
-  isClaiming(participant: number): boolean {
-    return this.maxMessageBytes >= 0 && this.#words[this.#claims + participant * CLAIM_WORDS] !== 0;
-  }
-
-  /**
-   * Frees what a dead participant was writing. What it was taking is then as if taken here, for `copy` and `disinherit`: true.
-   * Called by one at a time.
-   */
-  inherit(participant: number): boolean {
-    if (!this.isClaiming(participant)) return false;
-    const words = this.#words;
-    const slot = (words[this.#claims + participant * CLAIM_WORDS] ?? 0) - 1;
-    const at = this.#slotAt(slot);
-    const state = Atomics.load(words, at + SLOT_STATE);
-    const isIts = slot >= 0 && slot <= this.#mask && (state & TAKER_MASK) === participant + 1;
-    this.#at = at;
-    this.#state = state;
-    if (isIts && (state & KIND_MASK) === TAKING) return true;
-    if (isIts) this.disinherit(participant);
-    else words[this.#claims + participant * CLAIM_WORDS] = 0;
-    return false;
-  }
-
-  /** Frees the slot that was inherited. */
-  disinherit(participant: number): void {
-    this.release();
-    this.#words[this.#claims + participant * CLAIM_WORDS] = 0;
+    if (!isWhole) throw corrupt(`a message does not fit into a slot of ${this.maxMessageBytes} bytes`);
+    return bytes;
   }
 
   /** From now on, until `open`, pushes go elsewhere; false while no slot is free. Called by one at a time. */
@@ -276,7 +189,7 @@ export class SlotRing {
     return this.maxMessageBytes >= 0 && this.#seekTail() === ELSEWHERE;
   }
 
-  /** Messages between the ends: exact while nobody sends or receives. */
+  /** Messages between the ends, and slots there that are leased: exact while nobody sends or receives. */
   get length(): number {
     if (this.maxMessageBytes < 0) return 0;
     this.find(0);
@@ -284,13 +197,30 @@ export class SlotRing {
     return Math.min(Math.max(0, (this.#tail - this.#head) | 0), this.#mask + 1);
   }
 
+  /** Whether a slot lies between the ends, as `length` has just found them. */
+  isWithin(slot: number): boolean {
+    return ((slot - this.#head) & this.#mask) < ((this.#tail - this.#head) | 0);
+  }
+
+  /** Behind one that was published there may be more: their payloads come together then. */
+  #lookAhead(): void {
+    const words = this.#words;
+    let next = (this.#head + 1) | 0;
+    while (
+      (next & (slotsPerLine - 1)) !== 0 &&
+      Atomics.load(words, this.#memory.stateAt(next & this.#mask)) === (this.#lapOf(next) | PUBLISHED)
+    )
+      next = (next + 1) | 0;
+    this.#memory.touch(this.#head & this.#mask, (next - this.#head) | 0);
+    this.#seen = next;
+  }
+
   #setTail(from: number, to: number): boolean {
     for (;;) {
-      const outcome = this.room;
-      if (outcome === FULL || outcome === BUSY) return false;
+      if (this.room === FULL) return false;
       if (this.maxMessageBytes < 0) return true;
       const lap = this.#lapOf(this.#tail);
-      const at = this.#slotAt(this.#tail) + SLOT_STATE;
+      const at = this.#memory.stateAt(this.#tail & this.#mask);
       const found = Atomics.compareExchange(this.#words, at, lap | from, lap | to);
       if (found === (lap | from) || found === (lap | to)) return true;
     }
@@ -298,45 +228,65 @@ export class SlotRing {
 
   /** Claims the first free slot. */
   #claimTail(): PushOutcome {
-    const words = this.#words;
+    const memory = this.#memory;
+    let isPatient = true;
     for (;;) {
-      const at = this.#slotAt(this.#tail);
+      const slot = this.#tail & this.#mask;
       const free = this.#lapOf(this.#tail);
-      words[this.#claim] = ((at - this.#states) >>> 1) + 1;
-      if (Atomics.compareExchange(words, at + SLOT_STATE, free, free | WRITING | this.#me) === free) {
-        this.#at = at;
+      memory.claim(this.#participant, slot, 0);
+      const writing = free | WRITING | (this.#participant + 1);
+      if (Atomics.compareExchange(this.#words, memory.stateAt(slot), free, writing) === free) {
+        this.#slot = slot;
         this.#state = free;
         this.#tail = this.#passed(this.#tail, RING_TAIL);
+        if ((this.#tail & (slotsPerLine - 1)) === 0) memory.touch(this.#tail & this.#mask, slotsPerLine);
         return SENT;
       }
-      words[this.#claim] = 0;
+      memory.unclaim(this.#participant);
       const outcome = this.#seekTail();
-      if (outcome !== SENT) return outcome;
+      if (outcome === FULL && isPatient) {
+        isPatient = false;
+        for (let looks = looksAtFullRing; looks > 0 && !this.#isFreeAhead(someRoom); looks--);
+      } else if (outcome !== SENT) return outcome;
     }
   }
 
   /** Goes to the first slot that no message was put into; SENT when it is free. */
   #seekTail(): PushOutcome {
     const words = this.#words;
+    let taken = 0;
     for (let steps = 0; steps < this.#mostSteps; steps++) {
-      const at = this.#slotAt(this.#tail);
-      const state = Atomics.load(words, at + SLOT_STATE);
+      const at = this.#memory.stateAt(this.#tail & this.#mask);
+      const state = Atomics.load(words, at);
       const difference = (state - this.#lapOf(this.#tail)) >> LAP_SHIFT;
+      const kind = state & KIND_MASK;
       if (difference === 0) {
-        const kind = state & KIND_MASK;
-        if (kind === FREE_SLOT) {
-          this.#at = at;
-          this.#state = state;
-          return SENT;
-        }
+        if (kind === FREE_SLOT) return SENT;
         if (kind === CLOSED) return ELSEWHERE;
       } else if (difference === -1) {
-        const kind = state & KIND_MASK;
-        return kind === TAKING || kind === SKIPPED ? BUSY : FULL;
+        if (kind !== LEASED_SLOT && kind !== MOVING && kind !== SKIPPED) return FULL;
+        if (taken++ > this.#mask) return FULL; // every slot is leased
+        const along = (state + (1 << LAP_SHIFT)) | 0;
+        if (Atomics.compareExchange(words, at, state, along) !== state) continue;
       }
       this.#tail = this.#passed(this.#tail, RING_TAIL);
     }
     throw corrupt('its ring has no end');
+  }
+
+  /** Gives a slot back that was claimed for nothing. */
+  #giveUp(slot: number): void {
+    const memory = this.#memory;
+    const me = this.#participant;
+    if (!memory.free(slot, WRITING, me)) memory.free(slot, SKIPPED, me);
+    memory.unclaim(me);
+  }
+
+  /** Whether so many slots from the first free one on may be free, looking at the last of them only. */
+  #isFreeAhead(count: number): boolean {
+    const ahead = (this.#tail + Math.min(count, (this.#mask + 1) >> 1) - 1) | 0;
+    const state = Atomics.load(this.#words, this.#memory.stateAt(ahead & this.#mask));
+    return (state - this.#lapOf(ahead)) >> LAP_SHIFT >= 0;
   }
 
   /** The next position, or a later one that somebody else has got to. */
@@ -350,29 +300,8 @@ export class SlotRing {
     return next;
   }
 
-  #slotAt(position: number): number {
-    return this.#states + (position & this.#mask) * SLOT_WORDS;
-  }
-
-  get #slotNumber(): number {
-    return (this.#at - this.#states) >>> 1;
-  }
-
-  /** Offset of the payload of the slot at hand. */
-  get #payloadAt(): number {
-    return this.#payloads + this.#slotNumber * this.#slotBytes;
-  }
-
   /** The state of a slot that is free at this position. */
   #lapOf(position: number): number {
     return (position >>> this.#lapBits) << LAP_SHIFT;
   }
-}
-
-function nextLap(state: number): number {
-  return ((state & ~(KIND_MASK | TAKER_MASK)) + (1 << LAP_SHIFT)) | 0;
-}
-
-function corrupt(what: string): IpcError {
-  return new IpcError('ERR_IPC_CORRUPT', `queue: ${what}`);
 }

@@ -1,9 +1,7 @@
 import type { CellPool } from './cell-pool.ts';
 import { CELL_DUE, CELL_TIMER, TIMERS } from './shared-layout.ts';
+import { timeAt, timeWords } from './time-words.ts';
 import type { UndoLog } from './undo-log.ts';
-
-const time = new Float64Array(1);
-const timeWords = new Int32Array(time.buffer);
 
 /** Which message's time comes next: a binary heap of cells by their `due`. Adding and removing cost O(log n). */
 export class TimerHeap {
@@ -46,15 +44,13 @@ export class TimerHeap {
 
   /** A time in two words. */
   read(at: number): number {
-    timeWords[0] = this.#words[at] ?? 0;
-    timeWords[1] = this.#words[at + 1] ?? 0;
-    return time[0] ?? 0;
+    return timeAt(this.#words, at);
   }
 
   write(at: number, ms: number): void {
-    time[0] = ms;
-    this.#log.set(at, timeWords[0] ?? 0);
-    this.#log.set(at + 1, timeWords[1] ?? 0);
+    const words = timeWords(ms);
+    this.#log.set(at, words[0] ?? 0);
+    this.#log.set(at + 1, words[1] ?? 0);
   }
 
   add(cell: number, dueMs: number): void {

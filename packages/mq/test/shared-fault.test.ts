@@ -3,7 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Region } from '@ipc/shm';
-import { SharedQueue } from '@ipc/mq';
+import { SharedQueue, type LeasedMessage } from '@ipc/mq';
 import { noLeaks, pattern, uniqueName } from '@ipc/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { cellsFor, planQueue, QUEUE_KIND } from '../src/shared-layout.ts';
@@ -46,7 +46,7 @@ const silent = { look: () => undefined, lookSoon: () => undefined };
 function prepared(): {
   store: SharedStore;
   dying: SharedStore;
-  leased: readonly [number, number];
+  leased: LeasedMessage | undefined;
   region: Region;
 } {
   const region = Region.anonymous({
@@ -64,8 +64,7 @@ function prepared(): {
   for (const [n, priority] of [0, 5, 5, 0, 1_023].entries()) store.push(pattern(50 + 100 * n, n), priority);
   store.push(pattern(10, 5), 0, { delayMs: 1e6, ttlMs: 2e6 });
   store.push(pattern(10, 6), 0, { delayMs: 0, ttlMs: 1e6 });
-  const { cell, serial } = dying.lease(1e6) ?? { cell: 0, serial: 0 };
-  return { store, dying, leased: [cell, serial], region };
+  return { store, dying, leased: dying.lease(1e6), region };
 }
 
 /** What everybody could know of a queue: counts, and all messages in their order. Takes them out. */
@@ -86,10 +85,10 @@ describe('a party that dies inside', () => {
     'push with times': ({ dying }) => dying.push(pattern(300, 8), 7, { delayMs: 10, ttlMs: 1e6 }),
     pull: ({ dying }) => dying.pull(),
     lease: ({ dying }) => dying.lease(1e5),
-    acknowledge: ({ dying, leased }) => dying.acknowledge(...leased),
-    release: ({ dying, leased }) => dying.giveBack(...leased, 0),
-    'release with a delay': ({ dying, leased }) => dying.giveBack(...leased, 1e6),
-    extend: ({ dying, leased }) => dying.extend(...leased, 2e6),
+    acknowledge: ({ leased }) => leased?.acknowledge(),
+    release: ({ leased }) => leased?.release(),
+    'release with a delay': ({ leased }) => leased?.release({ delayMs: 1e6 }),
+    extend: ({ leased }) => leased?.extend(2e6),
   };
 
   test.each(Object.entries(operations))('%s: before each change, nothing has happened', (_, operation) => {

@@ -1,4 +1,5 @@
 /** The ring of the shared-memory queue: death at each of its steps, a stopped party, and its order with all other messages. */
+import type { LeasedMessage } from '@ipc/mq';
 import { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
 import { noLeaks, pattern } from '@ipc/testkit';
@@ -88,22 +89,44 @@ function dieAt(step: number, region: Region, operation: () => unknown): boolean 
 }
 
 describe('a party that dies at any step', () => {
-  const operations: Record<string, { run: (dying: SharedStore) => unknown; after: readonly number[] }> = {
+  interface Operation {
+    /** Before it comes to anything. */
+    readonly prepare?: (dying: SharedStore, store: SharedStore) => LeasedMessage | undefined;
+    readonly run: (dying: SharedStore, lease: LeasedMessage | undefined) => unknown;
+    readonly after: readonly number[];
+  }
+  const operations: Record<string, Operation> = {
     'push into the ring': { run: (dying) => dying.push(small(9), 0), after: [1, 2, 3, 9] },
     'push behind the ring': { run: (dying) => dying.push(pattern(500, 9), 0), after: [1, 2, 3, 9] },
     'push of another priority': { run: (dying) => dying.push(small(9), 4), after: [9, 1, 2, 3] },
     'pull from the ring': { run: (dying) => dying.pull(), after: [2, 3] },
     'lease from the ring': { run: (dying) => dying.lease(1e6), after: [1, 2, 3] },
+    'acknowledgement in the ring': {
+      prepare: (dying) => dying.lease(1e6),
+      run: (_, lease) => lease?.acknowledge(),
+      after: [2, 3],
+    },
+    'release from the ring': {
+      prepare: (dying) => dying.lease(1e6),
+      run: (_, lease) => lease?.release(),
+      after: [1, 2, 3],
+    },
+    'end of the lease of another': {
+      prepare: (_, store) => store.lease(Number.MIN_VALUE),
+      run: (dying) => dying.counts,
+      after: [1, 2, 3],
+    },
   };
 
-  test.each(Object.entries(operations))('%s: has done it or has not', (_, { run, after }) => {
+  test.each(Object.entries(operations))('%s: has done it or has not', (_, { prepare, run, after }) => {
     let step = 0;
     const outcomes = new Set<string>();
     for (; ; step++) {
       const queue = made();
       const { store, other: dying, region } = queue;
       for (const n of [1, 2, 3]) store.push(small(n), 0);
-      const died = dieAt(step, region, () => run(dying));
+      const lease = prepare?.(dying, store);
+      const died = dieAt(step, region, () => run(dying, lease));
       Monitor.prototype.isAlive = () => false;
       store.announce(true, false); // who goes to sleep asks for the dead
       store.withdraw();
@@ -125,6 +148,23 @@ describe('a party that dies at any step', () => {
     }
     expect(step).toBeGreaterThan(1);
     expect(outcomes).toContain([1, 2, 3].join());
+  });
+
+  test('lease of more than fit into the ring: all are received again', () => {
+    const sent = Array.from({ length: slots }, (_, n) => n);
+    for (let step = 0, died = true; died; step++) {
+      const queue = made();
+      const { store, other: dying, region } = queue;
+      for (const n of sent) store.push(small(n), 0);
+      for (let n = 1; n < slots; n++) dying.lease(1e6);
+      died = dieAt(step, region, () => dying.lease(1e6));
+      Monitor.prototype.isAlive = () => false;
+      store.announce(true, false);
+      store.withdraw();
+      expect(drained(store)).toEqual(sent);
+      Monitor.prototype.isAlive = isAlive;
+      close(queue);
+    }
   });
 });
 
@@ -157,28 +197,137 @@ describe('a party that is stopped', () => {
     close(queue);
   });
 
-  test('while it receives does not make an empty queue full', () => {
+  test('while it receives has not received yet', () => {
     const queue = made();
     const { store, other, region } = queue;
     store.push(small(1), 0);
-    const { store: atomicStore } = Atomics;
+    const { compareExchange } = Atomics;
     let sent = 0;
-    Atomics.store = ((words: Int32Array, index: number, value: number) => {
-      if (words === region.words && index >= planQueue(geometry).claims / 4 && sent === 0) {
-        // it has the message and is about to free its slot; meanwhile the others go once around the ring:
-        for (let n = 0; n < 3 * slots; n++) {
+    Atomics.compareExchange = ((words: Int32Array, index: number, expected: number, value: number) => {
+      if (words === region.words && (expected & 0x700) === 0x200 && sent === 0) {
+        // it has copied the message and is about to take it; meanwhile the others go around the ring:
+        for (let n = 2; n < 3 * slots; n++) {
           sent += Number(store.push(small(n), 0));
-          expect(store.pull()?.bytes[0]).toBe(n);
+          expect(store.pull()?.bytes[0]).toBe(n - 1);
         }
       }
-      return atomicStore(words, index, value);
-    }) as typeof atomicStore;
+      return compareExchange(words, index, expected, value);
+    }) as typeof compareExchange;
     try {
-      expect(other.pull()?.bytes[0]).toBe(1);
+      expect(other.pull()?.bytes[0]).toBe(3 * slots - 1);
     } finally {
-      Atomics.store = atomicStore;
+      Atomics.compareExchange = compareExchange;
     }
-    expect(sent).toBe(3 * slots);
+    expect(sent).toBe(3 * slots - 2);
+    expect(drained(store)).toEqual([]);
+    close(queue);
+  });
+});
+
+describe('a lease in the ring', () => {
+  /** Sends and receives, once around the ring and more. */
+  const goAround = (store: SharedStore): void => {
+    for (let n = 0; n < 3 * slots; n++) {
+      expect(store.push(small(100 + n), 0)).toBe(true);
+      expect(store.pull()?.bytes[0]).toBe(100 + n);
+    }
+  };
+
+  test('does not hold up those who go around, and lasts', () => {
+    const queue = made();
+    const { store, other } = queue;
+    for (const n of [1, 2, 3]) store.push(small(n), 0);
+    const leases = [other.lease(1e6), other.lease(1e6)];
+    expect(store.pull()?.bytes[0]).toBe(3);
+    goAround(store);
+    expect(store.counts).toMatchObject({ messages: 2, leased: 2 });
+    expect(leases[0]?.acknowledge()).toBe(true);
+    expect(leases[0]?.acknowledge()).toBe(false);
+    expect(leases[1]?.release()).toBe(true);
+    expect(store.counts).toMatchObject({ messages: 1, leased: 0, redelivered: 1 });
+    expect(store.lease(1e6)).toMatchObject({ bytes: small(2), attempt: 2 });
+    close(queue);
+  });
+
+  test('ends in its time, and the old one is void though its slot is leased again', () => {
+    const queue = made();
+    const { store, other } = queue;
+    store.push(small(1), 0);
+    const old = other.lease(Number.MIN_VALUE);
+    expect(store.counts).toMatchObject({ messages: 1, leased: 0, redelivered: 1 });
+    const again = store.lease(1e6);
+    expect(again).toMatchObject({ bytes: small(1), attempt: 2 });
+    for (let n = 2; n <= slots; n++) {
+      store.push(small(n), 0);
+      expect(store.pull()?.bytes[0]).toBe(n);
+    }
+    store.push(small(17), 0);
+    const anew = other.lease(1e6);
+    expect([old?.acknowledge(), old?.release(), old?.extend(1e6)]).toEqual([false, false, false]);
+    expect(store.counts).toMatchObject({ messages: 2, leased: 2 });
+    expect([again?.acknowledge(), anew?.acknowledge()]).toEqual([true, true]);
+    close(queue);
+  });
+
+  test('is extended, or not', () => {
+    const queue = made();
+    const { store, other } = queue;
+    store.push(small(1), 0);
+    store.push(small(2), 0);
+    const [long, short] = [other.lease(1e6), other.lease(1e6)];
+    expect(long?.extend(2e6)).toBe(true);
+    expect(short?.extend(Number.MIN_VALUE)).toBe(true);
+    expect(drained(store)).toEqual([2]);
+    expect([long?.acknowledge(), short?.acknowledge()]).toEqual([true, false]);
+    close(queue);
+  });
+
+  test('of every slot leaves no room, until one ends', () => {
+    const queue = made();
+    const { store, other } = queue;
+    for (let n = 0; n < slots; n++) store.push(small(n), 0);
+    const leases = Array.from({ length: slots }, (_, n) => (n % 2 === 0 ? store : other).lease(1e6));
+    expect(leases.map((lease) => lease?.bytes[0])).toEqual(Array.from({ length: slots }, (_, n) => n));
+    expect(store.counts).toMatchObject({ messages: slots, leased: slots });
+    expect(store.push(small(99), 0)).toBe(false);
+    expect(store.announce(false, true)).toBeDefined();
+    store.withdraw();
+    expect(leases[5]?.acknowledge()).toBe(true);
+    expect(store.announce(false, true)).toBeUndefined();
+    expect(store.push(small(99), 0)).toBe(true);
+    expect(drained(other)).toEqual([99]);
+    for (const lease of leases) lease?.acknowledge();
+    expect(store.counts).toMatchObject({ messages: 0, leased: 0 });
+    close(queue);
+  });
+
+  test('beyond the fifteenth of a handle is in a cell, and those that ended make room again', () => {
+    const queue = made();
+    const { store, other } = queue;
+    for (let n = 0; n < slots; n++) store.push(small(n), 0);
+    const leases = Array.from({ length: slots }, () => other.lease(1e6));
+    expect(store.counts).toMatchObject({ messages: slots, leased: slots });
+    expect(leases.every((lease) => lease?.extend(Number.MIN_VALUE))).toBe(true);
+    expect(drained(store)).toHaveLength(slots);
+    for (let n = 0; n < slots; n++) store.push(small(n), 0);
+    const anew = Array.from({ length: 15 }, () => other.lease(1e6));
+    expect(leases.some((lease) => lease?.acknowledge())).toBe(false);
+    expect(anew.every((lease) => lease?.acknowledge())).toBe(true);
+    expect(drained(store)).toEqual([15]);
+    close(queue);
+  });
+
+  test('of one who closes, or dies, comes back first, in the order of sending', () => {
+    const queue = made();
+    const { store, other } = queue;
+    for (const n of [1, 2, 3, 4]) store.push(small(n), 0);
+    for (let n = 0; n < 3; n++) other.lease(1e6);
+    Monitor.prototype.isAlive = () => false;
+    store.announce(true, false);
+    store.withdraw();
+    expect(store.counts).toMatchObject({ messages: 4, leased: 0, redelivered: 3 });
+    expect(store.lease(1e6)).toMatchObject({ bytes: small(1), attempt: 2 });
+    expect(drained(store)).toEqual([2, 3, 4]);
     close(queue);
   });
 });
@@ -203,7 +352,7 @@ describe('order', () => {
     for (const n of [1, 2, 3]) store.push(small(n), 0);
     const first = store.lease(1e6);
     store.push(small(9), 5);
-    expect(store.giveBack(first?.cell ?? 0, first?.serial ?? 0, 0)).toBe(true);
+    expect(first?.release()).toBe(true);
     expect(drained(other)).toEqual([9, 1, 2, 3]);
     close(queue);
   });

@@ -43,6 +43,14 @@ const steps: Record<string, (queue: SharedQueue) => void> = {
     queue.trySend(Uint8Array.of(1, 2, 3));
     queue.tryReceive();
   },
+  'leased in the ring': (queue) => {
+    queue.trySend(Uint8Array.of(1, 2, 3));
+    queue.tryReceive({ leaseMs: 1e6 });
+  },
+  'acknowledged in the ring': (queue) => {
+    queue.trySend(Uint8Array.of(1, 2, 3));
+    queue.tryReceive({ leaseMs: 1e6 })?.acknowledge();
+  },
   'behind the ring': (queue) => {
     queue.trySend(Uint8Array.of(1, 2, 3));
     queue.trySend(new Uint8Array(129));
@@ -53,7 +61,7 @@ describe('docs/wire-formats/queue.json', () => {
   test.each(vectors.regions)('$step', ({ step, options = vectors.options, words }) => {
     const name = uniqueName('vector');
     using queue = SharedQueue.create(name, options);
-    using region = Region.open(name, { kind: 'queue', version: 2, readOnly: true });
+    using region = Region.open(name, { kind: 'queue', version: 3, readOnly: true });
     queue.unlink();
     steps[step]?.(queue);
     for (const [word, value] of Object.entries(words))

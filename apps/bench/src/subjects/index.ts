@@ -12,6 +12,7 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'mq.posix',
     'mq.sysv',
     'mq.shared',
+    'mq.shared-leased',
     'socket.unix',
     'socket.seqpacket',
     'socket.datagram',

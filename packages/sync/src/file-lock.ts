@@ -74,21 +74,34 @@ export class FileLock implements Disposable {
     }
   }
 
-  /** Takes the lock if nobody is in the way. @throws {RangeError} `range`; {TypeError} a range with `flock`. */
+  /**
+   * Takes the lock if nobody is in the way.
+   *
+   * @throws {RangeError} `range`. @throws {TypeError} A range with `flock`. @throws {IpcError} ERR_IPC_LIMIT when the kernel has no lock left.
+   */
   tryAcquire(kind: LockKind = 'exclusive', range: ByteRange = {}): FileLockHeld | undefined {
     if (!this.#open) throw closedError('file lock');
     const { start = 0, length = 0 } = range;
     if (this.#method === 'ofd') {
-      if (!ofdLock(this.#descriptor, kind, start, length)) return undefined;
+      if (!this.#taken(() => ofdLock(this.#descriptor, kind, start, length))) return undefined;
       return new FileLockHeld(() => {
         if (this.#open) ofdLock(this.#descriptor, 'unlock', start, length);
       });
     }
     if (start !== 0 || length !== 0) throw new TypeError('flock locks whole files: ranges need method "ofd"');
-    if (!flock(this.#descriptor, kind)) return undefined;
+    if (!this.#taken(() => flock(this.#descriptor, kind))) return undefined;
     return new FileLockHeld(() => {
       if (this.#open) flock(this.#descriptor, 'unlock');
     });
+  }
+
+  #taken(take: () => boolean): boolean {
+    try {
+      return take();
+    } catch (error) {
+      if (error instanceof TypeError || error instanceof RangeError) throw error; // the caller's
+      throw fromErrno(error, 'lock file', this.path);
+    }
   }
 
   /** Takes the lock, waiting on the event loop. Rejects with `signal.reason`. */

@@ -88,16 +88,20 @@ export function openNamed(verb: Verb, name: string, content: AreaContent, option
           created: region.created,
           flags: Atomics.load(region.words, CONTROL_FLAGS),
           close: (isPristine) => {
-            participant.leave(() => {
-              if (options.keep !== true && isPristine() && !region.unlinked)
-                Region.unlink(name, content.kind);
-            });
-            region.close();
+            try {
+              participant.leave(() => {
+                if (options.keep !== true && isPristine() && !region.unlinked)
+                  Region.unlink(name, content.kind);
+              });
+            } finally {
+              region.close();
+            }
           },
         };
       }
     } catch (error) {
       region.close();
+      if (region.created) Region.unlink(name, content.kind, { ifUnused: true });
       throw error;
     }
     region.close(); // its last user was just removing it

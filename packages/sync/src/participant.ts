@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { IpcError } from '@ipc/core';
+import { fromErrno, IpcError } from '@ipc/core';
 import { ofdHolder, ofdLock, threadId } from '@ipc/native';
 import { releaseBell, removeIfSilent, retainBell, type Bell } from './bell.ts';
 import { bellPath } from './bell-path.ts';
@@ -115,8 +115,9 @@ export class Participant {
     }
     // `fs.openSync`, because Node closes what a worker thread opened with it when that thread ends.
     const proof = openSync(`/proc/self/fd/${area.descriptor}`, constants.O_RDWR);
-    const bell = retainBell();
+    let bell: Bell | undefined;
     try {
+      bell = retainBell();
       bell.allow(fstatSync(proof).mode);
       const index = takeSlot(area, capacity, proof);
       if (index !== undefined) return new Participant(area, capacity, proof, index, bell, label);
@@ -128,8 +129,8 @@ export class Participant {
       }
     } catch (error) {
       closeSync(proof);
-      releaseBell();
-      throw error;
+      if (bell !== undefined) releaseBell();
+      throw fromErrno(error, 'join a lock');
     }
     closeSync(proof);
     releaseBell();
@@ -145,9 +146,21 @@ export class Participant {
     Atomics.store(this.words, this.slot + SLOT_WAITING, 0);
     Atomics.store(this.words, this.slot + SLOT_HELD, 0);
     Atomics.store(this.words, this.slot + SLOT_LIFE, this.identity & ~SLOT_MASK);
-    if (ofdLock(this.#proof, 'exclusive', this.#slotFileOffset, this.#capacity * LINE_WORDS * 4)) last();
-    closeSync(this.#proof);
-    releaseBell();
+    try {
+      if (this.#isAlone()) last();
+    } finally {
+      closeSync(this.#proof);
+      releaseBell();
+    }
+  }
+
+  /** Locks everybody else out. False also when the kernel has no lock left: then a name stays, for the next one to find. */
+  #isAlone(): boolean {
+    try {
+      return ofdLock(this.#proof, 'exclusive', this.#slotFileOffset, this.#capacity * LINE_WORDS * 4);
+    } catch {
+      return false;
+    }
   }
 
   /** One past the last slot that was ever used, as a word index. Bounded: the word may be damaged. */

@@ -6,7 +6,7 @@
  *   /failing-call/NAME/N/ERRNO   from now on, the N-th call of NAME fails with ERRNO; the others work
  *   /failing-call/               no more; it is there when that call was made, else ENOENT
  *
- * A close that fails has closed, as on Linux. Reads and writes fail on pipes and sockets only: libuv ends the process when
+ * A close that fails has closed, as on Linux, and giving a lock back does not fail. Reads and writes fail on pipes and sockets only: libuv ends the process when
  * it cannot read its own eventfd.
  */
 #define _GNU_SOURCE
@@ -62,7 +62,8 @@ int fcntl(int fd, int command, ...) {
   va_start(rest, command);
   void *argument = va_arg(rest, void *);
   va_end(rest);
-  return fails("fcntl") ? -1 : REAL(fcntl)(fd, command, argument);
+  const int unlocks = command == F_OFD_SETLK && ((struct flock *)argument)->l_type == F_UNLCK;
+  return !unlocks && fails("fcntl") ? -1 : REAL(fcntl)(fd, command, argument);
 }
 
 int ioctl(int fd, unsigned long command, ...) {

@@ -1,11 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { namePrefix } from './unique-name.ts';
 
 const source = fileURLToPath(new URL('../c/failing-calls.c', import.meta.url));
+
+const prefix = `${namePrefix}failing`;
 
 export interface Failures {
   /** How many calls were made to fail. */
@@ -19,7 +21,7 @@ export function findFailures(worker: URL): Failures | undefined {
   try {
     const library = join(folder, 'failing-calls.so');
     if (spawnSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']).status !== 0) return undefined;
-    const output = execFileSync(process.execPath, [fileURLToPath(worker), `${namePrefix}failing`], {
+    const output = execFileSync(process.execPath, [fileURLToPath(worker), prefix], {
       encoding: 'utf8',
       env: { ...process.env, LD_PRELOAD: library, XDG_RUNTIME_DIR: folder },
       timeout: 80_000,
@@ -27,5 +29,6 @@ export function findFailures(worker: URL): Failures | undefined {
     return JSON.parse(output) as Failures;
   } finally {
     rmSync(folder, { recursive: true });
+    for (const name of readdirSync('/dev/shm')) if (name.includes(prefix)) rmSync(join('/dev/shm', name)); // what may stay
   }
 }

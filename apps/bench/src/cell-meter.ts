@@ -37,10 +37,10 @@ export interface CellMeterOptions {
 
 /** The floor is C and steady: it is measured beside every other repeat. */
 const floorEvery = 2;
-/** What starts processes for each sample takes long: it is measured in every other repeat. */
+/** What starts processes for each sample takes long, and so do huge messages: they are measured in every other repeat. */
 const slowEvery = 2;
-/** A larger message gets to know its buffers in the warm-up of its cell. */
-const mostRehearsedBytes = 1 << 20;
+/** Huge is more: such a message gets to know its buffers in the warm-up of its cell. */
+const mostBytes = 1 << 20;
 
 export class CellMeter {
   readonly #options: CellMeterOptions;
@@ -92,7 +92,7 @@ export class CellMeter {
           break;
         }
         if (current.messageBytes > crew.maxMessageBytes) continue;
-        if (current.scenario.slow === true && repeat % slowEvery !== 0) continue;
+        if (isSlow(current) && repeat % slowEvery !== 0) continue;
         onDoing(describeCell(planned, current));
         await this.#measureCell(planned, current, crew, floors);
         left--;
@@ -151,7 +151,7 @@ export class CellMeter {
     const isFirst = !crew.warm.has(path);
     crew.warm.add(path);
     if (isFirst) pace.strike({ warmUps: 1 });
-    else if (placement === 'same-core' || messageBytes > mostRehearsedBytes) return;
+    else if (placement === 'same-core' || messageBytes > mostBytes) return;
     onDoing(`rehearsing ${describeCell(planned, cell)}`);
     await crew.measure(cell, this.#times(cell, isFirst ? pace.compilingMs : pace.rehearsalMs));
   }
@@ -179,6 +179,10 @@ export class CellMeter {
   #times(cell: PlannedCell, cellMs: number): CellTimes {
     return cellTimes(cell, cellMs, this.#options.repeats);
   }
+}
+
+function isSlow({ scenario, messageBytes }: PlannedCell): boolean {
+  return scenario.slow === true || messageBytes > mostBytes;
 }
 
 /** A cell in which nothing was finished has no figure, not one of 0. */

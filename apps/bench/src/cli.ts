@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Need } from './choose.ts';
 import type { Depth } from './depth.ts';
+import { scenarios } from './scenarios/index.ts';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
 
@@ -20,6 +21,8 @@ export interface RunInvocation {
   readonly subjects: readonly string[];
   /** URLs of modules. */
   readonly scenarioModules: readonly string[];
+  /** Ids; without, all that a subject has. */
+  readonly scenarioIds: readonly string[] | undefined;
   readonly messageBytes: readonly number[];
   readonly areSizesChosen: boolean;
   readonly repeats: number;
@@ -50,6 +53,7 @@ interface RunOptions {
   readonly quick: boolean;
   readonly full: boolean;
   readonly only: readonly string[];
+  readonly in: readonly string[];
   readonly subject: readonly string[];
   readonly scenario: readonly string[];
   readonly size?: readonly number[];
@@ -155,6 +159,7 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
       commas,
       [],
     )
+    .option('--in <scenario...>', 'scenarios whose name begins so, e.g. round-trip wake-up', commas, [])
     .option(
       '--subject <module...>',
       "also a subject of one's own: a JavaScript module that exports `subject`",
@@ -188,8 +193,9 @@ function complete(options: RunOptions, command: Command): RunInvocation {
     isChosen,
     depth: isChosen && named === 'default' ? 'chosen' : named,
     freshCrews: mode.freshCrews,
-    subjects: [...options.subject, ...known(options, command)],
+    subjects: [...options.subject, ...chosenSubjects(options, command)],
     scenarioModules: options.scenario,
+    scenarioIds: chosenScenarios(options, command),
     messageBytes: options.size ?? mode.messageBytes,
     areSizesChosen: options.size !== undefined,
     repeats: options.repeats ?? mode.repeats,
@@ -202,14 +208,30 @@ function complete(options: RunOptions, command: Command): RunInvocation {
 }
 
 /** Those that were asked for; all, unless only a subject of one's own was. */
-function known({ only, subject }: RunOptions, command: Command): readonly string[] {
+function chosenSubjects({ only, subject }: RunOptions, command: Command): readonly string[] {
   if (only.length === 0) return subject.length === 0 ? subjectIds : [];
-  const unknown = only.filter((prefix) => !subjectIds.some((id) => id.startsWith(prefix)));
+  return beginningSo('subject', subjectIds, only, command);
+}
+
+function chosenScenarios({ in: prefixes }: RunOptions, command: Command): readonly string[] | undefined {
+  if (prefixes.length === 0) return undefined;
+  const ids = scenarios.map(({ id }) => id);
+  return beginningSo('scenario', ids, prefixes, command);
+}
+
+function beginningSo(
+  what: string,
+  names: readonly string[],
+  prefixes: readonly string[],
+  command: Command,
+): string[] {
+  const unknown = prefixes.filter((prefix) => !names.some((name) => name.startsWith(prefix)));
   if (unknown.length > 0) {
-    const names = subjectIds.join(', ');
-    command.error(`error: no subject's name begins with ${unknown.join(' or ')}; there are ${names}`);
+    command.error(
+      `error: no ${what}'s name begins with ${unknown.join(' or ')}; there are ${names.join(', ')}`,
+    );
   }
-  return subjectIds.filter((id) => only.some((prefix) => id.startsWith(prefix)));
+  return names.filter((name) => prefixes.some((prefix) => name.startsWith(prefix)));
 }
 
 function modules(path: string, previous: readonly string[]): string[] {

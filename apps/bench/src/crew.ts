@@ -17,6 +17,8 @@ const peerProgram = fileURLToPath(new URL('./peer.js', import.meta.url));
 
 /** All of them have to answer within this, however slow the machine. */
 const patienceMs = 20_000;
+/** And within so much more per MiB of a message, of which a dozen are on their way. */
+const patienceMsPerMebibyte = 500;
 /** Orders have arrived by then, also on a busy machine. */
 const leastLeadNs = 20e6;
 /** What ending in peace may take. */
@@ -116,7 +118,7 @@ export class Crew implements AsyncDisposable {
     const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
     const { followers } = this.#options;
     const request: CellRequest = { messageBytes, followers, ...times, startNs, counterBefore: this.#counter };
-    const answered = this.#nextReports();
+    const answered = this.#nextReports(patienceMs + (messageBytes / 2 ** 20) * patienceMsPerMebibyte);
     const places = this.#places(cpus);
     for (const control of this.#controls) {
       control.post({ kind: 'run', scenario: scenario.id, request, cpus: places });
@@ -173,7 +175,7 @@ export class Crew implements AsyncDisposable {
     this.#server.listen(control);
     await once(this.#server, 'listening');
 
-    const opened = this.#nextReports();
+    const opened = this.#nextReports(patienceMs);
     opened.catch(() => undefined); // awaited below, unless starting fails first
     const assignment = {
       subject: subjectModule,
@@ -226,13 +228,13 @@ export class Crew implements AsyncDisposable {
   }
 
   /** The next report of each of them, by index. */
-  #nextReports(): Promise<ReadonlyMap<number, Report>> {
+  #nextReports(withinMs: number): Promise<ReadonlyMap<number, Report>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#reports = new Map();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(new CrewFailure(`no answer within ${patienceMs / 1000} seconds`));
-      }, patienceMs);
+        this.#fail(new CrewFailure(`no answer within ${withinMs / 1000} seconds`));
+      }, withinMs);
       this.#settle = {
         resolve(reports) {
           clearTimeout(timer);

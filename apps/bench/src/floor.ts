@@ -64,6 +64,9 @@ export interface FloorFigures {
   readonly latencyNs?: { readonly p50: number; readonly p99: number };
 }
 
+/** The exit code when its watchdog bit. */
+const TOO_LONG = 124;
+
 /** This machine cannot do that: a message over a limit, or a mechanism the kernel lacks. */
 interface FloorUnsupported {
   /** Why, in words. */
@@ -73,9 +76,9 @@ interface FloorUnsupported {
 export type FloorResult = FloorFigures | FloorUnsupported;
 
 export interface FloorBuild {
-  /** The compiler and its first arguments, separated by spaces. Default: the environment's `CC`, or else `cc`. */
+  /** The compiler and its first arguments, separated by spaces. Default: the environment's `CC` unless it is empty, or else `cc`. */
   readonly compiler?: string;
-  /** Where the binary goes. Default: `build/floor` of this app. */
+  /** Where the binary goes. Default: the environment's `BENCH_FLOOR`, or else `build/floor` of this app. */
   readonly output?: string;
   /** Told why there is no floor, in one or a few lines, when the answer is `undefined`. */
   readonly explain?: (reason: string) => void;
@@ -89,7 +92,8 @@ export interface FloorBuild {
  * Cost: about two seconds of compiling the first time, one `stat` per source afterwards.
  */
 export async function buildFloor(build: FloorBuild = {}): Promise<Floor | undefined> {
-  const { compiler = process.env.CC ?? 'cc', output = defaultOutput, explain } = build;
+  const { CC = '', BENCH_FLOOR = defaultOutput } = process.env;
+  const { compiler = CC || 'cc', output = BENCH_FLOOR, explain } = build;
   if (process.platform !== 'linux') {
     explain?.(`the C floor is written for Linux, and this is ${process.platform}`);
     return undefined;
@@ -117,8 +121,9 @@ export class Floor {
    * Measures one figure, in two fresh processes.
    *
    * @throws {RangeError} The request is not one the floor knows, or a number is out of its range.
-   * @throws {Error} The run failed (a message was lost or damaged, a CPU may not be used, a system call failed,
-   *   nothing came within 60 seconds) or answered nonsense; the message says which.
+   * @returns The figures, or why there are none: this machine cannot do that, or not within 60 seconds.
+   * @throws {Error} The run failed (a message was lost or damaged, a CPU may not be used, a system call failed) or
+   *   answered nonsense; the message says which.
    * @throws The signal's reason once it is aborted. However it ends, its processes have ended by then.
    */
   async measure(request: FloorRequest): Promise<FloorResult> {
@@ -138,6 +143,7 @@ export class Floor {
         closed,
       ]);
       signal?.throwIfAborted();
+      if (code === TOO_LONG) return { unsupported: complaint.trim() };
       if (code !== 0) {
         const why = complaint.trim() || `it was ended by ${killer ?? `exit code ${String(code)}`}`;
         throw new Error(`the floor failed at ${runArguments.join(' ')}: ${why}`);

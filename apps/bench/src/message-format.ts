@@ -25,6 +25,8 @@ export const Mark = {
 export type Mark = (typeof Mark)[keyof typeof Mark];
 
 export const LEAST_MESSAGE_BYTES = 24;
+/** More would not fit several times into the memory of a small machine. What has a limit to be set allows as much. */
+export const MOST_MESSAGE_BYTES: number = 64 << 20;
 
 export interface MessageFormat<T> {
   /** A message of so many bytes, at least {@link LEAST_MESSAGE_BYTES}; to be stamped before each sending. */
@@ -52,6 +54,7 @@ export class DamagedMessage extends Error {
   }
 }
 
+const fillerPeriod = 256;
 const fillerByte = (index: number): number => (index * 31) & 0xff;
 
 function checkOf(sequence: number, mark: number, bytes: number): number {
@@ -80,8 +83,26 @@ function putWord(message: Uint8Array, offset: number, value: number): void {
   message[offset + 3] = value >>> 24;
 }
 
+/** One period byte by byte, and the rest against itself, one period on: as fast as memory, since a message may be large. */
+function checkFiller(message: Uint8Array, sequence: number): void {
+  const filler = message.subarray(5, -4);
+  const isRepeated =
+    filler.length <= fillerPeriod ||
+    Buffer.compare(filler.subarray(fillerPeriod), filler.subarray(0, -fillerPeriod)) === 0;
+  const checked = isRepeated ? Math.min(filler.length, fillerPeriod) : filler.length;
+  for (let i = 0; i < checked; i++) {
+    if (filler[i] !== fillerByte(i + 5))
+      throw new DamagedMessage(sequence, message.length, `byte ${i + 5} is wrong`);
+  }
+}
+
 export const binaryFormat: MessageFormat<Uint8Array> = {
-  blank: (bytes) => Uint8Array.from({ length: bytes }, (_, index) => fillerByte(index)),
+  blank(bytes) {
+    const message = new Uint8Array(bytes);
+    for (let i = 0; i < Math.min(bytes, fillerPeriod); i++) message[i] = fillerByte(i);
+    for (let done = fillerPeriod; done < bytes; done *= 2) message.copyWithin(done, 0, done);
+    return message;
+  },
 
   stamp(blank, sequence, mark) {
     putWord(blank, 0, sequence);
@@ -100,11 +121,7 @@ export const binaryFormat: MessageFormat<Uint8Array> = {
     if (word(message, bytes - 4) !== checkOf(sequence, mark, bytes)) {
       throw new DamagedMessage(sequence, bytes, 'its last word is wrong');
     }
-    if (mark !== Mark.plain) {
-      for (let i = 5; i < bytes - 4; i++) {
-        if (message[i] !== fillerByte(i)) throw new DamagedMessage(sequence, bytes, `byte ${i} is wrong`);
-      }
-    }
+    if (mark !== Mark.plain) checkFiller(message, sequence);
     return mark;
   },
 

@@ -9,6 +9,8 @@ import type { Subject } from './subject.ts';
 export interface PlanOptions {
   readonly subjects: readonly { readonly module: string; readonly subject: Subject }[];
   readonly scenarios: readonly Scenario[];
+  /** They were asked for: none is left out because of the depth. @default false */
+  readonly areScenariosChosen?: boolean;
   /** Which every subject of their kind is measured by, whether it names them or not. */
   readonly ownScenarios?: readonly Scenario[];
   readonly messageBytes: readonly number[];
@@ -23,6 +25,7 @@ export interface PlanOptions {
 export function plan({
   subjects,
   scenarios,
+  areScenariosChosen = false,
   ownScenarios = [],
   messageBytes,
   areSizesChosen = false,
@@ -32,7 +35,7 @@ export function plan({
   return subjects.flatMap(({ module, subject }) => {
     const named = scenarios.filter(({ id }) => subject.scenarios.includes(id));
     const own = ownScenarios.filter(({ kind }) => kind === subject.kind);
-    const fitting = [...named, ...own].filter((scenario) => isInDepth(scenario, depth));
+    const fitting = [...named, ...own].filter((scenario) => areScenariosChosen || isInDepth(scenario, depth));
     const crews = [...new Set(fitting.flatMap((scenario) => followersOf(scenario, depth)))].sort(
       (a, b) => a - b,
     );

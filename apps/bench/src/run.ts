@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly subjects: readonly string[];
   /** URLs of modules of scenarios of one's own: every subject of their kind is measured by them as well. */
   readonly scenarioModules: readonly string[];
+  /** Ids of the bench's own scenarios, if not all of a subject are to be measured. */
+  readonly scenarioIds: readonly string[] | undefined;
   readonly messageBytes: readonly number[];
   /** The sizes were named by the user: every scenario that carries messages has all of them. */
   readonly areSizesChosen: boolean;
@@ -152,13 +154,15 @@ interface Prepared {
 }
 
 async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Promise<Prepared> {
-  const { areSizesChosen, depth, freshCrews, isChosen, messageBytes, repeats } = options;
+  const { areSizesChosen, depth, freshCrews, isChosen, messageBytes, repeats, scenarioIds } = options;
   const subjects = await loadSubjects(options.subjects, misses);
   const ownScenarios = await Promise.all(options.scenarioModules.map(loadScenario));
   const placements = choosePlacements();
   const crews = plan({
     subjects: subjects.filter(({ subject }) => isChosen || isInDepth(subject, depth)),
-    ...{ scenarios, ownScenarios, messageBytes, areSizesChosen, placements, depth },
+    scenarios: scenarios.filter(({ id }) => scenarioIds?.includes(id) !== false),
+    areScenariosChosen: scenarioIds !== undefined,
+    ...{ ownScenarios, messageBytes, areSizesChosen, placements, depth },
   });
   const refines = repeats > 1 && !freshCrews;
   const pace = new Pace(workload(crews, repeats, freshCrews), { ...options, refines }, nowMs);

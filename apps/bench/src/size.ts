@@ -1,14 +1,11 @@
 /** Message sizes as people write them. */
-import { LEAST_MESSAGE_BYTES } from './message-format.ts';
+import { LEAST_MESSAGE_BYTES, MOST_MESSAGE_BYTES } from './message-format.ts';
 
 const units = new Map([
   ['', 1],
   ['k', 1 << 10],
   ['m', 1 << 20],
 ]);
-
-/** The largest message the bench sends: more would not fit several times into the memory of a small machine. */
-const MOST_MESSAGE_BYTES: number = 64 << 20;
 
 /**
  * `64`, `1k`, `64k`, `1m` to bytes.

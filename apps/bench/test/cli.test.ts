@@ -20,6 +20,7 @@ test('without options everything is measured, five times or more', () => {
     verb: 'run',
     subjects: subjectIds,
     scenarioModules: [],
+    scenarioIds: undefined,
     messageBytes: [64, 1024, 65_536, 1 << 20],
     areSizesChosen: false,
     repeats: 5,
@@ -39,6 +40,12 @@ test('--only takes prefixes, in several spellings', () => {
   expect(subjectsOf(['--only', 'socket'])).toEqual(subjectIds.filter((id) => id.startsWith('socket.')));
   expect(subjectsOf(['--only', 'socket.unix,socket.tcp'])).toEqual(sockets);
   expect(subjectsOf(['run', '--only', 'socket.unix', 'shm.ring'])).toEqual(['shm.ring', 'socket.unix']);
+});
+
+test('--in takes prefixes of scenarios', () => {
+  expect(parseCli(['--in', 'round-trip'])).toMatchObject({
+    scenarioIds: ['round-trip', 'round-trip-paced', 'round-trip-spinning'],
+  });
 });
 
 test('--size, --quick, --json, --repeats, --markdown', () => {
@@ -90,6 +97,7 @@ test.each([
   [['compare', 'a', 'b', '--threshold', '0'], 'a number of percent'],
   [['choose', '--prefer', 'looks'], 'looks'],
   [['--only', 'carrier-pigeon'], 'carrier-pigeon'],
+  [['--in', 'teleport'], 'no scenario'],
   [['--size', '1'], 'a message size is'],
   [['--size', 'big'], 'a message size is'],
   [['--size', '65m'], 'a message size is'],

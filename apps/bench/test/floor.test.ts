@@ -387,6 +387,13 @@ describe('reading the answer', () => {
     await expect(new Floor(join(scratch, 'gone')).measure(request)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  test('takes a run that the watchdog ended for one that this machine cannot do', async () => {
+    const script = join(mkdtempSync(join(scratch, 'fake-')), 'floor');
+    writeFileSync(script, '#!/bin/sh\necho "floor: watchdog: too slow" >&2\nexit 124\n', { mode: 0o755 });
+
+    expect(await new Floor(script).measure(request)).toEqual({ unsupported: 'floor: watchdog: too slow' });
+  });
+
   test('passes on what the binary complained about', async () => {
     const script = join(mkdtempSync(join(scratch, 'fake-')), 'floor');
     writeFileSync(script, '#!/bin/sh\necho "floor: a broken pipe" >&2\nexit 1\n', { mode: 0o755 });

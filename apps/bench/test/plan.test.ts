@@ -67,6 +67,14 @@ test('sizes that were asked for are measured in every scenario', () => {
   expect(own).not.toContain('same-core throughput 3000');
 });
 
+test('scenarios that were asked for are measured however quick the run is', () => {
+  const crews = plan({
+    ...{ subjects, messageBytes: [64], placements, depth: 'quick', areScenariosChosen: true },
+    scenarios: scenarios.filter(({ id }) => id === 'round-trip-spinning'),
+  });
+  expect(crews.map(({ subject, cells }) => [subject.id, cells.length])).toEqual([['a.line', 1]]);
+});
+
 test('a default run leaves out what says least', () => {
   expect(cellsOf('default', [64, 1 << 10, 64 << 10])[0]).toEqual([
     'a.line',

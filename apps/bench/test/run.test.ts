@@ -123,6 +123,18 @@ describe('a run', () => {
       expect(messagesPerSecond ?? latencyNs?.p50).toBeGreaterThan(0);
   });
 
+  test('measures messages of 64 MiB, whole, with processor time and memory', async () => {
+    const { code, report } = await bench([
+      ...['--quick', '--only', 'socket.unix', '--in', 'throughput-batched', '--size', '64m'],
+    ]);
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    const [result] = report.results;
+    expect(result).toMatchObject({ scenario: 'throughput-batched', messageBytes: 64 << 20 });
+    expect(result?.cpuSecondsPerMillion).toBeGreaterThan(0);
+    expect(result?.residentBytes).toBeGreaterThan(64 << 20);
+  });
+
   test('measures how long it takes to connect, to call, and to notice a death', async () => {
     const { code, report } = await bench(['--only', 'socket.seqpacket,sync.mutex', '--size', '64']);
     expect(report.environment.run.failures).toEqual([]);
@@ -173,12 +185,24 @@ describe('a run', () => {
   });
 
   test('without a C compiler only lacks the floor', async () => {
-    const { report } = await bench(['--quick', '--only', 'peer.node-net', '--size', '64'], {
-      CC: 'no-such-compiler',
-    });
-    // The floor may have been built before: then there is nothing to compile.
+    // Where none has been built before.
+    const floor = join(mkdtempSync(join(scratch, 'no-floor-')), 'floor');
+    const { code, stdout, report } = await bench(
+      ['--quick', '--only', 'socket.unix', '--in', 'throughput', '--size', '64'],
+      { CC: '', PATH: '/nonexistent', BENCH_FLOOR: floor },
+    );
     expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    expect(report.environment.run.skipped).toEqual([
+      { subject: 'C floor', reason: expect.stringMatching(/no C compiler: cc was not found/) as string },
+    ]);
+    expect(stdout).toContain('Left out: C floor');
+    expect(report.environment.run.coreToCoreNs).toBeNull();
     expect(report.results.length).toBeGreaterThan(0);
+    for (const result of report.results) {
+      expect(result.messagesPerSecond).toBeGreaterThan(0);
+      expect(result).not.toHaveProperty('floor');
+    }
   });
 });
 

@@ -5,6 +5,6 @@ import { queueSubject } from './queue-subject.ts';
 export const subject: MessageSubject<Uint8Array> = queueSubject({
   id: 'mq.sysv',
   floor: 'mq.sysv',
-  openOrCreate: (name) => SysvQueue.openOrCreate(name),
+  openOrCreate: (name) => SysvQueue.openOrCreate(name, { type: 1, select: 0 }),
   unlink: (name) => SysvQueue.unlink(name),
 });

@@ -1,6 +1,6 @@
 /** Pipes that a child process inherits. */
 import { inherited, spawnChild } from '@ipc/pipe';
-import { binaryFormat } from '../message-format.ts';
+import { binaryFormat, MOST_MESSAGE_BYTES } from '../message-format.ts';
 import { defineSubject, type MessageSubject } from '../subject.ts';
 
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
@@ -12,7 +12,8 @@ export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   floor: 'pipe.anonymous',
   async open({ role, followerProgram }) {
     if (role === 'follower') return { link: inherited() };
-    const child = await spawnChild(process.execPath, followerProgram);
+    const channels = { main: { maxMessageBytes: MOST_MESSAGE_BYTES } };
+    const child = await spawnChild(process.execPath, followerProgram, { channels });
     return { link: child.channel };
   },
 });

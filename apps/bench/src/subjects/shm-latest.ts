@@ -22,10 +22,11 @@ export const subject: StructureSubject = defineSubject({
       publish();
       return structureEnd(writer, publish);
     }
+    const target = new Uint8Array(maxBytes);
     const reader = await openMade(() => LatestReader.open(name));
     while (reader.read() === undefined) await delay(2);
     return structureEnd(reader, () => {
-      checkWhole(reader.read());
+      checkWhole(reader.readInto(target) === maxBytes ? target : undefined);
     });
   },
   cleanUp: removeRegions,

@@ -1,10 +1,14 @@
 import { ring } from '@ipc/shm';
+import { MOST_MESSAGE_BYTES } from '../message-format.ts';
 import type { MessageSubject } from '../subject.ts';
 import { transportSubject } from './transport-subject.ts';
 
-export const subject: MessageSubject<Uint8Array> = transportSubject(ring(), {
-  floor: 'shm.ring',
-  spins: true,
-  sendsAtOnce: true,
-  fans: true,
-});
+export const subject: MessageSubject<Uint8Array> = transportSubject(
+  ring({ maxMessageBytes: MOST_MESSAGE_BYTES }),
+  {
+    floor: 'shm.ring',
+    spins: true,
+    sendsAtOnce: true,
+    fans: true,
+  },
+);

@@ -1,5 +1,9 @@
 import { tcp } from '@ipc/socket';
+import { MOST_MESSAGE_BYTES } from '../message-format.ts';
 import type { MessageSubject } from '../subject.ts';
 import { transportSubject } from './transport-subject.ts';
 
-export const subject: MessageSubject<Uint8Array> = transportSubject(tcp(), { floor: 'socket.tcp' });
+export const subject: MessageSubject<Uint8Array> = transportSubject(
+  tcp({ maxMessageBytes: MOST_MESSAGE_BYTES }),
+  { floor: 'socket.tcp' },
+);

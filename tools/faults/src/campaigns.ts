@@ -3,6 +3,7 @@ import { connections } from './campaigns/connections.ts';
 import { crowd } from './campaigns/crowd.ts';
 import { exits } from './campaigns/exits.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
+import { leftovers } from './campaigns/leftovers.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
 import { mutexFrozen } from './campaigns/mutex-frozen.ts';
@@ -37,6 +38,7 @@ export const campaigns: readonly Campaign[] = [
   openRace,
   memoryFull,
   wakeUp,
+  leftovers,
   openClose,
   regionCutShort,
   regionCycles,

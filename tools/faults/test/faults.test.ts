@@ -15,6 +15,7 @@ const small: Readonly<Record<string, number>> = {
   'hostile-memory': 1200,
   'memory-full': 20,
   'wake-up': 20_000,
+  leftovers: 4,
   'open-close': 50,
   'region-cut-short': 10,
   connections: 200,

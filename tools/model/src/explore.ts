@@ -6,7 +6,7 @@
  * ones were ever taken for the same is below one in ten thousand.
  */
 import { FILE } from './kernel.ts';
-import { Party, Variables, type Entry, type Step } from './party.ts';
+import { Party, Variables, type Entry, type Settled, type Step } from './party.ts';
 import { checkMixing, checkRaces } from './shared-memory.ts';
 import { StaleEdit } from './source.ts';
 import { barrier, makeVisible, visibleNext } from './weak-memory.ts';
@@ -38,6 +38,8 @@ export interface Exploration {
   readonly deepest: number;
   /** States in which everybody has ended. */
   readonly ends: number;
+  /** Ways on that a party abandoned. */
+  readonly abandoned: number;
   readonly milliseconds: number;
   /** False when the limit was reached before everything was seen. */
   readonly complete: boolean;
@@ -48,7 +50,9 @@ interface Seat {
   readonly log: readonly Entry[];
   readonly next: Step | undefined;
   readonly accesses: ReadonlyMap<number, boolean>;
-  /** Hash of the log. */
+  /** Where its local state was written down last. */
+  readonly settled: Settled;
+  /** Hash of that, and of the steps since. */
   readonly hash: readonly [number, number];
 }
 
@@ -81,6 +85,7 @@ function exploreOnce(
   let transitions = 0;
   let deepest = 0;
   let ends = 0;
+  let abandoned = 0;
   let violation: Exploration['violation'];
   let last: State | undefined;
   let move = 'set-up';
@@ -105,7 +110,9 @@ function exploreOnce(
         move = successor;
         moves++;
         transitions++;
-        visit(make());
+        const next = make();
+        if (next === undefined) abandoned++;
+        else visit(next);
         if (variables.haveGrown()) return undefined;
       }
       move = '';
@@ -124,6 +131,7 @@ function exploreOnce(
     transitions,
     deepest,
     ends,
+    abandoned,
     complete: violation === undefined && stack.length === 0,
     ...(violation === undefined ? {} : { violation }),
   };
@@ -134,19 +142,21 @@ function setUp(scenario: Scenario, variables: Variables): State {
   const world = World.of(scenario.memoryBytes, scenario.parties, scenario.record, scenario);
   const seats: Seat[] = [];
   for (let index = 0; index < scenario.parties; index++) {
-    seats.push(
-      seatAfter(scenario, variables, index, world, {
-        log: [],
-        next: undefined,
-        accesses: new Map(),
-        hash: [1, 2],
-      }),
-    );
+    const start = {
+      log: [],
+      next: undefined,
+      accesses: new Map<number, boolean>(),
+      settled: { text: '', steps: 0 },
+      hash: [1, 2],
+    } as const;
+    const seat = seatAfter(scenario, variables, index, world, start);
+    if (seat !== undefined) seats.push(seat);
   }
   return { world, seats, deaths: 0, depth: 0, before: undefined, move: 'set-up' };
 }
 
-type Move = [string, () => State];
+/** Its name, and what it leads to; undefined: the party abandons it. */
+type Move = [string, () => State | undefined];
 
 function* successors(scenario: Scenario, variables: Variables, state: State): Generator<Move> {
   const { world, seats } = state;
@@ -228,7 +238,7 @@ function advance(
   index: number,
   way: string,
   move: string,
-): State {
+): State | undefined {
   const seat = state.seats[index] as Seat;
   const step = seat.next as Step;
   const world = state.world.copy();
@@ -236,6 +246,7 @@ function advance(
     if (other !== index && !(state.world.dead[other] ?? false)) checkMixing(accesses, step);
   }
   const after = seatAfter(scenario, variables, index, world, seat, way);
+  if (after === undefined) return undefined;
   for (const [other, { accesses }] of state.seats.entries()) {
     if (other !== index && !(state.world.dead[other] ?? false)) checkRaces(after.accesses, accesses);
   }
@@ -252,7 +263,7 @@ function seatAfter(
   world: World,
   seat: Seat,
   way?: string,
-): Seat {
+): Seat | undefined {
   const run = Party.run(
     index,
     () => {
@@ -263,11 +274,14 @@ function seatAfter(
     seat.log,
     way,
   );
+  if (run === undefined) return undefined;
+  const settled = run.party.settled ?? seat.settled;
   return {
     log: run.party.log,
+    settled,
     next: run.next,
     accesses: run.party.accesses,
-    hash: hashLog(seat.hash, run.party, seat.log.length),
+    hash: hashLog(settled, run.party),
   };
 }
 
@@ -316,10 +330,17 @@ function mixText(lanes: [number, number], text: string): void {
   }
 }
 
-function hashLog(hash: readonly [number, number], { log, settled }: Party, known: number): [number, number] {
-  const lanes: [number, number] = settled === undefined ? [hash[0], hash[1]] : [3, 4];
-  if (settled !== undefined) mixText(lanes, settled.text);
-  for (let at = settled?.steps ?? known; at < log.length; at++) mixText(lanes, textOf(log[at] as Entry));
+function hashLog({ text, steps }: Settled, { log, condensed }: Party): [number, number] {
+  const lanes: [number, number] = [3, 4];
+  mixText(lanes, text);
+  let at = steps;
+  for (const { from, to, text: outcome } of condensed) {
+    if (from < at) continue;
+    for (; at < from; at++) mixText(lanes, textOf(log[at] as Entry));
+    mixText(lanes, outcome);
+    at = to;
+  }
+  for (; at < log.length; at++) mixText(lanes, textOf(log[at] as Entry));
   return lanes;
 }
 
@@ -350,7 +371,7 @@ function keyOf({ world, seats, deaths }: State): number {
   mixText(lanes, textOfRecord(world.record));
   if (world.processor !== undefined) mixText(lanes, JSON.stringify(world.sights));
   for (const [index, { hash, next }] of seats.entries()) {
-    const naps = Math.min(world.naps[index] ?? 0, 7) * 8;
+    const naps = (world.naps[index] ?? 0) * 8;
     const status =
       naps +
       (world.dead[index] === true ? 4 : 0) +

@@ -57,6 +57,12 @@ export class Variables {
   }
 }
 
+/** Local state as text, and how many steps had been made by then. */
+export interface Settled {
+  readonly text: string;
+  readonly steps: number;
+}
+
 let current: Party | undefined;
 
 /** The party whose program runs now. */
@@ -72,12 +78,15 @@ export class Party {
   readonly log: Entry[];
   /** Plain accesses since the last step: key of the word, and whether it was written. */
   readonly accesses: Map<number, boolean> = new Map<number, boolean>();
-  /** The local state where it was last written down, and how many steps had been made by then. */
-  settled: { readonly text: string; readonly steps: number } | undefined;
+  /** The local state where this run has written it down last. */
+  settled: Settled | undefined;
+  /** Steps of which nothing but the outcome matters, once they are all made. */
+  readonly condensed: { readonly from: number; readonly to: number; readonly text: string }[] = [];
   #cursor = 0;
   #way: string | undefined;
   #next: Step | undefined;
   #free = true;
+  #isAbandoned = false;
   /** Entries of the log that are from earlier runs. */
   readonly #known: number;
 
@@ -100,7 +109,7 @@ export class Party {
    * Runs `program` over the finished steps in `log`, then one step more in the way `way`, up to the step after that.
    *
    * @param way - undefined: everything up to the first step after `begin` is done in one go.
-   * @throws What the program throws, and anything that is wrong with it.
+   * @returns undefined when it was abandoned. @throws What the program throws, and anything that is wrong with it.
    */
   static run(
     index: number,
@@ -109,18 +118,18 @@ export class Party {
     variables: Variables,
     log: readonly Entry[],
     way: string | undefined,
-  ): { readonly party: Party; readonly next: Step | undefined } {
+  ): { readonly party: Party; readonly next: Step | undefined } | undefined {
     const running = new Party(index, world, variables, log.slice(), way);
     const outer = current;
     current = running;
     try {
       program();
     } catch (error) {
-      if (error !== suspension && running.#next === undefined) throw error;
+      if (error !== suspension && running.#next === undefined && !running.#isAbandoned) throw error;
     } finally {
       current = outer;
     }
-    return { party: running, next: running.#next };
+    return running.#isAbandoned ? undefined : { party: running, next: running.#next };
   }
 
   /** From here on every step is one of its own: call it when the parties are set up. */
@@ -137,6 +146,22 @@ export class Party {
     this.settled = { text: textOfState(locals), steps: this.log.length };
   }
 
+  /** What comes next is not followed: more of the same, without an end. */
+  abandon(): never {
+    this.#isAbandoned = true;
+    throw suspension;
+  }
+
+  /**
+   * Runs `steps`, of which nothing matters but what these objects are when all are made: how often somebody had to look until
+   * it had a lock, say. As {@link Party.settle}, for a call in the middle.
+   */
+  condense(steps: () => void, ...locals: readonly unknown[]): void {
+    const from = this.#cursor;
+    steps();
+    if (this.#next === undefined) this.condensed.push({ from, to: this.#cursor, text: textOfState(locals) });
+  }
+
   /** Whether the set-up is over: from then on what is written counts as variable. */
   get hasBegun(): boolean {
     return !this.#free;
@@ -144,7 +169,7 @@ export class Party {
 
   /** What the next step came to when it was made, in an earlier run. Most are: ask before describing a step. */
   recall(): { readonly value: unknown } | undefined {
-    if (this.#next !== undefined) throw suspension;
+    if (this.#next !== undefined || this.#isAbandoned) throw suspension;
     const entry = this.log[this.#cursor];
     if (entry === undefined) return undefined;
     this.#cursor++;

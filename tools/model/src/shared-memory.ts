@@ -72,7 +72,7 @@ function createView(memory: SharedMemory, view: View): object {
   const size = constructor.BYTES_PER_ELEMENT;
   const read = (from: number, count: number): IntegerArray => {
     const [start, end] = [offset + from * size, offset + (from + count) * size];
-    if (isRacing(start, end)) return new constructor(readWords(start, end).buffer, start & 3, count);
+    if (isRacing(start, end, false)) return new constructor(readWords(start, end).buffer, start & 3, count);
     return party().along((world) => {
       touch(party(), start, end, false);
       return new constructor(world.memory.buffer.slice(start, end));
@@ -81,7 +81,7 @@ function createView(memory: SharedMemory, view: View): object {
   const write = (at: number, values: ArrayLike<number>): void => {
     if (at + values.length > length) throw new RangeError('offset is out of bounds');
     const [start, end] = [offset + at * size, offset + (at + values.length) * size];
-    if (isRacing(start, end)) {
+    if (isRacing(start, end, true)) {
       const bytes = new Uint8Array(end - start);
       new constructor(bytes.buffer).set(values);
       writeWords(start, bytes);
@@ -138,10 +138,10 @@ function createView(memory: SharedMemory, view: View): object {
 }
 
 /** Whether plain accesses to these bytes are steps of their own. */
-function isRacing(start: number, end: number): boolean {
+function isRacing(start: number, end: number, writes: boolean): boolean {
   const { world, hasBegun } = party();
   if (!hasBegun) return false;
-  for (let word = start >> 2; word << 2 < end; word++) if (world.races(word)) return true;
+  for (let word = start >> 2; word << 2 < end; word++) if (world.races(word, writes)) return true;
   return false;
 }
 

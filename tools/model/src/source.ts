@@ -32,7 +32,7 @@ export function hidden(object: object, field: string): unknown {
   return (object as Record<string, unknown>)[name];
 }
 
-type Exports = Record<string, unknown>;
+export type Exports = Record<string, unknown>;
 type Factory = (
   exports: Exports,
   require: (specifier: string) => unknown,
@@ -73,9 +73,13 @@ export class Source {
     this.#unused = new Set(edits);
   }
 
-  /** The exports of a file of the repository, evaluated anew with everything it imports. */
-  load(file: string): Exports {
-    const modules = new Map<string, Exports>();
+  /**
+   * The exports of a file of the repository, evaluated with everything it imports.
+   *
+   * @param known - What is evaluated already; grows. @default nothing
+   */
+  load(file: string, known?: Map<string, Exports>): Exports {
+    const modules = known ?? new Map<string, Exports>();
     const evaluate = (path: string): Exports => {
       const loaded = modules.get(path);
       if (loaded !== undefined) return loaded;

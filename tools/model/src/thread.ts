@@ -9,13 +9,10 @@
 import { party, type Step } from './party.ts';
 import { wordOf } from './shared-memory.ts';
 import type { Kernel } from './kernel.ts';
-import type { World } from './world.ts';
+import { restlessNaps, type World } from './world.ts';
 
 const napMs = 5;
 const sliceMs = 100;
-
-/** So many naps of a party may end at any time; later ones end when nothing else can happen. */
-const restlessNaps = 1;
 
 const POLLIN = 1;
 const POLLERR = 8;

@@ -3,11 +3,17 @@ import { clearSight, type Processor, type Sight } from './weak-memory.ts';
 
 /** What memory does with accesses that race. */
 export interface MemoryRules {
-  /** Words that parties access plainly while others change them, on purpose: each such access is a step. @default none */
-  readonly races?: (word: number) => boolean;
+  /**
+   * Words that parties access plainly while others change them, on purpose: each such access is a step. The answer may depend on what
+   * the party has done until then, but on nothing else. @default none
+   */
+  readonly races?: (word: number, writes: boolean) => boolean;
   /** Whose loads and stores they are: they happen as late and as early as it may let them. @default one after the other */
   readonly processor?: Processor;
 }
+
+/** So many naps of a party may end at any time; later ones end when nothing else can happen. */
+export const restlessNaps = 1;
 
 /** Everything the parties share: memory, the kernel's objects, and what the scenario keeps book of. One for every state; what a step does not change it shares with the state before. */
 export class World {
@@ -19,7 +25,7 @@ export class World {
   record: Readonly<Record<string, unknown>>;
   /** For each party: whether anybody else has changed anything since it last woke from a nap. */
   readonly restless: boolean[];
-  /** For each party: how often it has woken from a nap. */
+  /** For each party: how often it has woken from a nap, up to {@link restlessNaps}: what matters of it. */
   readonly naps: number[];
   /** For each party: whether its process is dead. */
   readonly dead: boolean[];
@@ -80,15 +86,15 @@ export class World {
     return this.rules.processor;
   }
 
-  /** Whether accesses to a word race on purpose. */
-  races(word: number): boolean {
-    return this.rules.races?.(word) === true;
+  /** Whether an access to a word races on purpose. */
+  races(word: number, writes: boolean): boolean {
+    return this.rules.races?.(word, writes) === true;
   }
 
   /** A party wakes from a nap. */
   wake(party: number): void {
     this.restless[party] = false;
-    this.naps[party] = (this.naps[party] ?? 0) + 1;
+    this.naps[party] = Math.min((this.naps[party] ?? 0) + 1, restlessNaps);
   }
 
   writable(): Int32Array<ArrayBuffer> {

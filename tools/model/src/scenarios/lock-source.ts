@@ -2,7 +2,7 @@
 import * as core from '@ipc/core';
 import type * as sync from '@ipc/sync';
 import { sharedGlobals } from '../globals.ts';
-import { Source, type Edit } from '../source.ts';
+import { Source, type Edit, type Exports } from '../source.ts';
 import { ModelRegion } from '../model-region.ts';
 import { crypto, fs, loopGlobals, LoopPromise, native, os, startThread } from '../thread.ts';
 
@@ -18,10 +18,24 @@ const smaller: readonly Edit[] = [
   },
 ];
 
+/** The variables that modules have, one set for each thread: emptied before each run. */
+const cleared: readonly Edit[] = [
+  {
+    file: 'packages/sync/src/bell.ts',
+    from: 'let users = 0;',
+    to: 'let users = 0; export function clear(): void { bell = undefined; users = 0; }',
+  },
+  {
+    file: 'packages/sync/src/bell-line.ts',
+    from: 'const lines = new Map<string, BellLine>();',
+    to: 'const lines = new Map<string, BellLine>(); export function clear(): void { lines.clear(); }',
+  },
+];
+
 type Sync = typeof sync;
 
 export interface LockSource {
-  /** One file's exports, made anew, on a thread with nothing on its event loop. */
+  /** One file's exports, with nothing in the variables of modules, on a thread with nothing on its event loop. */
   fresh(file: string): Sync;
   /** A region as large as one embedded lock. */
   region(participants: number): never;
@@ -37,11 +51,14 @@ export function lockSource(edits: readonly Edit[]): LockSource {
     'node:crypto': crypto,
     'node:os': os,
   };
-  const source = new Source(globals, imports, [...smaller, ...edits]);
+  const source = new Source(globals, imports, [...smaller, ...cleared, ...edits]);
+  const modules = new Map<string, Exports>();
+  const load = (file: string): Exports => source.load(`packages/sync/src/${file}`, modules);
   return {
     fresh(file) {
       startThread();
-      return source.load(`packages/sync/src/${file}`) as unknown as Sync;
+      for (const each of ['bell.ts', 'bell-line.ts']) (load(each) as { readonly clear: () => void }).clear();
+      return load(file) as unknown as Sync;
     },
     region: (participants) => new ModelRegion('model', areaBytes(participants)) as never,
   };

@@ -51,6 +51,7 @@ export {
 } from './frame.ts';
 export { frameChannel, frameReceiver, frameSender } from './frame-channel.ts';
 export type { FrameOptions } from './frame-channel.ts';
+export type { FrameReceipts } from './frame-reader.ts';
 export { NodeByteStream } from './node-byte-stream.ts';
 export type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
 export { SendHalf } from './send-half.ts';

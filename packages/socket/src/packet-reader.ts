@@ -1,8 +1,9 @@
 import {
-  fromErrno,
   IpcError,
   peerGoneError,
+  transferError,
   type End,
+  type FrameReceipts,
   type ReceiveEvents,
   type ReceivePort,
 } from '@ipc/core';
@@ -10,7 +11,14 @@ import * as native from '@ipc/native';
 import { attachReceived, closeAll, takeDescriptors } from './descriptors.ts';
 import { PacketInbox } from './packet-inbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
-import { KIND_GOODBYE, KIND_MESSAGE, PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
+import {
+  KIND_ASK,
+  KIND_GOODBYE,
+  KIND_MESSAGE,
+  KIND_RECEIPT,
+  PACKET_HEADER_BYTES,
+  type PacketLimits,
+} from './packet.ts';
 
 /**
  * Messages off packets. What waits in the kernel comes with one system call; where messages may bring descriptors, each
@@ -21,6 +29,7 @@ export class PacketReader implements ReceivePort {
   readonly #socket: PacketSocket;
   readonly #limits: PacketLimits;
   readonly #onRelease: () => void;
+  readonly #receipts: FrameReceipts;
   readonly #inbox: PacketInbox;
   /** A message that may have brought descriptors. */
   #ahead: Uint8Array | undefined;
@@ -30,10 +39,11 @@ export class PacketReader implements ReceivePort {
   #events!: ReceiveEvents;
   #released = false;
 
-  constructor(socket: PacketSocket, limits: PacketLimits, onRelease: () => void) {
+  constructor(socket: PacketSocket, limits: PacketLimits, onRelease: () => void, receipts: FrameReceipts) {
     this.#socket = socket;
     this.#limits = limits;
     this.#onRelease = onRelease;
+    this.#receipts = receipts;
     this.#inbox = new PacketInbox(socket.fd, PACKET_HEADER_BYTES + limits.maxMessageBytes);
   }
 
@@ -44,14 +54,16 @@ export class PacketReader implements ReceivePort {
 
   pull(patient = false): Uint8Array | undefined {
     if (!this.#next(patient)) return undefined;
-    const ahead = this.#takeAhead();
-    return ahead ?? this.#inbox.take(PACKET_HEADER_BYTES).slice();
+    const message = this.#takeAhead() ?? this.#inbox.take(PACKET_HEADER_BYTES).slice();
+    this.#goOn();
+    return message;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
     for (; count < limit && this.#next(false); count++)
       handler(this.#takeAhead() ?? this.#inbox.take(PACKET_HEADER_BYTES));
+    if (count > 0) this.#goOn();
     return count;
   }
 
@@ -84,26 +96,29 @@ export class PacketReader implements ReceivePort {
 
   /** Has the next message in `#ahead` or at the front of the inbox. False when none has come, or at the end, which is then set. */
   #next(patient: boolean): boolean {
-    if (this.#ahead !== undefined) return true;
-    if (this.end !== undefined) return false;
-    try {
-      if (this.#inbox.length === 0) {
-        if (patient && this.#dry) return false;
-        if (this.#limits.maxDescriptors > 0) return this.#receiveOne();
-        if (this.#inbox.fill() === -1) return this.#runDry();
-        this.#dry = this.#inbox.isDry;
+    while (this.#ahead === undefined) {
+      if (this.end !== undefined) return false;
+      try {
+        if (this.#inbox.length > 0) {
+          const { nextLength, nextKind } = this.#inbox;
+          if (this.#isMessage(nextKind, nextLength, nextLength === -1)) return true;
+          this.#inbox.take(0);
+        } else if (patient && this.#dry) {
+          return false;
+        } else if (this.#limits.maxDescriptors > 0) {
+          if (!this.#receiveOne()) return this.#runDry();
+        } else {
+          if (this.#inbox.fill() === -1) return this.#runDry();
+          this.#dry = this.#inbox.isDry;
+        }
+      } catch (error) {
+        this.#endWith({ error: transferError(error, 'receive') });
       }
-      const { nextLength, nextKind } = this.#inbox;
-      return this.#accepts(nextKind, nextLength, nextLength === -1);
-    } catch (error) {
-      const failure = fromErrno(error, 'receive');
-      this.#endWith({
-        error: failure.code === 'ERR_IPC_PEER_GONE' ? peerGoneError('the peer is gone', error) : failure,
-      });
-      return false;
     }
+    return true;
   }
 
+  /** One packet, into `#ahead` when it is a message. False when there is none. */
   #receiveOne(): boolean {
     const { maxMessageBytes, maxDescriptors } = this.#limits;
     const target = (this.#single ??= new Uint8Array(PACKET_HEADER_BYTES + maxMessageBytes));
@@ -114,19 +129,24 @@ export class PacketReader implements ReceivePort {
       target.length,
       maxDescriptors,
     );
-    if (bytes === -1) return this.#runDry();
+    if (bytes === -1) return false;
+    let mine = fds;
     try {
-      if (!this.#accepts(target[0] ?? -1, bytes, truncated)) {
-        closeAll(fds);
-        return false;
+      if (this.#isMessage(target[0] ?? -1, bytes, truncated)) {
+        const message = target.slice(PACKET_HEADER_BYTES, bytes);
+        this.#ahead = fds.length === 0 ? message : attachReceived(message, fds);
+        mine = [];
       }
-    } catch (error) {
-      closeAll(fds);
-      throw error;
+    } finally {
+      closeAll(mine);
     }
-    const message = target.slice(PACKET_HEADER_BYTES, bytes);
-    this.#ahead = fds.length === 0 ? message : attachReceived(message, fds);
     return true;
+  }
+
+  /** A message was taken: what was asked behind it is answered, though nobody asks for the next. */
+  #goOn(): void {
+    if (this.#inbox.length > 0 && this.#next(true)) return;
+    if (this.end === undefined && !this.#released) this.#socket.readable = true;
   }
 
   #runDry(): false {
@@ -135,13 +155,15 @@ export class PacketReader implements ReceivePort {
     return false;
   }
 
-  /** Whether a packet is a message. False, and the end is set, when it is a goodbye. @throws {IpcError} It is neither. */
-  #accepts(kind: number, bytes: number, truncated: boolean): boolean {
+  /** Whether a packet is a message; takes what it is otherwise. @throws {IpcError} It is nothing. */
+  #isMessage(kind: number, bytes: number, truncated: boolean): boolean {
     if (bytes === 0) throw peerGoneError();
     if (kind === KIND_MESSAGE && !truncated) return true;
-    if (kind === KIND_GOODBYE && bytes === PACKET_HEADER_BYTES && !truncated) {
-      this.#endWith({});
-      return false;
+    if (bytes === PACKET_HEADER_BYTES && !truncated) {
+      if (kind === KIND_GOODBYE) this.#endWith({});
+      else if (kind === KIND_ASK) this.#receipts.asked();
+      else if (kind === KIND_RECEIPT) this.#receipts.received();
+      if (kind >= KIND_GOODBYE && kind <= KIND_RECEIPT) return false;
     }
     const { maxMessageBytes, maxDescriptors } = this.#limits;
     const limits = `maxMessageBytes is ${maxMessageBytes}, maxDescriptors ${maxDescriptors}`;

@@ -3,17 +3,20 @@ import * as native from '@ipc/native';
 import { attachedTo, releaseSent } from './descriptors.ts';
 import { PacketOutbox } from './packet-outbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
+import { KIND_ASK, KIND_GOODBYE, KIND_MESSAGE, KIND_RECEIPT } from './packet.ts';
 
 /** From this size a message goes to the kernel from the caller's memory. */
 const directBytes = 8 << 10;
 const nothing = new Uint8Array(0);
+const head = Uint8Array.of(KIND_MESSAGE);
+const goodbye = Uint8Array.of(KIND_GOODBYE);
+const ask = Uint8Array.of(KIND_ASK);
+const receipt = Uint8Array.of(KIND_RECEIPT);
 
 export interface PacketWriterOptions {
   readonly maxMessageBytes: number;
-  /** In front of every message. @default nothing */
-  readonly head?: Uint8Array;
-  /** The packet that says that this is the clean end. @default there is none */
-  readonly goodbye?: Uint8Array;
+  /** Whether packets of the other kinds are understood: a goodbye, asks, receipts. @default false */
+  readonly hasKinds?: boolean;
   /** Whether a failed send means that nobody receives any more. */
   isGone(code: string): boolean;
   onRelease(): void;
@@ -25,10 +28,15 @@ export interface PacketWriterOptions {
  */
 export class PacketWriter implements SendPort {
   readonly maxMessageBytes: number;
+  readonly ask: (() => void) | undefined;
   readonly #socket: PacketSocket;
   readonly #options: PacketWriterOptions;
   readonly #head: Uint8Array;
   readonly #outbox: PacketOutbox;
+  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
+  #owedAsks = 0;
+  #owedReceipts = 0;
+  #finished = false;
   #events!: SendEvents;
   #roomAwaited = false;
   #tickScheduled = false;
@@ -38,13 +46,19 @@ export class PacketWriter implements SendPort {
   constructor(socket: PacketSocket, options: PacketWriterOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#head = options.head ?? nothing;
+    this.#head = options.hasKinds === true ? head : nothing;
+    if (options.hasKinds === true)
+      this.ask = () => {
+        this.#owedAsks++;
+        this.#pushOwed();
+        this.publish();
+      };
     this.#outbox = new PacketOutbox(socket.fd);
     this.maxMessageBytes = options.maxMessageBytes;
   }
 
   get pendingBytes(): number {
-    return this.#outbox.pendingBytes;
+    return this.#outbox.pendingBytes + this.#owedAsks + this.#owedReceipts;
   }
 
   attach(events: SendEvents): void {
@@ -72,8 +86,21 @@ export class PacketWriter implements SendPort {
   }
 
   finish(): void {
-    const { goodbye } = this.#options;
-    if (goodbye !== undefined) this.#outbox.push(goodbye, nothing); // it fits: everything before it is out
+    if (this.#options.hasKinds === true) this.#outbox.push(goodbye, nothing); // it fits: everything before it is out
+    this.#finished = true;
+  }
+
+  /** Answers an ask of the peer. */
+  pushReceipt(): void {
+    if (this.#released || this.#finished) return;
+    this.#owedReceipts++;
+    this.#pushOwed();
+    this.publish();
+  }
+
+  /** The peer has answered. */
+  onReceipt(): void {
+    this.#events.received();
   }
 
   release(): void {
@@ -100,12 +127,20 @@ export class PacketWriter implements SendPort {
   #flush(): boolean {
     if (this.#released || this.#blocked) return false;
     try {
-      if (this.#outbox.flush()) return true;
+      while (this.#outbox.flush()) {
+        if (this.#owedAsks + this.#owedReceipts === 0) return true;
+        this.#pushOwed();
+      }
       this.#block();
     } catch (error) {
       this.#fail(error);
     }
     return false;
+  }
+
+  #pushOwed(): void {
+    for (; this.#owedReceipts > 0 && this.#outbox.push(receipt, nothing); this.#owedReceipts--);
+    for (; this.#owedAsks > 0 && this.#outbox.push(ask, nothing); this.#owedAsks--);
   }
 
   #pushDirect(message: Uint8Array, descriptors: readonly number[]): boolean {

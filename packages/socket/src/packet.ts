@@ -6,12 +6,15 @@
  *   |  kind  |  payload      |
  *   +--------+------- - - - -+
  *
- * An empty packet reads like the end of the socket, so even an empty message has its kind. Kind 1 carries no payload
- * and means "closed cleanly". Normative text: docs/wire-formats/packet.md.
+ * An empty packet reads like the end of the socket, so even an empty message has its kind. The other kinds carry no
+ * payload: kind 1 means "closed cleanly", kind 2 asks for a receipt, and kind 3, the other way, is one. Normative
+ * text: docs/wire-formats/packet.md.
  */
 export const PACKET_HEADER_BYTES = 1;
 export const KIND_MESSAGE = 0;
 export const KIND_GOODBYE = 1;
+export const KIND_ASK = 2;
+export const KIND_RECEIPT = 3;
 
 /** Limits of a packet channel. */
 export interface PacketLimits {

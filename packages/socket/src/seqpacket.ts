@@ -8,7 +8,7 @@ import { listenUnix } from './listen-unix.ts';
 import { PacketReader } from './packet-reader.ts';
 import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
-import { KIND_GOODBYE, KIND_MESSAGE, PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
+import { PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
 import { channelWithPeer, type PeerRule } from './peer.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
@@ -75,12 +75,18 @@ function packetsOver(socket: PacketSocket, limits: PacketLimits): Channel {
   };
   const writer = new PacketWriter(socket, {
     maxMessageBytes,
-    head: Uint8Array.of(KIND_MESSAGE),
-    goodbye: Uint8Array.of(KIND_GOODBYE),
+    hasKinds: true,
     isGone: (code) => code === 'ERR_IPC_PEER_GONE',
     onRelease: release,
   });
-  const reader = new PacketReader(socket, limits, release);
+  const reader = new PacketReader(socket, limits, release, {
+    asked: () => {
+      writer.pushReceipt();
+    },
+    received: () => {
+      writer.onReceipt();
+    },
+  });
   socket.onReady = (readable, writable) => {
     if (writable) writer.onWritable();
     if (readable) reader.onReadable();

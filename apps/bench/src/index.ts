@@ -7,7 +7,8 @@
 export { binaryFormat, DamagedMessage, LEAST_MESSAGE_BYTES, Mark, textFormat } from './message-format.ts';
 export type { MessageFormat } from './message-format.ts';
 export type { BenchReport, Failure, FloorMedians, Result, RunFacts, Skipped } from './result.ts';
-export type { Environment, Limits } from './environment.ts';
+export type { Environment } from './environment.ts';
+export type { Limits } from './limits.ts';
 export { defineScenario } from './scenario.ts';
 export type {
   CellRequest,

@@ -6,10 +6,11 @@ import { CommanderError } from 'commander';
 import { choose } from './choose.ts';
 import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } from './cli.ts';
 import { compare } from './compare.ts';
-import { diagnose, renderFindings } from './doctor.ts';
+import { diagnose } from './doctor.ts';
 import { observeEnvironment } from './environment.ts';
 import { ProgressLine } from './progress.ts';
 import { renderCandidates } from './render/candidates.ts';
+import { renderChecks } from './render/checks.ts';
 import { renderComparison } from './render/comparison.ts';
 import { renderCsv } from './render/csv.ts';
 import { renderHtml } from './render/html.ts';
@@ -44,7 +45,7 @@ async function execute(invocation: Invocation): Promise<number> {
       return 0;
     }
     case 'doctor':
-      process.stdout.write(renderFindings(diagnose(observeEnvironment())));
+      process.stdout.write(renderChecks(diagnose(observeEnvironment())));
       return 0;
     case 'list': {
       const questions = scenarios.map(({ id, question }) => `  ${id.padEnd(20)} ${question}`);

@@ -39,6 +39,8 @@ export interface RunFacts {
   readonly coreToCoreNs: { readonly before: number; readonly after: number } | null;
   /** The same between each two of some physical cores, where there are more than two. */
   readonly coreMatrix?: CoreMatrix;
+  /** What part of the processors' time other virtual machines took meanwhile; `null` where nobody tells. */
+  readonly stolen?: number | null;
 }
 
 export interface CoreMatrix {

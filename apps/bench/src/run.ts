@@ -15,6 +15,7 @@ import { choosePhysicalCores, choosePlacements, type CpuPair } from './placement
 import { plan, workload } from './plan.ts';
 import type { PlannedCrew } from './planned.ts';
 import { measureRepeatedly } from './repeats.ts';
+import { processorTime, stolenFraction } from './processor-time.ts';
 import { resultSchema, ResultTable, type BenchReport } from './result.ts';
 import type { Placement } from './scenario.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
@@ -77,6 +78,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const { onProgress, signal } = watch;
   setMaxListeners(0, signal); // each living crew has one
   const environment = observeEnvironment();
+  const timeBefore = processorTime();
   const misses = new Misses();
   const table = new ResultTable();
   onProgress({ fraction: 0, doing: 'building the C floor' });
@@ -112,6 +114,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
         skipped: misses.skipped,
         failures: misses.failures,
         coreToCoreNs: before === undefined || after === undefined ? null : { before, after },
+        stolen: stolenFraction(timeBefore, processorTime()),
         ...(matrix && { coreMatrix: matrix }),
       },
     },

@@ -38,6 +38,12 @@ export function describeRun({ environment, results }: BenchReport): string {
       lines.push('The cores moved apart or together during the run: measure again before comparing.');
     }
   }
+  const { stolen = null } = run;
+  if (stolen !== null && stolen > 0.005) {
+    lines.push(
+      `Other virtual machines took ${(100 * stolen).toFixed(1)} % of the processors' time meanwhile.`,
+    );
+  }
   for (const { subject, reason } of run.skipped) lines.push(`Left out: ${subject}: ${reason}`);
   for (const { subject, placement, scenario, messageBytes, reason } of run.failures) {
     lines.push(

@@ -119,8 +119,10 @@ class LentMemory {
 
   view(at: number, length: number): Uint8Array {
     const known = this.#views[at >> 3];
-    if (known?.length === length) return known;
-    if (known !== undefined) return this.#copies.lend(at, length) ?? view(this.bytes, at, length);
+    if (known !== undefined)
+      return known.length === length
+        ? known
+        : (this.#copies.lend(at, length) ?? view(this.bytes, at, length));
     return (this.#views[at >> 3] = view(this.bytes, at, length));
   }
 }

@@ -11,8 +11,9 @@ import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
 import { pidReuse } from './campaigns/pid-reuse.ts';
+import { queueDepth } from './campaigns/queue-depth.ts';
 import { queueProducerKill, queueWorkerKill } from './campaigns/queue-kill.ts';
-import { queueOrder } from './campaigns/queue-order.ts';
+import { orders } from './campaigns/order.ts';
 import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
@@ -30,7 +31,8 @@ export const campaigns: readonly Campaign[] = [
   ringConsumerKill,
   queueProducerKill,
   queueWorkerKill,
-  queueOrder,
+  queueDepth,
+  ...orders,
   pidReuse,
   instructionKill,
   callKill,

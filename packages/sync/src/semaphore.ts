@@ -7,9 +7,7 @@ import {
   DEFAULT_PARTICIPANTS,
   FLAG_FAIR,
   FLAG_STAY,
-  SLOT_HELD,
   SLOT_WANTS,
-  STATE,
 } from './lock-layout.ts';
 import {
   openEmbedded,
@@ -20,13 +18,14 @@ import {
   type Verb,
 } from './open-area.ts';
 import { Permit, type PermitHolder } from './permit.ts';
+import { PermitCount } from './permit-count.ts';
 import { spin } from './spin.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { withHeld } from './with-held.ts';
 
 /** @see Semaphore */
 export interface SemaphoreOptions extends LockOptions {
-  /** Permits of a new semaphore: 0..1,000,000,000. Everybody who opens or makes it must agree. @default 1 */
+  /** Permits of a new semaphore: 1..1,000,000, with `stay` 0..1,000,000,000. Everybody who opens or makes it must agree. @default 1 */
   readonly permits?: number | undefined;
   /**
    * What becomes of the permits of a holder that dies: `return`: they are free at once; `stay`: they stay taken, and
@@ -47,37 +46,33 @@ export interface PermitOptions extends WaitOptions {
   readonly permits?: number | undefined;
 }
 
-const MAX_PERMITS = 1_000_000_000;
+const MAX_PERMITS = 1_000_000;
+const MAX_STAYING_PERMITS = 1_000_000_000;
 
 /**
  * A counting semaphore between processes, worker threads and async functions.
  *
- * With `onDeath: 'return'` each holder's permits are counted in its own slot, so a dead holder's come back at once. The
- * number of free ones is kept beside them for speed, and is taken down before and put up after the slot's: whatever step
- * anybody dies at, it is too low if it is wrong, and whoever does not find enough counts anew.
+ * With `onDeath: 'return'` each holder's permits are counted in its own slot, so a dead holder's come back at once; the number
+ * of free ones is kept beside them (permit-count.ts).
  *
- * Thread: the one that opened it. Cost of taking and returning permits without waiting: four atomic instructions; of a
- * fair one, also a load for every slot in use. Layout: docs/wire-formats/lock.md.
+ * Thread: the one that opened it. Cost of taking and returning permits without waiting: two atomic instructions; of a
+ * fair one four, and a load for every slot in use. Layout: docs/wire-formats/lock.md.
  */
 export class Semaphore extends CompoundLock<number, Permit> implements PermitHolder {
   readonly #limit: number;
   readonly #stays: boolean;
-  readonly #freeAt: number;
-  readonly #heldAt: number;
-  /** Whose death could help the one whose attempt failed last. */
-  #holders: readonly number[] = [];
+  readonly #count: PermitCount;
 
   private constructor(area: OpenArea, name: string | undefined) {
     super(area, 'semaphore', name);
-    const { base, slot } = area.participant;
     this.#stays = (area.flags & FLAG_STAY) !== 0;
-    this.#limit = this.#stays ? MAX_PERMITS : Atomics.load(this.words, base + CONTROL_LIMIT);
-    if (this.#limit < 1) {
+    const limit = Atomics.load(this.words, area.participant.base + CONTROL_LIMIT);
+    this.#limit = this.#stays ? MAX_STAYING_PERMITS : limit;
+    if (this.#limit < 1 || (!this.#stays && limit > MAX_PERMITS)) {
       area.close(() => false);
-      throw new IpcError('ERR_IPC_CORRUPT', `the memory says that the semaphore has ${this.#limit} permits`);
+      throw new IpcError('ERR_IPC_CORRUPT', `the memory says that the semaphore has ${limit} permits`);
     }
-    this.#freeAt = base + STATE;
-    this.#heldAt = slot + SLOT_HELD;
+    this.#count = new PermitCount(area.participant, this.#limit, this.#stays);
   }
 
   /** Makes a named semaphore. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. @throws {TypeError} The name. @throws {RangeError} `permits`. */
@@ -171,41 +166,22 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
       );
     }
     this.#checkPermits(permits);
-    this.inside(() => {
-      const free = this.available;
-      if (free + permits > MAX_PERMITS) {
-        throw new RangeError(
-          `a semaphore has at most ${MAX_PERMITS} permits: ${free} are free, ${permits} more do not fit`,
-        );
-      }
-      this.#put(permits);
-    });
-    this.lookHere();
+    this.#give(permits);
   }
 
   /** Permits that are free, at this moment: a look, without the permits of a holder whose death nobody has noticed yet. */
   get available(): number {
     this.checkOpen();
-    return Atomics.load(this.words, this.#freeAt);
+    return this.#count.free;
   }
 
   /** @internal */
   giveBack(permits: number): void {
-    if (!this.isOpen) return; // closing has dealt with it
-    this.guard.enter();
-    try {
-      this.#put(permits);
-    } finally {
-      this.guard.leave();
-    }
-    this.lookHere();
+    if (this.isOpen) this.#give(permits); // else closing has dealt with it
   }
 
   protected override take(permits: number): Permit | undefined {
-    if ((this.words[this.#freeAt] ?? 0) < permits && (this.#stays || this.#recount() < permits))
-      return undefined;
-    this.#count(-permits);
-    return new Permit(this, permits);
+    return this.#count.takeInside(permits) ? new Permit(this, permits) : undefined;
   }
 
   /** @internal For those who look for deadlocks. */
@@ -214,17 +190,20 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
   }
 
   protected override handBack(): void {
-    const held = Atomics.load(this.words, this.#heldAt);
-    if (held > 0) this.#put(held);
+    const { held } = this.#count;
+    const before = held > 0 ? this.#count.give(held) : undefined;
+    if (before === undefined) return;
+    this.ring();
+    this.#count.giveInside(held, before);
   }
 
   protected override isPristine(): boolean {
     const made = Atomics.load(this.words, this.participant.base + CONTROL_LIMIT);
-    return !this.#stays || Atomics.load(this.words, this.#freeAt) === made;
+    return !this.#stays || this.#count.free === made;
   }
 
   protected override holders(): readonly number[] {
-    return this.#stays ? [] : this.#holders;
+    return this.#count.holders;
   }
 
   static #named(verb: Verb, name: string, options: SemaphoreOptions): Semaphore {
@@ -235,11 +214,14 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
   #quickTake(permits: number): Permit | undefined {
     if (this.isFair) return this.quickTake(permits);
     this.checkOpen();
-    if (!this.guard.tryEnter()) return undefined;
-    const isEnough = (this.words[this.#freeAt] ?? 0) >= permits;
-    if (isEnough) this.#count(-permits);
-    this.guard.leave();
-    return isEnough ? new Permit(this, permits) : undefined;
+    const taken = this.#count.take(permits);
+    if (taken === 'taken') return new Permit(this, permits);
+    if (taken === 'withdrawn') {
+      this.inside(() => {
+        this.ring();
+      });
+    }
+    return undefined;
   }
 
   #spinAndTake(permits: number): Permit | undefined {
@@ -248,34 +230,15 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
     return permit;
   }
 
-  #put(permits: number): void {
-    this.ring();
-    this.#count(permits);
-  }
-
-  /*
-   * Inside the guard, whose atomic instructions order these stores: they are plain ones. Looks from outside, which decide
-   * nothing, may find the number of before. Down before the slot's goes up, up after it went down.
-   */
-  #count(by: number): void {
-    const { words } = this;
-    if (by < 0) words[this.#freeAt] = (words[this.#freeAt] ?? 0) + by;
-    if (!this.#stays) words[this.#heldAt] = (words[this.#heldAt] ?? 0) - by;
-    if (by > 0) words[this.#freeAt] = (words[this.#freeAt] ?? 0) + by;
-  }
-
-  /** Inside the guard: puts the number of free permits right, and notes who has the others. */
-  #recount(): number {
-    let free = this.#limit;
-    this.#holders = this.slots((slot) => {
-      const held = Atomics.load(this.words, slot + SLOT_HELD);
-      free -= held;
-      return held !== 0;
-    });
-    if (free < 0 || free > this.#limit)
-      throw new IpcError('ERR_IPC_CORRUPT', `of ${this.#limit} permits ${this.#limit - free} are taken`);
-    this.words[this.#freeAt] = free;
-    return free;
+  #give(permits: number): void {
+    const before = this.#count.give(permits);
+    if (before !== undefined) {
+      this.inside(() => {
+        this.ring();
+        this.#count.giveInside(permits, before);
+      });
+    }
+    this.lookHere();
   }
 
   #checkPermits(permits: number): void {
@@ -286,15 +249,13 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
 }
 
 function contentOf({ permits = 1, onDeath = 'return', fair = false }: SemaphoreOptions): AreaContent {
-  const stays = onDeath === 'stay';
-  if (!Number.isInteger(permits) || permits < (stays ? 0 : 1) || permits > MAX_PERMITS) {
-    throw new RangeError(
-      `permits must be an integer from ${stays ? 0 : 1} to ${MAX_PERMITS}, got ${String(permits)}`,
-    );
+  const [least, most] = onDeath === 'stay' ? [0, MAX_STAYING_PERMITS] : [1, MAX_PERMITS];
+  if (!Number.isInteger(permits) || permits < least || permits > most) {
+    throw new RangeError(`permits must be an integer from ${least} to ${most}, got ${String(permits)}`);
   }
   return {
     kind: 'semaphore',
-    flags: (stays ? FLAG_STAY : 0) | (fair ? FLAG_FAIR : 0),
+    flags: (onDeath === 'stay' ? FLAG_STAY : 0) | (fair ? FLAG_FAIR : 0),
     limit: permits,
     state: [permits],
   };

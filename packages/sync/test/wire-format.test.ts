@@ -26,6 +26,17 @@ const steps: Record<string, (region: Region) => void> = {
   },
   'semaphore opened': (region) => void Semaphore.in(region, 0, { permits: 5 }),
   'semaphore two held': (region) => void Semaphore.in(region, 0, { permits: 5 }).tryAcquire(2),
+  'semaphore too few left': (region) => {
+    const semaphore = Semaphore.in(region, 0, { permits: 5 });
+    semaphore.tryAcquire(2);
+    semaphore.tryAcquire(4);
+  },
+  'semaphore given back to who waits': (region) => {
+    const semaphore = Semaphore.in(region, 0, { permits: 5 });
+    const held = semaphore.tryAcquire(2);
+    semaphore.tryAcquire(4);
+    held?.release();
+  },
   'rwlock reading twice': (region) => {
     const lock = RwLock.in(region, 0);
     lock.shared.acquireSync();

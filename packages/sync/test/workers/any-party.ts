@@ -1,11 +1,13 @@
 /** A party in a process of its own, for any lock: opens one, and calls its methods by name. */
+import { Region } from '@ipc/shm';
 import * as sync from '@ipc/sync';
 import { serveCommands } from '@ipc/testkit/peer';
 
 type Callable = Record<string, (...args: unknown[]) => unknown>;
 
 let lock: Callable = {};
-const results: Callable[] = [];
+let region: Region | undefined;
+const results: unknown[] = [];
 
 serveCommands({
   open(
@@ -18,13 +20,45 @@ serveCommands({
       options,
     );
   },
+  openRegion(name: string) {
+    region = Region.open(name, { kind: 'user' });
+  },
+  /** Opens a lock inside the region, besides those that are open. */
+  openIn(kind: 'RwLock', offset: number, options: object) {
+    results.push(lock);
+    lock = sync[kind].in(region as Region, offset, options) as unknown as Callable;
+  },
+  /** Begins with what is done once, and never ends. */
+  async runForEver() {
+    await new Promise((resolve) => {
+      void (lock as unknown as sync.Once).run(() => {
+        resolve(undefined);
+        return new Promise(() => undefined);
+      });
+    });
+  },
+  /** Waits for a condition, with the mutex at this offset; answers when that is free. */
+  startToWait(mutexOffset: number, options: object) {
+    const mutex = sync.Mutex.in(region as Region, mutexOffset, options);
+    void (lock as unknown as sync.Condition).wait(mutex, mutex.acquireSync());
+    results.push(mutex);
+  },
+  /** Adds to the first word of the region under the lock, without atomics. */
+  increment(rounds: number) {
+    const words = (region as Region).words;
+    for (let round = 0; round < rounds; round++) {
+      const held = (lock as unknown as sync.Mutex).acquireSync();
+      words[0] = (words[0] ?? 0) + 1;
+      held.release();
+    }
+  },
   /** Calls `method` of the lock, or of one of its parts: `shared.acquire`. True when something came back. */
   async invoke(method: string, ...args: unknown[]) {
     const path = method.split('.');
     let target: unknown = lock;
     for (const part of path.slice(0, -1)) target = (target as Record<string, unknown>)[part];
     const result: unknown = await (target as Callable)[path.at(-1) ?? '']?.(...args);
-    if (typeof result === 'object' && result !== null) results.push(result as Callable);
+    if (typeof result === 'object' && result !== null) results.push(result);
     return typeof result === 'object' ? { abandoned: (result as { abandoned?: boolean }).abandoned } : result;
   },
   /** Starts `method` and answers at once. */
@@ -57,6 +91,6 @@ serveCommands({
     (lock as unknown as Disposable)[Symbol.dispose]();
   },
   release() {
-    results.pop()?.release?.();
+    (results.pop() as Partial<sync.Held> | undefined)?.release?.();
   },
 });

@@ -95,6 +95,10 @@ export class FrameReader implements ReceivePort {
     return message;
   }
 
+  has(): boolean {
+    return this.#next(true) >= 0;
+  }
+
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
     while (count < limit) {

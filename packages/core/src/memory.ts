@@ -139,6 +139,10 @@ class MemoryReceivePort implements ReceivePort {
     return message;
   }
 
+  has(): boolean {
+    return this.#queue.messages.length > 0;
+  }
+
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
     for (

@@ -15,6 +15,8 @@ export interface SendEvents {
   fail(error: IpcError): void;
   /** The peer has taken everything that was pushed before one more {@link SendPort.ask}, in the order of asking. */
   received(): void;
+  /** Of everything that was asked for so far nobody will ever know. */
+  unanswered(error: IpcError): void;
 }
 
 export interface SendPort {
@@ -63,6 +65,11 @@ export interface ReceivePort {
    * for `ready`: a source that was found empty since the last `ready` need not be asked again for it.
    */
   pull(patient?: boolean): Uint8Array | undefined;
+  /**
+   * Whether a patient `pull` would bring a message, which stays where it is. Needed of a port whose peer is told what was
+   * taken; from any other a message is pulled to see.
+   */
+  has?(): boolean;
   /** Hands out at most `limit` messages as borrowed views; returns how many. */
   drain(handler: (message: Uint8Array) => void, limit: number): number;
   /** Whether anybody waits for `ready`. Turning it on reports a message that slipped in meanwhile. */

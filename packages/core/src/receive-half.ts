@@ -154,7 +154,8 @@ export class ReceiveHalf implements Receiver {
 
   /** Whether there is a message or an end. */
   #isReady(): boolean {
-    this.#ahead ??= this.#port.pull(true);
+    if (this.#port.has?.() === true) return true;
+    if (this.#port.has === undefined) this.#ahead ??= this.#port.pull(true);
     return this.#ahead !== undefined || this.#noticeEnd(true) !== undefined;
   }
 

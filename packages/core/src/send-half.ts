@@ -74,6 +74,10 @@ export class SendHalf implements Sender {
         )
           this.#asking.resolveNext(undefined);
       },
+      unanswered: (error) => {
+        this.#receipts = this.#asked;
+        this.#asking.rejectAll(error);
+      },
     });
   }
 

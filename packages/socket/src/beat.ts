@@ -1,34 +1,45 @@
 /**
- * Heartbeats among messages, which travel as they are.
+ * What heartbeating ends tell each other among their messages, which travel as they are.
  *
- * A beat is a message of eight bytes that says so. A message that looks like one, or like one with zeros behind it,
+ * A signal is a message of eight bytes that says so. A message that looks like one, or like one with zeros behind it,
  * travels with one zero more, which the receiver takes off: so any message arrives as it was, and none is copied but these.
  *
- *   beat                  00 69 70 63 62 65 61 74            "\0ipcbeat"
+ *   beat                  00 69 70 63 62 65 61 74            "\0ipcbeat"   I am alive
+ *   ask                   00 69 70 63 61 73 6b 3f            "\0ipcask?"   have you taken what came before?
+ *   receipt               00 69 70 63 67 6f 74 21            "\0ipcgot!"   yes: one for each ask, in order
  *   message of a beat     00 69 70 63 62 65 61 74 00
  */
-export const BEAT: Uint8Array = Uint8Array.of(0, 0x69, 0x70, 0x63, 0x62, 0x65, 0x61, 0x74);
+import { moveDescriptors } from './descriptors.ts';
+
+const signal = (text: string): Uint8Array => new TextEncoder().encode(`\0ipc${text}`);
+
+export const BEAT: Uint8Array = signal('beat');
+export const ASK: Uint8Array = signal('ask?');
+export const RECEIPT: Uint8Array = signal('got!');
+const signals = [BEAT, ASK, RECEIPT];
 
 /** What a message may grow by. */
 export const ESCAPE_BYTES = 1;
 
 /** The message as it travels. */
 export function escapeMessage(message: Uint8Array): Uint8Array {
-  if (!looksLikeBeat(message)) return message;
+  if (lookalikeOf(message) === undefined) return message;
   const escaped = new Uint8Array(message.length + ESCAPE_BYTES);
   escaped.set(message);
-  return escaped;
+  return moveDescriptors(message, escaped);
 }
 
-/** The message as it was sent; `undefined` for a beat. */
-export function unescapeMessage(message: Uint8Array): Uint8Array | undefined {
-  if (!looksLikeBeat(message)) return message;
-  return message.length === BEAT.length ? undefined : message.subarray(0, message.length - ESCAPE_BYTES);
+/** The message as it was sent; or {@link BEAT}, {@link ASK} or {@link RECEIPT} itself. */
+export function unescapeMessage(message: Uint8Array): Uint8Array {
+  const lookalike = lookalikeOf(message);
+  if (lookalike === undefined) return message;
+  if (message.length === lookalike.length) return lookalike;
+  return moveDescriptors(message, message.subarray(0, message.length - ESCAPE_BYTES));
 }
 
-function looksLikeBeat(message: Uint8Array): boolean {
-  if (message.length < BEAT.length) return false;
-  for (let i = 0; i < BEAT.length; i++) if (message[i] !== BEAT[i]) return false;
-  for (let i = BEAT.length; i < message.length; i++) if (message[i] !== 0) return false;
-  return true;
+/** The signal that a message begins with, if nothing but zeros is behind it. */
+function lookalikeOf(message: Uint8Array): Uint8Array | undefined {
+  if (message[0] !== 0 || message.length < BEAT.length) return undefined;
+  for (let i = BEAT.length; i < message.length; i++) if (message[i] !== 0) return undefined;
+  return signals.find((each) => each.every((byte, i) => message[i] === byte));
 }

@@ -78,6 +78,12 @@ export function attachReceived(message: Uint8Array, descriptors: readonly number
   return message;
 }
 
+/** What is attached to one message goes with another instead, which stands for it; and is closed when nobody sends or takes that. */
+export function moveDescriptors(from: Uint8Array, to: Uint8Array): Uint8Array {
+  const descriptors = takeDescriptors(from);
+  return descriptors.length === 0 ? to : attachReceived(to, descriptors);
+}
+
 export function closeAll(descriptors: readonly number[]): void {
   descriptors.forEach(letGo);
 }

@@ -20,7 +20,8 @@ import {
   type SendPort,
   type Transport,
 } from '@ipc/core';
-import { BEAT, ESCAPE_BYTES, escapeMessage, unescapeMessage } from './beat.ts';
+import { ASK, BEAT, ESCAPE_BYTES, escapeMessage, RECEIPT, unescapeMessage } from './beat.ts';
+import { moveDescriptors } from './descriptors.ts';
 import { mapListener } from './map-listener.ts';
 
 export interface HeartbeatOptions {
@@ -75,6 +76,9 @@ class Pulse implements SendPort {
   #ahead: Uint8Array | undefined;
   #receiving = false;
   #flushing = false;
+  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
+  #owedAsks = 0;
+  #owedReceipts = 0;
   /** The message that waits for room in the channel. */
   #waiting: Uint8Array | undefined;
   /** Of anything sent, of anything heard (`undefined`: nothing yet), of a message either way. */
@@ -127,7 +131,7 @@ class Pulse implements SendPort {
   }
 
   get pendingBytes(): number {
-    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes;
+    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes + this.#owedAsks + this.#owedReceipts;
   }
 
   attach(events: SendEvents): void {
@@ -139,10 +143,7 @@ class Pulse implements SendPort {
     const escaped = escapeMessage(message);
     if (!this.#trySend(escaped)) {
       if (this.receivePort.end !== undefined || this.#failed) return false;
-      this.#waiting = escaped.slice();
-      this.#channel.send(this.#waiting).then(this.#onSent, (error: unknown) => {
-        this.#fail(error);
-      });
+      this.#sendLater(moveDescriptors(escaped, escaped.slice()));
     }
     this.#usedMs = performance.now();
     return true;
@@ -150,6 +151,11 @@ class Pulse implements SendPort {
 
   publish(): void {
     // the channel does
+  }
+
+  ask(): void {
+    this.#owedAsks++;
+    this.#sendOwed();
   }
 
   awaitRoom(on: boolean): void {
@@ -193,8 +199,27 @@ class Pulse implements SendPort {
   readonly #onSent = (): void => {
     this.#waiting = undefined;
     this.#sentMs = performance.now();
+    this.#sendOwed();
     if (this.#halves > 0) this.#send.room();
   };
+
+  /** A message that is nobody else's, once there is room. */
+  #sendLater(message: Uint8Array): void {
+    this.#waiting = message;
+    this.#channel.send(message).then(this.#onSent, (error: unknown) => {
+      this.#fail(error);
+    });
+  }
+
+  #sendOwed(): void {
+    while (this.#owedAsks + this.#owedReceipts > 0 && this.#waiting === undefined) {
+      if (this.#failed || this.#halves === 0 || this.receivePort.end !== undefined) return;
+      const owed = this.#owedReceipts > 0 ? RECEIPT : ASK;
+      if (owed === RECEIPT) this.#owedReceipts--;
+      else this.#owedAsks--;
+      if (!this.#trySend(owed)) this.#sendLater(owed);
+    }
+  }
 
   #fail(error: unknown): void {
     this.#failed = true;
@@ -205,6 +230,7 @@ class Pulse implements SendPort {
     const ahead = this.#ahead;
     if (ahead !== undefined) {
       this.#ahead = undefined;
+      setImmediate(this.#listen); // what is asked behind it is answered, though nobody asks for the next message
       return ahead;
     }
     if (this.#receiving) return undefined; // what comes now belongs to that receive
@@ -230,12 +256,24 @@ class Pulse implements SendPort {
     this.#receiveNext();
   }
 
-  /** A message, or `undefined` for a beat. */
+  readonly #listen = (): void => {
+    this.#receiveNext();
+  };
+
+  /** A message, or `undefined` for what is none. Everything before it has been taken. */
   #hear(message: Uint8Array): Uint8Array | undefined {
     this.#heardMs = performance.now();
     const taken = unescapeMessage(message);
-    if (taken !== undefined) this.#usedMs = this.#heardMs;
-    return taken;
+    if (taken !== BEAT && taken !== ASK && taken !== RECEIPT) {
+      this.#usedMs = this.#heardMs;
+      return taken;
+    }
+    if (taken === RECEIPT) this.#send.received();
+    if (taken === ASK && !this.#discarding) {
+      this.#owedReceipts++;
+      this.#sendOwed();
+    }
+    return undefined;
   }
 
   /** Waits for the next thing to come, also while nobody receives: that is how beats are heard. */

@@ -59,6 +59,10 @@ export class PacketReader implements ReceivePort {
     return message;
   }
 
+  has(): boolean {
+    return this.#next(true);
+  }
+
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
     for (; count < limit && this.#next(false); count++)

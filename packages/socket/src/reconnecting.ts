@@ -21,6 +21,7 @@ import {
   type Transport,
   type WaitOptions,
 } from '@ipc/core';
+import { moveDescriptors, releaseSent } from './descriptors.ts';
 
 export interface ReconnectPolicy {
   /** Pause before the first attempt, in ms; each further pause is twice as long. @default 50 */
@@ -82,8 +83,19 @@ class Link {
   #source: Channel | undefined;
   readonly #held = new Deque<Uint8Array>();
   #heldBytes = 0;
+  /** Messages given to connections, and as many of them as were received, or lost and told of. */
+  #sent = 0;
+  #confirmed = 0;
+  /** Who wants to hear that all was received: waits behind what is held, or for the answer of the connection. */
+  #asks = 0;
+  #asking = 0;
+  /** A lost connection had messages that may not have arrived, and nobody has been told. */
+  #isUntold = false;
   #ahead: Uint8Array | undefined;
   #receiving = false;
+  /** The connection has said that there is a message or the end; nothing has been taken since. */
+  #isTold = false;
+  #isWatching = false;
   #receiveWanted = false;
   #flushing = false;
   /** The first that is held is on its way: it waits for room in the connection. */
@@ -113,6 +125,11 @@ class Link {
       },
       attach: (events) => (this.#send = events),
       push: (message) => this.#push(message),
+      ask: () => {
+        this.#asks++;
+        if (this.#isUntold) this.#tellLoss();
+        else this.#askNext();
+      },
       publish: () => undefined,
       awaitRoom: (on) => {
         if (on) this.#watchFlush();
@@ -158,14 +175,18 @@ class Link {
       if (error !== undefined && this.#source === connection) this.#lose();
     });
     this.#sendHeld();
+    this.#askNext();
     this.#send.room();
-    if (this.#receiveWanted) this.#receiveNext();
+    if (this.#receiveWanted || this.#discarding) this.#receiveNext();
   }
 
   #push(message: Uint8Array): boolean {
     if (this.#sink !== undefined && this.#held.length === 0) {
       try {
-        if (this.#sink.trySend(message)) return true;
+        if (this.#sink.trySend(message)) {
+          this.#sent++;
+          return true;
+        }
         this.#hold(message);
         this.#sendHeld();
         return true;
@@ -175,7 +196,10 @@ class Link {
       }
     }
     const { whileAway = 'hold', holdMessages = 1024 } = this.#policy;
-    if (this.#sink === undefined && whileAway === 'drop') return true;
+    if (this.#sink === undefined && whileAway === 'drop') {
+      releaseSent(message);
+      return true;
+    }
     if (this.#sink === undefined && whileAway === 'fail')
       throw peerGoneError('there is no connection to the peer just now');
     if (this.#held.length >= holdMessages || this.#sink !== undefined) return false;
@@ -184,7 +208,7 @@ class Link {
   }
 
   #hold(message: Uint8Array): void {
-    this.#held.push(message.slice());
+    this.#held.push(moveDescriptors(message, message.slice()));
     this.#heldBytes += message.length;
   }
 
@@ -198,8 +222,10 @@ class Link {
         this.#sending = false;
         this.#held.shift();
         this.#heldBytes -= message.length;
+        this.#sent++;
         if (this.#over.signal.aborted) return;
         this.#sendHeld();
+        this.#askNext();
         if (this.#held.length === 0) this.#send.room();
       },
       () => {
@@ -222,32 +248,90 @@ class Link {
     sink.flush().then(report, () => (this.#flushing = false));
   }
 
+  /** Asks the connection for who wants to hear that all was received, once nothing is held any more. */
+  #askNext(): void {
+    const [sink, asks, sent] = [this.#sink, this.#asks, this.#sent];
+    if (asks === 0 || sink === undefined || this.#held.length > 0) return;
+    this.#asks = 0;
+    this.#asking += asks;
+    sink.flush({ delivery: 'received' }).then(
+      () => {
+        if (this.#sink !== sink) return; // lost meanwhile, and told so
+        this.#confirmed = sent;
+        this.#asking -= asks;
+        for (let i = 0; i < asks; i++) this.#send.received();
+      },
+      (error: unknown) => {
+        if (this.#sink !== sink) return;
+        if (!isIpcError(error, 'ERR_IPC_UNSUPPORTED')) this.#lose();
+        else this.#rejectAsks(error);
+      },
+    );
+  }
+
+  #rejectAsks(error: IpcError): void {
+    this.#asks = this.#asking = 0;
+    this.#send.unanswered(error);
+  }
+
+  #tellLoss(): void {
+    this.#isUntold = false;
+    this.#rejectAsks(peerGoneError('a connection was lost, and with it perhaps messages that it had taken'));
+  }
+
   #pull(): Uint8Array | undefined {
-    const message = this.#ahead;
-    if (message !== undefined) {
+    const ahead = this.#ahead;
+    if (ahead !== undefined) {
       this.#ahead = undefined;
       if (this.#sink === undefined) this.#receiveNext();
-      return message;
+      return ahead;
     }
-    if (this.#receiving) return undefined; // what comes now belongs to that receive
-    try {
-      return this.#source?.tryReceive();
-    } catch {
-      this.#receiveNext();
+    const source = this.#source;
+    if (this.#receiving || source === undefined) return undefined; // what comes now belongs to that receive
+    const message = source.tryReceive();
+    if (message === undefined) {
+      if (this.#isTold) this.#receiveNow(source);
       return undefined;
     }
+    this.#isTold = false;
+    return message;
   }
 
   /** Nothing can be sent any more; what has come in is received first, and then the reason. */
   #lose(): void {
-    this.#sink = undefined;
+    if (this.#sink !== undefined) {
+      this.#sink = undefined;
+      this.#isUntold = this.#sent > this.#confirmed;
+      this.#confirmed = this.#sent;
+      if (this.#isUntold && this.#asks + this.#asking > 0) this.#tellLoss();
+    }
     this.#receiveNext();
   }
 
+  /** Waits for a message, which is left with the connection until somebody takes it; of a lost one, takes it. */
   #receiveNext(): void {
     const source = this.#source;
-    if (this.#receiving || this.#ahead !== undefined || source === undefined) return;
+    if (this.#receiving || this.#isWatching || this.#ahead !== undefined || source === undefined) return;
+    if (this.#sink === undefined) {
+      this.#receiveNow(source);
+      return;
+    }
+    this.#isWatching = true;
+    const look = (): void => {
+      this.#isWatching = false;
+      if (source !== this.#source) return;
+      this.#isTold = true;
+      if (this.#sink === undefined) this.#receiveNext();
+      else if (!this.#discarding) this.#receive.ready();
+      else if (source.drain(() => undefined) > 0) this.#receiveNext();
+      else this.#receiveNow(source);
+    };
+    source.ready().then(look, look);
+  }
+
+  #receiveNow(source: Channel): void {
     this.#receiving = true;
+    this.#isTold = false;
     source.receive().then(
       (message) => {
         this.#receiving = false;

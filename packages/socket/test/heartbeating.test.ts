@@ -58,7 +58,7 @@ test('an unused channel closes, cleanly for the peer', async () => {
   await Promise.all([near.close(), far.close(), listener.close()]);
 });
 
-test('every message arrives as it was, those that look like beats as well', async () => {
+test('every message arrives as it was, those that look like signals as well', async () => {
   const listener = await heartbeating(unix(), { intervalMs: 1, timeoutMs: 20_000 }).listen(
     uniqueName('alike'),
   );
@@ -66,13 +66,14 @@ test('every message arrives as it was, those that look like beats as well', asyn
     heartbeating(unix(), { intervalMs: 1, timeoutMs: 20_000 }).connect(listener.name),
     listener.accept(),
   ]);
-  for (let length = 0; length <= 8; length++) {
-    for (const tail of [[], [0], [0, 0], [0, 0, 0], [0, 1], [1]]) {
-      const message = Uint8Array.from([...Buffer.from('\0ipcbeat').subarray(0, length), ...tail]);
-      await near.send(message);
-      expect(await far.receive()).toEqual(message);
+  for (const signal of ['\0ipcbeat', '\0ipcask?', '\0ipcgot!'])
+    for (let length = 0; length <= 8; length++) {
+      for (const tail of [[], [0], [0, 0], [0, 0, 0], [0, 1], [1]]) {
+        const message = Uint8Array.from([...Buffer.from(signal).subarray(0, length), ...tail]);
+        await near.send(message);
+        expect(await far.receive()).toEqual(message);
+      }
     }
-  }
   await Promise.all([near.close(), far.close(), listener.close()]);
 });
 

@@ -1,4 +1,4 @@
-/** A chunk as bytes. */
+/** A chunk, or a slot, as bytes. */
 export class ChunkView {
   /** All of it. */
   readonly bytes: Uint8Array;
@@ -8,7 +8,7 @@ export class ChunkView {
     this.bytes = this.#first = bytes;
   }
 
-  /** Its first bytes: the same view as the last time for the same length, as a new one costs more than all else about a loan. */
+  /** Its first bytes: the same view as the last time for the same length, as a new one costs more than all else about a message. */
   first(length: number): Uint8Array {
     if (this.#first.length === length) return this.#first;
     return (this.#first = new Uint8Array(this.bytes.buffer, this.bytes.byteOffset, length));
@@ -16,6 +16,6 @@ export class ChunkView {
 
   /** Ends the view, where that is possible. */
   end(): void {
-    // the next loan of the chunk has the same view
+    // whoever uses it next has the same view
   }
 }

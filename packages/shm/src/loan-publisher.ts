@@ -14,9 +14,9 @@ import {
   SLEEPING_RECEIVERS,
 } from './pool-layout.ts';
 import { PoolMemory } from './pool-memory.ts';
-import { PoolWait } from './pool-wait.ts';
 import { Region, type NamedRegionOptions } from './region.ts';
 import { wakeAll } from './sleepers.ts';
+import { TakeWait } from './take-wait.ts';
 
 export interface LoanOptions extends Pick<NamedRegionOptions, 'mode' | 'group' | 'lifetime'> {
   /** Largest message. */
@@ -39,7 +39,7 @@ export class LoanPublisher implements Disposable {
   readonly #participant: Participant;
   readonly #leaks: LoanLeaks | undefined;
   readonly #lender: Lender;
-  readonly #wait: PoolWait<Loan>;
+  readonly #wait: TakeWait<Loan>;
   /** Which chunks are on loan: a free chunk is nobody's as far as the memory says. */
   readonly #loaned: Uint8Array;
   #head: number;
@@ -64,7 +64,8 @@ export class LoanPublisher implements Disposable {
         this.#giveBack(chunk, published, token);
       },
     };
-    this.#wait = new PoolWait(
+    this.#wait = new TakeWait(
+      'pool',
       memory.words,
       SLEEPING_PUBLISHER,
       participant,

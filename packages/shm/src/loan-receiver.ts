@@ -5,9 +5,9 @@ import { Participant } from './participant.ts';
 import { POSITION, READER, WRITER } from './participants-layout.ts';
 import { HEAD, poolKind, SLEEPING_PUBLISHER, SLEEPING_RECEIVERS } from './pool-layout.ts';
 import { PoolMemory } from './pool-memory.ts';
-import { PoolWait } from './pool-wait.ts';
 import { Region } from './region.ts';
 import { wakeAll } from './sleepers.ts';
+import { TakeWait } from './take-wait.ts';
 
 export interface BorrowOptions {
   /** Longest spin before sleeping, in microseconds. @default 50 */
@@ -27,7 +27,7 @@ export class LoanReceiver implements Disposable {
   readonly #words: Int32Array;
   readonly #leaks: LoanLeaks | undefined;
   readonly #lender: Lender;
-  readonly #wait: PoolWait<Borrowed>;
+  readonly #wait: TakeWait<Borrowed>;
   readonly #bit: number;
   /** Chunks that had waited for this receiver to come. */
   readonly #waiting: number[];
@@ -58,7 +58,8 @@ export class LoanReceiver implements Disposable {
         wakeAll(memory.words, SLEEPING_PUBLISHER, WRITER, participant);
       },
     };
-    this.#wait = new PoolWait(
+    this.#wait = new TakeWait(
+      'pool',
       memory.words,
       SLEEPING_RECEIVERS,
       participant,

@@ -1,7 +1,8 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
 import { ofdHolder, ofdLock, poll, POLLIN } from '@ipc/native';
-import { Bell, BellLine, removeBell } from './bell.ts';
+import { BellLines } from './bell-lines.ts';
+import { Bell, removeBell } from './bell.ts';
 import {
   ANNOUNCEMENT,
   BELL,
@@ -49,7 +50,7 @@ export class Participant {
   readonly #proof: number;
   readonly #identity: number;
   readonly #bell: Bell;
-  readonly #lines = new Map<number, BellLine>();
+  readonly #lines: BellLines;
   #announcements = 0;
   #look: (() => void) | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -66,6 +67,7 @@ export class Participant {
     this.line = lineOf(table, number);
     this.#table = table;
     this.#words = words;
+    this.#lines = new BellLines(words);
     this.#proof = proof;
     const before = Atomics.load(words, this.line + LIFE);
     if ((before & NUMBER_MASK) !== 0) buryLine(table, number);
@@ -116,8 +118,7 @@ export class Participant {
     Atomics.store(this.#words, this.line + ANNOUNCEMENT, 0);
     Atomics.store(this.#words, this.line + LIFE, this.#identity & ~NUMBER_MASK);
     this.ring(); // others may wait for the room that this one took
-    for (const line of this.#lines.values()) line.close();
-    this.#lines.clear();
+    this.#lines.close();
     this.#bell.close();
     closeSync(this.#proof);
   }
@@ -176,10 +177,7 @@ export class Participant {
 
   /** Wakes who has this line, if it sleeps. */
   ringLine(line: number): void {
-    const announcement = Atomics.load(this.#words, line + ANNOUNCEMENT);
-    if (announcement === 0) return;
-    this.#lineTo(line)?.ring();
-    Atomics.compareExchange(this.#words, line + ANNOUNCEMENT, announcement, 0);
+    this.#lines.ring(line);
   }
 
   /**
@@ -217,7 +215,7 @@ export class Participant {
     const readiness = new Int16Array(descriptors.length);
     poll(descriptors, events, readiness, limitMs);
     this.#bell.silence();
-    for (const [index, [line]] of lines.entries()) if (readiness[index + 1] !== 0) this.#drop(line);
+    for (const [index, [line]] of lines.entries()) if (readiness[index + 1] !== 0) this.#lines.drop(line);
   }
 
   /** Hears of the death of all others. A bell goes silent a moment before the proof of death is there: looks until it is. */
@@ -225,7 +223,7 @@ export class Participant {
     const found = this.#findLines();
     for (const [key, line] of this.#lines) {
       line.watch(() => {
-        this.#drop(key);
+        this.#lines.drop(key);
         if (this.#look !== undefined) this.#watchOthers();
       });
     }
@@ -244,27 +242,11 @@ export class Participant {
     for (let number = 1; number <= this.#table.capacity; number++) {
       const line = lineOf(this.#table, number);
       if (number === this.number || (Atomics.load(this.#words, line + LIFE) & NUMBER_MASK) === 0) continue;
-      if (this.#lineTo(line) !== undefined) continue;
+      if (this.#lines.to(line) !== undefined) continue;
       if (this.bury(number)) found = 'buried';
       else if (found === 'calm') found = 'dying';
     }
     return found;
-  }
-
-  #lineTo(line: number): BellLine | undefined {
-    const high = Atomics.load(this.#words, line + BELL);
-    const low = Atomics.load(this.#words, line + BELL + 1);
-    const known = this.#lines.get(line);
-    if (known?.high === high && known.low === low) return known;
-    this.#drop(line);
-    const opened = BellLine.open(high, low);
-    if (opened !== undefined) this.#lines.set(line, opened);
-    return opened;
-  }
-
-  #drop(line: number): void {
-    this.#lines.get(line)?.close();
-    this.#lines.delete(line);
   }
 }
 

@@ -29,8 +29,14 @@ function inQueue(name: string, file: string, from: string, to: string, shape: Qu
   return mutant(`queue: ${name}`, `packages/shm/src/${file}.ts`, from, to, (edits) => queue(shape, edits));
 }
 
-function inLatest(name: string, from: string, to: string, shape: LatestShape): Mutant {
-  return mutant(`latest value: ${name}`, 'packages/shm/src/latest-value.ts', from, to, (edits) =>
+function inLatest(
+  name: string,
+  end: 'reader' | 'writer',
+  from: string,
+  to: string,
+  shape: LatestShape,
+): Mutant {
+  return mutant(`latest value: ${name}`, `packages/shm/src/latest-${end}.ts`, from, to, (edits) =>
     latest(shape, edits),
   );
 }
@@ -135,21 +141,24 @@ export function slotMutants(): readonly Mutant[] {
     ),
     inLatest(
       'a reader does not look whether it was overtaken',
+      'reader',
       'if (lead < 0 || lead > SAFE_LEAD) continue;',
       '',
       overtaken,
     ),
     inLatest(
       'a reader looks whether it was overtaken before it copies',
-      `      const value = fits ? ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length) : undefined;
+      'reader',
+      `      const value = fits ? this.#copySlot(slot, at, length, target) : undefined;
       fence();
       const lead = (Atomics.load(words, SEQUENCE) - sequence) | 0;`,
       `      const lead = (Atomics.load(words, SEQUENCE) - sequence) | 0;
-      const value = fits ? ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length) : undefined;`,
+      const value = fits ? this.#copySlot(slot, at, length, target) : undefined;`,
       overtaken,
     ),
     inLatest(
       'a value is published before it is written',
+      'writer',
       'this.#bytes.set(value, at + SLOT_HEADER_BYTES);',
       `Atomics.exchange(this.#words, SEQUENCE, sequence);
     this.#bytes.set(value, at + SLOT_HEADER_BYTES);`,
@@ -157,19 +166,22 @@ export function slotMutants(): readonly Mutant[] {
     ),
     inLatest(
       'a value is written to the slot that is being read',
+      'writer',
       'const at = SLOTS_AT + (sequence & (SLOTS - 1)) * this.#slotBytes;\n    this.#words',
       'const at = SLOTS_AT;\n    this.#words',
       read,
     ),
-    inLatest('a reader may look again before it has copied', '      fence();\n', '', onArm),
+    inLatest('a reader may look again before it has copied', 'reader', '      fence();\n', '', onArm),
     inLatest(
       'nobody is woken',
+      'writer',
       'if (Atomics.load(this.#words, SLEEPERS) !== 0) native.futexWake(this.#words, SEQUENCE, 2 ** 31 - 1);',
       '',
       read,
     ),
     inLatest(
       'a publisher looks for sleepers before it publishes',
+      'writer',
       `    Atomics.exchange(this.#words, SEQUENCE, sequence);
     if (Atomics.load(this.#words, SLEEPERS) !== 0) native`,
       `    const sleepers = Atomics.load(this.#words, SLEEPERS);
@@ -179,6 +191,7 @@ export function slotMutants(): readonly Mutant[] {
     ),
     inLatest(
       'a waiting reader sleeps whatever the number is by now',
+      'reader',
       'native.futexWait(words, SEQUENCE, this.#seen, left)',
       'native.futexWait(words, SEQUENCE, Atomics.load(words, SEQUENCE), left)',
       read,

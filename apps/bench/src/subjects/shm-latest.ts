@@ -10,6 +10,7 @@ const maxBytes = 64;
 export const subject: StructureSubject = defineSubject({
   kind: 'structure',
   id: 'shm.latest',
+  floor: 'shm.latest',
   scenarios: ['operations-alone', 'operations-together'],
   async open({ role, name }) {
     if (role === 'follower') {

@@ -2,6 +2,7 @@ import { LatestReader, LatestWriter } from '@ipc/shm';
 import { serveCommands } from '@ipc/testkit/peer';
 
 let writer: LatestWriter | undefined;
+let reader: LatestReader | undefined;
 
 serveCommands({
   open(name: string, maxBytes: number) {
@@ -14,6 +15,12 @@ serveCommands({
   flood(length: number) {
     const value = new Uint8Array(length);
     for (let n = 0; ; n++) writer?.publish(value.fill(n));
+  },
+  read(name: string) {
+    reader = LatestReader.open(name, { spinUs: 0 });
+  },
+  async next() {
+    return new TextDecoder().decode(await reader?.next());
   },
   waitSync(name: string) {
     using reader = LatestReader.open(name);

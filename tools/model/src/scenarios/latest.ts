@@ -31,16 +31,16 @@ interface LatestRecord extends Record<string, unknown> {
 }
 
 const slotsAtWord = 64;
-const slotWords = 32;
+const slotsEndWord: number = slotsAtWord + 4 * 32;
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function latest(shape: LatestShape, edits: readonly Edit[] = []): Scenario {
   const { parties, deaths, mortals, processor } = shape;
-  const source = shmSource(edits, 'latest-value');
+  const source = shmSource(edits, 'latest-writer', 'latest-reader');
   return {
     name: nameOf(shape),
     parties: parties.length,
-    memoryBytes: 4 * (slotsAtWord + 4 * slotWords),
+    memoryBytes: 4 * slotsEndWord,
     deaths,
     ...(mortals === undefined ? {} : { mortals }),
     ...(processor === undefined ? {} : { processor }),
@@ -59,7 +59,7 @@ export function latest(shape: LatestShape, edits: readonly Edit[] = []): Scenari
       if (each.opens === 'late') party().begin();
       let writer: LatestWriter;
       try {
-        writer = LatestWriter.open('model', { maxBytes: messageBytes });
+        writer = LatestWriter.open('model', { maxBytes: messageBytes, participants: 0 });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ERR_IPC_EXISTS') return;
         throw error;

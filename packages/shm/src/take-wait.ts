@@ -8,7 +8,8 @@ import { Spin } from './spin.ts';
 const processors = availableParallelism();
 
 /** Waiting for what `take` gets, once it gets something: on the event loop, first come first served, or of the whole thread. */
-export class PoolWait<T> {
+export class TakeWait<T> {
+  readonly #what: string;
   readonly #take: () => T | undefined;
   readonly #participant: Participant;
   readonly #sleep: SlotSleep;
@@ -20,8 +21,12 @@ export class PoolWait<T> {
   #awaited = false;
   #isOpen = true;
 
-  /** @param isReady - Whether `take` might get something. Must not throw. */
+  /**
+   * @param what - What is used, for errors.
+   * @param isReady - Whether `take` might get something. Must not throw.
+   */
   constructor(
+    what: string,
     words: Int32Array,
     hint: number,
     participant: Participant,
@@ -29,6 +34,7 @@ export class PoolWait<T> {
     isReady: () => boolean,
     take: () => T | undefined,
   ) {
+    this.#what = what;
     this.#take = take;
     this.#participant = participant;
     this.#isReady = isReady;
@@ -96,8 +102,8 @@ export class PoolWait<T> {
   close(): void {
     this.#isOpen = false;
     this.#stop();
-    this.#takers.rejectAll(closedError('pool'));
-    this.#watchers.rejectAll(closedError('pool'));
+    this.#takers.rejectAll(closedError(this.#what));
+    this.#watchers.rejectAll(closedError(this.#what));
   }
 
   get #isWanted(): boolean {
@@ -106,7 +112,7 @@ export class PoolWait<T> {
 
   #check(signal?: AbortSignal): void {
     signal?.throwIfAborted();
-    if (!this.#isOpen) throw closedError('pool');
+    if (!this.#isOpen) throw closedError(this.#what);
   }
 
   #await<R>(queue: WaitQueue<undefined, R>, signal: AbortSignal | undefined): Promise<R> {

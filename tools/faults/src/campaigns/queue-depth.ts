@@ -2,7 +2,8 @@ import { SharedQueue, type QueueSendOptions } from '@ipc/mq';
 import type { Campaign } from '../campaign.ts';
 import { campaignName } from '../worker.ts';
 
-const depths = [1_000, 10_000, 100_000, 1_000_000];
+const least = 1_000;
+const depths = [least, 10_000, 100_000, 1_000_000];
 
 /** What a message is sent with, and so where it lies. */
 const lanes: Readonly<Record<string, (number: number) => QueueSendOptions | undefined>> = {
@@ -39,7 +40,7 @@ export const queueDepth: Campaign = {
         received++;
       };
       const heapBefore = process.memoryUsage().heapUsed;
-      const timesNs = depths.map((depth) => {
+      const measure = (depth: number): number => {
         while (sent - received < depth) send();
         const before = process.cpuUsage();
         for (let pair = 0; pair < rounds; pair++) {
@@ -48,7 +49,9 @@ export const queueDepth: Campaign = {
         }
         const { user, system } = process.cpuUsage(before);
         return ((user + system) * 1e3) / (2 * rounds);
-      });
+      };
+      measure(least); // the compiler settles
+      const timesNs = depths.map(measure);
       if (queue.attributes().messages !== sent - received) violations.push(`${lane}: it counts otherwise`);
       const heapMiB = Math.max(0, (process.memoryUsage().heapUsed - heapBefore) / 2 ** 20);
       while (received < sent) receive();

@@ -32,6 +32,10 @@ enum scenario {
   LOCK_UNCONTENDED = 1 << 3,    /* the leader alone takes and gives the lock */
   LOCK_CONTENDED = 1 << 4,      /* both take and give it */
   CORE_TO_CORE = 1 << 5,        /* a cache line handed back and forth */
+  CALLS = 1 << 6,               /* many requests in flight, each answered */
+  WAKE_UP = 1 << 7,             /* one way, to a process that has been asleep */
+  OPERATIONS_ALONE = 1 << 8,    /* the leader alone uses a structure */
+  OPERATIONS_TOGETHER = 1 << 9, /* the follower writes to it meanwhile */
 };
 
 struct plan {
@@ -66,7 +70,7 @@ struct subject {
 };
 
 extern const struct subject pipe_anonymous, pipe_fifo, socket_unix, socket_seqpacket, socket_datagram, socket_tcp,
-    mq_posix, mq_sysv, shm_ring, sync_mutex, sync_semaphore, cache_line;
+    mq_posix, mq_sysv, shm_ring, shm_latest, shm_counter, sync_mutex, sync_semaphore, cache_line;
 
 /* ---- support.c: what every subject needs ---- */
 

@@ -27,7 +27,8 @@
 
 static const struct subject *const subjects[] = {
     &pipe_anonymous, &pipe_fifo, &socket_unix, &socket_seqpacket, &socket_datagram, &socket_tcp,
-    &mq_posix,       &mq_sysv,   &shm_ring,    &sync_mutex,       &sync_semaphore,  &cache_line,
+    &mq_posix,       &mq_sysv,   &shm_ring,    &shm_latest,       &shm_counter,     &sync_mutex,
+    &sync_semaphore, &cache_line,
 };
 static const struct {
   const char *name;
@@ -39,10 +40,15 @@ static const struct {
     {"lock-uncontended", LOCK_UNCONTENDED},
     {"lock-contended", LOCK_CONTENDED},
     {"core-to-core", CORE_TO_CORE},
+    {"calls", CALLS},
+    {"wake-up", WAKE_UP},
+    {"operations-alone", OPERATIONS_ALONE},
+    {"operations-together", OPERATIONS_TOGETHER},
 };
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define HAS_LATENCY (ROUND_TRIP | ROUND_TRIP_SLEEPING | CORE_TO_CORE)
-#define IS_LOCK (LOCK_UNCONTENDED | LOCK_CONTENDED)
+#define CARRIES_MESSAGES (THROUGHPUT | ROUND_TRIP | ROUND_TRIP_SLEEPING | CALLS | WAKE_UP)
+#define HAS_LATENCY (ROUND_TRIP | ROUND_TRIP_SLEEPING | CORE_TO_CORE | WAKE_UP)
+#define COUNTS_OPERATIONS (LOCK_UNCONTENDED | LOCK_CONTENDED | OPERATIONS_ALONE | OPERATIONS_TOGETHER)
 
 /* ---- arguments ---- */
 
@@ -112,7 +118,7 @@ static const struct subject *parse(int count, char **arguments, struct plan *pla
   plan->subject = subject->name;
   plan->scenario_name = arguments[optind + 1];
   plan->scenario = find_scenario(subject, plan->scenario_name);
-  if (plan->message_bytes == 0 && (plan->scenario & (THROUGHPUT | ROUND_TRIP | ROUND_TRIP_SLEEPING)))
+  if (plan->message_bytes == 0 && (plan->scenario & CARRIES_MESSAGES))
     usage("--bytes is needed");
   if ((plan->scenario & HAS_LATENCY) && plan->messages > MAX_SAMPLES)
     usage("%s takes at most %u --messages", plan->scenario_name, MAX_SAMPLES);
@@ -177,8 +183,8 @@ static void print_result(const struct plan *plan, struct board *board) {
   const double per_second = (double)plan->messages * 1e9 / (double)(elapsed_ns ? elapsed_ns : 1);
   print_head(plan);
   printf(",\"elapsedNs\":%llu", (unsigned long long)elapsed_ns);
-  if (plan->scenario & IS_LOCK) printf(",\"operationsPerSecond\":%.1f", per_second);
-  else if (plan->scenario != CORE_TO_CORE) printf(",\"messagesPerSecond\":%.1f", per_second);
+  if (plan->scenario & COUNTS_OPERATIONS) printf(",\"operationsPerSecond\":%.1f", per_second);
+  else if (!(plan->scenario & (CORE_TO_CORE | WAKE_UP))) printf(",\"messagesPerSecond\":%.1f", per_second);
   if (plan->scenario & HAS_LATENCY) {
     sort_samples(board->latency_ns, plan->messages);
     printf(",\"latencyNs\":{\"p50\":%llu,\"p99\":%llu}",

@@ -54,7 +54,7 @@ static void run(enum role role, const struct plan *plan, struct board *board) {
 }
 
 const struct subject pipe_anonymous = {
-    .name = "pipe.anonymous", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_anonymous, .run = run};
+    .name = "pipe.anonymous", .scenarios = MESSAGES | CALLS, .open = open_anonymous, .run = run};
 
 const struct subject pipe_fifo = {
-    .name = "pipe.fifo", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_fifo, .run = run};
+    .name = "pipe.fifo", .scenarios = MESSAGES | CALLS, .open = open_fifo, .run = run};

@@ -149,10 +149,10 @@ static void run_sysv(enum role role, const struct plan *plan, struct board *boar
 }
 
 const struct subject mq_posix = {
-    .name = "mq.posix", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_posix, .run = run_posix};
+    .name = "mq.posix", .scenarios = MESSAGES, .open = open_posix, .run = run_posix};
 
 const struct subject mq_sysv = {.name = "mq.sysv",
-                                .scenarios = THROUGHPUT | ROUND_TRIP,
+                                .scenarios = MESSAGES | CALLS,
                                 .open = open_sysv,
                                 .run = run_sysv,
                                 .close = close_sysv};

@@ -178,10 +178,12 @@ static const char *open_ring(const struct plan *plan) {
 static void run(enum role role, const struct plan *plan, struct board *board) {
   if (plan->scenario == ROUND_TRIP_SLEEPING)
     round_trip(role, plan, board, &links_of[role], send_waking, receive_sleeping);
+  else if (plan->scenario == WAKE_UP)
+    wake_up(role, plan, board, &links_of[role], send_waking, receive_sleeping);
   else run_messages(role, plan, board, &links_of[role], send_spinning, receive_spinning);
 }
 
 const struct subject shm_ring = {.name = "shm.ring",
-                                 .scenarios = THROUGHPUT | ROUND_TRIP | ROUND_TRIP_SLEEPING,
+                                 .scenarios = MESSAGES | ROUND_TRIP_SLEEPING | CALLS,
                                  .open = open_ring,
                                  .run = run};

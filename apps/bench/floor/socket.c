@@ -121,13 +121,13 @@ static void run_packets(enum role role, const struct plan *plan, struct board *b
 }
 
 const struct subject socket_unix = {
-    .name = "socket.unix", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_unix, .run = run_stream};
+    .name = "socket.unix", .scenarios = MESSAGES | CALLS, .open = open_unix, .run = run_stream};
 
 const struct subject socket_tcp = {
-    .name = "socket.tcp", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_tcp, .run = run_stream};
+    .name = "socket.tcp", .scenarios = MESSAGES | CALLS, .open = open_tcp, .run = run_stream};
 
 const struct subject socket_seqpacket = {
-    .name = "socket.seqpacket", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_seqpacket, .run = run_packets};
+    .name = "socket.seqpacket", .scenarios = MESSAGES | CALLS, .open = open_seqpacket, .run = run_packets};
 
 const struct subject socket_datagram = {
-    .name = "socket.datagram", .scenarios = THROUGHPUT | ROUND_TRIP, .open = open_datagram, .run = run_packets};
+    .name = "socket.datagram", .scenarios = MESSAGES, .open = open_datagram, .run = run_packets};

@@ -1,4 +1,4 @@
-import type { FloorFigures } from './floor.ts';
+import { floorScenarios, type FloorFigures } from './floor.ts';
 import type { FloorGauge } from './floor-gauge.ts';
 import { FLOOR_SHARE } from './pace.ts';
 import type { PlannedCell, PlannedCrew } from './planned.ts';
@@ -23,7 +23,8 @@ export class CrewFloors {
     const { subject, followers } = this.#crew;
     if (subject.floor === undefined || followers > 1) return undefined; // the floor is for two
     const floorScenario = scenario.floorScenario(subject.floor);
-    if (floorScenario === undefined) return undefined;
+    if (floorScenario === undefined || floorScenarios.get(subject.floor)?.includes(floorScenario) !== true)
+      return undefined;
     const key = `${floorScenario} ${messageBytes} ${String(cpus)}`;
     if (!this.#measured.has(key)) {
       const request = {

@@ -15,20 +15,25 @@ import { promisify } from 'node:util';
 const sources = fileURLToPath(new URL('../floor/', import.meta.url));
 const defaultOutput = fileURLToPath(new URL('../build/floor', import.meta.url));
 
-const messageScenarios = ['throughput', 'round-trip'];
+const messageScenarios = ['throughput', 'round-trip', 'wake-up'];
+/** Where what 64 callers have in flight fits into every queue on the way. */
+const callScenarios = [...messageScenarios, 'calls'];
 const lockScenarios = ['lock-uncontended', 'lock-contended'];
+const structureScenarios = ['operations-alone', 'operations-together'];
 
 /** What the floor can measure: the scenarios of each subject. */
 export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
-  ['pipe.anonymous', messageScenarios],
-  ['pipe.fifo', messageScenarios],
-  ['socket.unix', messageScenarios],
-  ['socket.seqpacket', messageScenarios],
+  ['pipe.anonymous', callScenarios],
+  ['pipe.fifo', callScenarios],
+  ['socket.unix', callScenarios],
+  ['socket.seqpacket', callScenarios],
   ['socket.datagram', messageScenarios],
-  ['socket.tcp', messageScenarios],
+  ['socket.tcp', callScenarios],
   ['mq.posix', messageScenarios],
-  ['mq.sysv', messageScenarios],
-  ['shm.ring', [...messageScenarios, 'round-trip-sleeping']],
+  ['mq.sysv', callScenarios],
+  ['shm.ring', [...callScenarios, 'round-trip-sleeping']],
+  ['shm.latest', structureScenarios],
+  ['shm.counter', structureScenarios],
   ['sync.mutex', lockScenarios],
   ['sync.semaphore', lockScenarios],
   ['cache.line', ['core-to-core']],
@@ -39,7 +44,7 @@ export interface FloorRequest {
   readonly subject: string;
   /** One of its scenarios. */
   readonly scenario: string;
-  /** Payload bytes of a message, 1..64 MiB. Without meaning for locks and `core-to-core`: 0 there. */
+  /** Payload bytes of a message, 1..64 MiB. Without meaning for locks, structures and `core-to-core`: 0 there. */
   readonly messageBytes: number;
   /**
    * Messages, lock operations or samples to measure, 1..1e9, and 1..1e7 where each latency is kept. A tenth of them
@@ -56,11 +61,11 @@ export interface FloorRequest {
 export interface FloorFigures {
   readonly unsupported?: undefined;
   readonly elapsedNs: number;
-  /** Of `throughput`; of the round-trip scenarios the round trips per second. */
+  /** Of `throughput` and `calls`; of the round-trip scenarios the round trips per second. */
   readonly messagesPerSecond?: number;
-  /** Of the lock scenarios: pairs of acquire and release, of both processes together. */
+  /** Of locks: pairs of acquire and release, of both processes together. Of structures: what the leader does. */
   readonly operationsPerSecond?: number;
-  /** Of the round-trip scenarios, there and back; of `core-to-core` one way. */
+  /** Of the round-trip scenarios, there and back; of `wake-up` and `core-to-core` one way. */
   readonly latencyNs?: { readonly p50: number; readonly p99: number };
 }
 
@@ -190,8 +195,8 @@ function toArguments({ subject, scenario, messageBytes, messages: count, cpus }:
   if (floorScenarios.get(subject)?.includes(scenario) !== true) {
     throw new RangeError(`the floor has no ${scenario} of ${subject}`);
   }
-  const carriesMessages = !isLock(scenario) && scenario !== 'core-to-core';
-  const keepsLatencies = !isLock(scenario) && scenario !== 'throughput';
+  const carriesMessages = callScenarios.includes(scenario) || scenario === 'round-trip-sleeping';
+  const keepsLatencies = !countsOperations(scenario) && !countsMessages(scenario);
   checkInteger('messageBytes', messageBytes, carriesMessages ? 1 : 0, 64 * 1024 * 1024);
   checkInteger('messages', count, 1, keepsLatencies ? 1e7 : 1e9);
   cpus?.forEach((cpu) => {
@@ -229,18 +234,20 @@ function readResult(answer: string, request: FloorRequest): FloorResult {
   const { unsupported, elapsedNs, checked, messagesPerSecond, operationsPerSecond, latencyNs } = line;
   if (typeof unsupported === 'string') return { unsupported };
   if (!isFigure(elapsedNs) || checked !== count) throw nonsense();
-  if (scenario === 'throughput' && isFigure(messagesPerSecond)) return { elapsedNs, messagesPerSecond };
-  if (isLock(scenario) && isFigure(operationsPerSecond)) return { elapsedNs, operationsPerSecond };
+  if (countsMessages(scenario) && isFigure(messagesPerSecond)) return { elapsedNs, messagesPerSecond };
+  if (countsOperations(scenario) && isFigure(operationsPerSecond)) return { elapsedNs, operationsPerSecond };
 
   if (!isRecord(latencyNs)) throw nonsense();
   const { p50, p99 } = latencyNs;
   if (!isFigure(p50) || !isFigure(p99) || p50 > p99) throw nonsense();
-  if (scenario === 'core-to-core') return { elapsedNs, latencyNs: { p50, p99 } };
+  if (!scenario.startsWith('round-trip')) return { elapsedNs, latencyNs: { p50, p99 } };
   if (!isFigure(messagesPerSecond)) throw nonsense();
   return { elapsedNs, messagesPerSecond, latencyNs: { p50, p99 } };
 }
 
-const isLock = (scenario: string): boolean => lockScenarios.includes(scenario);
+const countsMessages = (scenario: string): boolean => scenario === 'throughput' || scenario === 'calls';
+const countsOperations = (scenario: string): boolean =>
+  lockScenarios.includes(scenario) || structureScenarios.includes(scenario);
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null;
 const isFigure = (value: unknown): value is number => typeof value === 'number' && value >= 0;

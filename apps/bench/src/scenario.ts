@@ -93,7 +93,7 @@ interface ScenarioFacts extends InDepth {
   readonly sizes?: Readonly<Partial<Record<Depth, readonly number[]>>>;
   /** It takes its time whatever it is given, as it starts processes: it is not rehearsed. */
   readonly slow?: boolean;
-  /** The floor's scenario for this subject, or none. */
+  /** The floor's scenario for this subject, or none; where the floor has no such thing for it, there is none either. */
   floorScenario(floorSubject: string): string | undefined;
   /** @throws {Error} They do not fit together: something was lost. */
   combine(leader: Sample, followers: Followers, request: CellRequest): Figures;

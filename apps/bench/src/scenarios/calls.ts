@@ -23,7 +23,7 @@ export const calls: MessageScenario = defineScenario({
   placements: ['cross-core'],
   inDepth: 'chosen',
   sizes: { quick: [] },
-  floorScenario: () => undefined,
+  floorScenario: () => 'calls',
 
   run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
     return role === 'leader' ? call(line, request) : answer(line, request);

@@ -14,7 +14,7 @@ export const operationsAlone: StructureScenario = defineScenario({
   id: 'operations-alone',
   question: 'How often can one process do that to a shared structure while nobody else touches it?',
   placements: ['cross-core'],
-  floorScenario: () => undefined,
+  floorScenario: () => 'operations-alone',
   combine,
 
   run(role: Role, structure: SharedStructure, request: CellRequest): Promise<Sample> {
@@ -30,7 +30,7 @@ export const operationsTogether: StructureScenario = defineScenario({
   placements: ['cross-core'],
   warmedBy: 'operations-alone',
   inDepth: 'chosen',
-  floorScenario: () => undefined,
+  floorScenario: () => 'operations-together',
   combine,
 
   run(_role: Role, structure: SharedStructure, request: CellRequest): Promise<Sample> {

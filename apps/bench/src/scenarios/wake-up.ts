@@ -23,7 +23,7 @@ export const wakeUp: MessageScenario = defineScenario({
   inDepth: 'full',
   warmedBy: 'round-trip',
   sizes: { quick: [] },
-  floorScenario: () => undefined,
+  floorScenario: () => 'wake-up',
   combine,
 
   run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {

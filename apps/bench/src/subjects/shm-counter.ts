@@ -6,6 +6,7 @@ import { removeRegions } from './regions.ts';
 export const subject: StructureSubject = defineSubject({
   kind: 'structure',
   id: 'shm.counter',
+  floor: 'shm.counter',
   scenarios: ['operations-alone', 'operations-together'],
   open({ name }) {
     const counters = Counters.open(name, { capacity: 4, lifetime: 'while-open' });

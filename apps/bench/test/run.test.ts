@@ -135,6 +135,16 @@ describe('a run', () => {
     expect(result?.residentBytes).toBeGreaterThan(64 << 20);
   });
 
+  test('measures messages that are copied into one buffer', async () => {
+    const { code, report } = await bench([
+      ...['--quick', '--only', 'shm.ring', '--in', 'throughput-copied', '--size', '64k'],
+    ]);
+    expect(report.environment.run.failures).toEqual([]);
+    expect(code).toBe(0);
+    expect(report.results[0]).toMatchObject({ scenario: 'throughput-copied', messageBytes: 64 << 10 });
+    expect(report.results[0]?.messagesPerSecond).toBeGreaterThan(0);
+  });
+
   test('measures how long it takes to connect, to call, and to notice a death', async () => {
     const { code, report } = await bench(['--only', 'socket.seqpacket,sync.mutex', '--size', '64']);
     expect(report.environment.run.failures).toEqual([]);

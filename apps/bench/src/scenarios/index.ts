@@ -10,6 +10,7 @@ import { roundTripPaced } from './round-trip-paced.ts';
 import { roundTripSpinning } from './round-trip-spinning.ts';
 import { roundTrip } from './round-trip.ts';
 import { throughputBatched } from './throughput-batched.ts';
+import { throughputCopied } from './throughput-copied.ts';
 import { throughput } from './throughput.ts';
 import { wakeUp } from './wake-up.ts';
 import { workSharing } from './work-sharing.ts';
@@ -18,6 +19,7 @@ import { workSharing } from './work-sharing.ts';
 export const scenarios: readonly Scenario[] = [
   throughput,
   throughputBatched,
+  throughputCopied,
   roundTrip,
   roundTripPaced,
   roundTripSpinning,

@@ -7,6 +7,7 @@ export const subject: MessageSubject<Uint8Array> = transportSubject(
   ring({ maxMessageBytes: MOST_MESSAGE_BYTES }),
   {
     floor: 'shm.ring',
+    copies: true,
     spins: true,
     sendsAtOnce: true,
     fans: true,

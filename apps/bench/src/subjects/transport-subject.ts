@@ -6,6 +6,8 @@ import { StarLink } from './star-link.ts';
 export interface TransportSubjectOptions {
   /** The C floor's subject it is compared with. */
   readonly floor?: string;
+  /** Copies are what it costs: `throughput-copied` is measured. @default false */
+  readonly copies?: boolean;
   /** Polling makes sense. @default false */
   readonly spins?: boolean;
   readonly sendsAtOnce?: boolean;
@@ -16,7 +18,7 @@ export interface TransportSubjectOptions {
 /** Any transport of the contract as a subject: the leader listens, the followers connect. */
 export function transportSubject(
   transport: Transport,
-  { floor, spins = false, sendsAtOnce = false, fans = false }: TransportSubjectOptions = {},
+  { floor, copies = false, spins = false, sendsAtOnce = false, fans = false }: TransportSubjectOptions = {},
 ): MessageSubject<Uint8Array> {
   return defineSubject<Uint8Array>({
     kind: 'messages',
@@ -24,6 +26,7 @@ export function transportSubject(
     scenarios: [
       'throughput',
       'throughput-batched',
+      ...(copies ? ['throughput-copied'] : []),
       'round-trip',
       'round-trip-paced',
       'wake-up',

@@ -35,7 +35,7 @@ enum scenario {
   CALLS = 1 << 6,               /* many requests in flight, each answered */
   WAKE_UP = 1 << 7,             /* one way, to a process that has been asleep */
   OPERATIONS_ALONE = 1 << 8,    /* the leader alone uses a structure */
-  OPERATIONS_TOGETHER = 1 << 9, /* the follower writes to it meanwhile */
+  OPERATIONS_TOGETHER = 1 << 9, /* the follower does the same meanwhile */
 };
 
 struct plan {

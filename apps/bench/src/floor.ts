@@ -32,7 +32,7 @@ export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
   ['mq.posix', messageScenarios],
   ['mq.sysv', callScenarios],
   ['shm.ring', [...callScenarios, 'round-trip-sleeping']],
-  ['shm.latest', structureScenarios],
+  ['shm.latest', ['operations-alone']],
   ['shm.counter', structureScenarios],
   ['sync.mutex', lockScenarios],
   ['sync.semaphore', lockScenarios],

@@ -3,7 +3,10 @@
  * know whether anybody still reads), and locks of open file descriptions. Each method is one indivisible step.
  *
  * A process that dies closes its descriptors one after the other, and others run in between: {@link Kernel.reap}.
+ *
+ * Each method says what it touches (footprint.ts): names of FIFOs, lines of the lock file, sleepers.
  */
+import { touches } from './footprint.ts';
 
 /** An open file description. `fifo` is the name under which the mailbox is known; '' for the lock file. */
 interface Description {
@@ -42,6 +45,8 @@ class SystemError extends Error {
 const capacity = 2;
 /** The descriptor under which every party has the shared file. */
 export const FILE = 3;
+/** As many participants as a structure can have, each with a line of its own. */
+const MOST_LINES = 256;
 
 export class Kernel {
   /** Bytes in each FIFO that has a name. */
@@ -83,12 +88,22 @@ export class Kernel {
     );
   }
 
-  /** All of it, for comparing states. */
+  /** All of it, for comparing states: in an order of its own where that of the calls makes no difference. */
   get text(): string {
-    return (this.#text ??= JSON.stringify([[...this.#fifos], this.#open, this.#locks, this.#sleeps]));
+    return (this.#text ??= [
+      ...[[...this.#fifos], this.#open, this.#locks].map((each) =>
+        each
+          .map((entry) => JSON.stringify(entry))
+          .sort()
+          .join(),
+      ),
+      JSON.stringify(this.#sleeps),
+    ].join(';'));
   }
 
   makeFifo(path: string): void {
+    touches(path, 'writes');
+    touches('names', 'writes');
     if (this.#fifos.has(path)) throw new SystemError('EEXIST');
     this.#fifos.set(path, 0);
   }
@@ -96,12 +111,15 @@ export class Kernel {
   rename(from: string, to: string): void {
     const bytes = this.#fifos.get(from);
     if (bytes === undefined) throw new SystemError('ENOENT');
+    for (const name of [from, to, 'names']) touches(name, 'writes');
     this.#fifos.delete(from);
     this.#fifos.set(to, bytes);
     for (const description of this.#open) if (description.fifo === from) description.fifo = to;
   }
 
   unlink(path: string): void {
+    touches(path, 'writes');
+    touches('names', 'writes');
     if (!this.#fifos.delete(path)) throw new SystemError('ENOENT');
     // Open descriptions keep an unlinked FIFO alive, under a name nobody can open.
     if (this.#open.some(({ fifo }) => fifo === path)) {
@@ -112,13 +130,17 @@ export class Kernel {
   }
 
   names(prefix: string): string[] {
-    return [...this.#fifos.keys()].filter((path) => path.startsWith(prefix) && !path.endsWith(' (deleted)'));
+    touches('names', 'reads');
+    return [...this.#fifos.keys()]
+      .filter((path) => path.startsWith(prefix) && !path.endsWith(' (deleted)'))
+      .sort();
   }
 
   /** The shared file, or a FIFO. A FIFO that nobody reads cannot be opened for writing alone. */
   open(party: number, path: string, reads: boolean, writes: boolean): number {
     const isFile = path.startsWith('/proc/self/fd/');
     if (!isFile) {
+      touches(path, reads ? 'writes' : 'reads');
       if (!this.#fifos.has(path)) throw new SystemError('ENOENT');
       if (!reads && !this.#hasReader(path)) throw new SystemError('ENXIO');
     }
@@ -127,12 +149,18 @@ export class Kernel {
 
   /** One end of a line between two parties: a mailbox made by the first who attaches to it. */
   attach(party: number, mailbox: string, reads: boolean): number {
+    touches(mailbox, 'writes');
     if (!this.#fifos.has(mailbox)) this.#fifos.set(mailbox, 0);
     return this.#add(party, mailbox, reads, !reads);
   }
 
   close(party: number, fd: number): void {
-    const { fifo } = this.#find(party, fd);
+    const { fifo, reads, writes } = this.#find(party, fd);
+    if (fifo !== '' && reads) touches(fifo, 'writes');
+    if (fifo !== '' && writes) touches(`${fifo} writers`, 'adds');
+    for (const lock of this.#locks) {
+      if (lock.party === party && lock.fd === fd) touchLocks(lock.start, lock.end, 'writes');
+    }
     this.#open.splice(
       this.#open.findIndex((other) => other.party === party && other.fd === fd),
       1,
@@ -145,6 +173,7 @@ export class Kernel {
   /** True when the byte was written, false when there is no room. */
   write(party: number, fd: number): boolean {
     const { fifo } = this.#find(party, fd);
+    touches(fifo, 'writes');
     if (!this.#hasReader(fifo)) throw new SystemError('EPIPE');
     const bytes = this.#fifos.get(fifo) ?? 0;
     if (bytes >= capacity) return false;
@@ -155,6 +184,7 @@ export class Kernel {
   /** Takes everything; how many bytes that was. */
   read(party: number, fd: number): number {
     const { fifo } = this.#find(party, fd);
+    touches(fifo, 'writes');
     const bytes = this.#fifos.get(fifo) ?? 0;
     this.#fifos.set(fifo, 0);
     return bytes;
@@ -163,18 +193,21 @@ export class Kernel {
   /** Whether bytes can be read. */
   isReadable(party: number, fd: number): boolean {
     const { fifo, reads } = this.#find(party, fd);
+    touches(fifo, 'reads');
     return reads && (this.#fifos.get(fifo) ?? 0) > 0;
   }
 
   /** Whether nobody is left who could write. */
   isEnded(party: number, fd: number): boolean {
     const { fifo } = this.#find(party, fd);
+    touches(`${fifo} writers`, 'reads');
     return !this.#open.some((description) => description.writes && description.fifo === fifo);
   }
 
   /** Whether the reader at the other end is gone: POLLERR on a FIFO's writing end. */
   isBroken(party: number, fd: number): boolean {
     const { fifo, writes } = this.#find(party, fd);
+    touches(fifo, 'reads');
     return writes && !this.#hasReader(fifo);
   }
 
@@ -187,6 +220,7 @@ export class Kernel {
     length: number,
   ): boolean {
     const end = length === 0 ? Infinity : start + length;
+    touchLocks(start, end, 'writes');
     if (kind !== 'unlock' && this.isLocked(party, fd, kind, start, length)) return false;
     this.#locks = this.#locks.flatMap((lock) => {
       if (lock.party !== party || lock.fd !== fd || lock.end <= start || lock.start >= end) return [lock];
@@ -203,6 +237,7 @@ export class Kernel {
   isLocked(party: number, fd: number, kind: 'shared' | 'exclusive', start: number, length: number): boolean {
     this.#find(party, fd);
     const end = length === 0 ? Infinity : start + length;
+    touchLocks(start, end, 'reads');
     return this.#locks.some(
       (lock) =>
         (lock.party !== party || lock.fd !== fd) &&
@@ -214,21 +249,31 @@ export class Kernel {
 
   /** FUTEX_WAIT, after the comparison. */
   sleep(party: number, word: number): void {
+    touches(`asleep ${party}`, 'writes');
+    touches(`futex ${word}`, 'writes');
     this.#sleeps.push({ party, word });
   }
 
   /** A signal, a time-out, or death. */
   stopSleeping(party: number): void {
+    for (const sleep of this.#sleeps) {
+      if (sleep.party !== party) continue;
+      touches(`asleep ${party}`, 'writes');
+      touches(`futex ${sleep.word}`, 'writes');
+    }
     this.#sleeps = this.#sleeps.filter((sleep) => sleep.party !== party);
   }
 
   isAsleep(party: number): boolean {
+    touches(`asleep ${party}`, 'reads');
     return this.#sleeps.some((sleep) => sleep.party === party);
   }
 
   /** FUTEX_WAKE: those who have slept longest first. Returns how many. */
   wake(word: number, count: number): number {
     const woken = this.#sleeps.filter((sleep) => sleep.word === word).slice(0, count);
+    touches(`futex ${word}`, woken.length > 0 ? 'writes' : 'reads');
+    for (const { party } of woken) touches(`asleep ${party}`, 'writes');
     this.#sleeps = this.#sleeps.filter((sleep) => !woken.includes(sleep));
     return woken.length;
   }
@@ -246,6 +291,7 @@ export class Kernel {
   }
 
   #add(party: number, fifo: string, reads: boolean, writes: boolean): number {
+    if (fifo !== '' && writes) touches(`${fifo} writers`, 'adds');
     let fd = FILE + 1;
     while (this.#open.some((other) => other.party === party && other.fd === fd)) fd++;
     this.#open.push({ party, fd, fifo, reads, writes });
@@ -254,6 +300,7 @@ export class Kernel {
 
   #find(party: number, fd: number): Description {
     const found = this.#open.find((description) => description.party === party && description.fd === fd);
+    touches(`descriptor ${fd} of ${party}`, 'reads');
     if (found === undefined) throw new SystemError('EBADF');
     return found;
   }
@@ -261,4 +308,10 @@ export class Kernel {
   #hasReader(fifo: string): boolean {
     return this.#open.some((description) => description.reads && description.fifo === fifo);
   }
+}
+
+/** Locks are told apart by lines of 64 bytes. */
+function touchLocks(start: number, end: number, how: 'reads' | 'writes'): void {
+  const last = Math.min(end, start + MOST_LINES * 64) - 1;
+  for (let line = start >> 6; line <= last >> 6; line++) touches(`lock of line ${line}`, how);
 }

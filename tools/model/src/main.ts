@@ -10,6 +10,7 @@ interface Options {
   readonly quick: boolean;
   readonly mutants: boolean;
   readonly only: string;
+  readonly everyOrder: boolean;
 }
 
 function count(text: string): number {
@@ -23,6 +24,7 @@ const options = new Command('model')
   .option('--states <count>', 'states of one scenario at most', count, 3_000_000)
   .option('--quick', 'what the tests run', false)
   .option('--mutants', 'broken sources instead, each of which must be caught', false)
+  .option('--every-order', 'also orders of steps that come to the same', false)
   .option('--only <text>', 'scenarios whose name contains this', '')
   .parse()
   .opts<Options>();
@@ -51,7 +53,7 @@ const wanted = options.mutants
       .map(({ scenario }) => ({ name: scenario.name, scenario }));
 for (const { name, scenario } of wanted) {
   if (!name.includes(options.only)) continue;
-  const exploration = explore(scenario, { states: options.states });
+  const exploration = explore(scenario, { states: options.states, everyOrder: options.everyOrder });
   const { states, deepest, milliseconds, complete, violation } = exploration;
   const isBad = options.mutants ? violation === undefined : violation !== undefined;
   if (isBad) process.exitCode = 1;

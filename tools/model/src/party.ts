@@ -6,6 +6,8 @@
  * is an atomic operation or a system call. Plain accesses and entries in the scenario's record happen together with
  * the step before them: the check for data races (shared-memory.ts) is what makes that enough.
  */
+import type { Frames } from './frames.ts';
+import { startFootprint, type Footprint } from './footprint.ts';
 import { textOfState } from './local-state.ts';
 import { barrier } from './weak-memory.ts';
 import type { World } from './world.ts';
@@ -65,6 +67,11 @@ export interface Settled {
 
 let current: Party | undefined;
 
+/** What the running party remembers by, if any. */
+export function frames(): Frames | undefined {
+  return current?.frames;
+}
+
 /** The party whose program runs now. */
 export function party(): Party {
   if (current === undefined) throw new Error('no party is running');
@@ -82,6 +89,10 @@ export class Party {
   settled: Settled | undefined;
   /** Steps of which nothing but the outcome matters, once they are all made. */
   readonly condensed: { readonly from: number; readonly to: number; readonly text: string }[] = [];
+  /** What it remembered when it reached its next step, if it says so by {@link Party.remember}. */
+  memory: string | undefined;
+  /** Of a program that runs instrumented source. */
+  frames: Frames | undefined;
   #cursor = 0;
   #way: string | undefined;
   #next: Step | undefined;
@@ -89,6 +100,8 @@ export class Party {
   #isAbandoned = false;
   /** Entries of the log that are from earlier runs. */
   readonly #known: number;
+  /** Called before each step of a run ahead. */
+  #ahead: ((step: Footprint) => void) | undefined;
 
   private constructor(
     index: number,
@@ -120,16 +133,42 @@ export class Party {
     way: string | undefined,
   ): { readonly party: Party; readonly next: Step | undefined } | undefined {
     const running = new Party(index, world, variables, log.slice(), way);
+    running.#run(program);
+    return running.#isAbandoned ? undefined : { party: running, next: running.#next };
+  }
+
+  /**
+   * Runs `program` over the finished steps in `log` and then as far as it comes alone, while all others stand still.
+   *
+   * @param made - Called before each step, with what will be its footprint.
+   * @returns The step it cannot make, if any. @throws As {@link Party.run}; and when a step can go in several ways, or it is abandoned.
+   */
+  static runAhead(
+    index: number,
+    program: () => void,
+    world: World,
+    variables: Variables,
+    log: readonly Entry[],
+    made: (step: Footprint) => void,
+  ): Step | undefined {
+    const running = new Party(index, world, variables, log.slice(), undefined);
+    running.#ahead = made;
+    running.#run(program);
+    if (running.#isAbandoned) throw new Error('abandoned');
+    return running.#next;
+  }
+
+  #run(program: () => void): void {
     const outer = current;
-    current = running;
+    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the program finds its party by party()
+    current = this;
     try {
       program();
     } catch (error) {
-      if (error !== suspension && running.#next === undefined && !running.#isAbandoned) throw error;
+      if (error !== suspension && this.#next === undefined && !this.#isAbandoned) throw error;
     } finally {
       current = outer;
     }
-    return running.#isAbandoned ? undefined : { party: running, next: running.#next };
   }
 
   /** From here on every step is one of its own: call it when the parties are set up. */
@@ -142,8 +181,17 @@ export class Party {
    * to the same are not told apart any more. Without it they are, which is always right but takes longer.
    */
   settle(...locals: readonly unknown[]): void {
+    this.frames?.settle(locals);
     if (this.#next !== undefined || this.#cursor < this.#known) return;
     this.settled = { text: textOfState(locals), steps: this.log.length };
+  }
+
+  /**
+   * Says that the program runs instrumented source (instrument.ts), so that between one {@link Party.settle} and the next, too,
+   * histories that led to the same are not told apart.
+   */
+  remember(frames: Frames): void {
+    this.frames = frames;
   }
 
   /** What comes next is not followed: more of the same, without an end. */
@@ -173,6 +221,7 @@ export class Party {
     const entry = this.log[this.#cursor];
     if (entry === undefined) return undefined;
     this.#cursor++;
+    this.#remember(entry);
     if ('error' in entry) throw entry.error;
     return entry;
   }
@@ -181,8 +230,11 @@ export class Party {
   step(step: Step): unknown {
     const known = this.recall();
     if (known !== undefined) return known.value;
+    let ahead: Footprint | undefined;
     if (!this.#free) {
-      if (this.#way === undefined) {
+      if (this.#way === undefined) ahead = this.#goAhead(step);
+      if (this.#way === undefined && ahead === undefined) {
+        if (this.#ahead === undefined) this.memory = this.frames?.text();
         this.#next = step;
         throw suspension;
       }
@@ -192,7 +244,20 @@ export class Party {
     this.#way = undefined;
     this.accesses.clear();
     if (step.isAccess !== true) barrier(this.world, this.index);
-    return this.#record(() => step.make(this.world, way));
+    const value = this.#record(() => step.make(this.world, way));
+    if (ahead?.changes === true && step.reads !== true) this.world.stir(this.index);
+    return value;
+  }
+
+  /** The footprint of the next step of a run ahead, to be; undefined if it cannot be made. */
+  #goAhead(step: Step): Footprint | undefined {
+    if (this.#ahead === undefined) return undefined;
+    const footprint = startFootprint();
+    const ways = step.ways?.(this.world).length ?? 1;
+    if (ways > 1) throw new Error(`${step.name} can go in ${ways} ways`);
+    if (ways === 0 || step.isPatient?.(this.world) === true) return undefined;
+    this.#ahead(footprint);
+    return footprint;
   }
 
   /** Something that happens together with the last step, and is remembered like one. */
@@ -202,16 +267,21 @@ export class Party {
   }
 
   #record(make: () => unknown): unknown {
+    let entry: Entry;
     try {
-      const value = make();
-      this.log.push({ value });
-      this.#cursor++;
-      return value;
+      entry = { value: make() };
     } catch (error) {
-      this.log.push({ error });
-      this.#cursor++;
-      throw error;
+      entry = { error };
     }
+    this.log.push(entry);
+    this.#cursor++;
+    this.#remember(entry);
+    if ('error' in entry) throw entry.error;
+    return entry.value;
+  }
+
+  #remember(entry: Entry): void {
+    this.frames?.add('error' in entry ? String(entry.error) : entry.value);
   }
 }
 

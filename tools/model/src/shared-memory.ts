@@ -7,6 +7,7 @@
  * And a data race is found: two accesses race if and only if, in some interleaving, they stand side by side with no step
  * of either party between, and {@link checkRaces} looks at exactly that, in every interleaving.
  */
+import { touches } from './footprint.ts';
 import { party, type Party, type Step } from './party.ts';
 import { barrier, change, load, store, waysToLoad } from './weak-memory.ts';
 import type { World } from './world.ts';
@@ -161,7 +162,10 @@ function readWord(word: number): number {
     isAccess: true,
     reads: true,
     ways: (world) => waysToLoad(world, index, word, false),
-    make: (world, way) => load(world, index, word, false, way),
+    make: (world, way) => {
+      touches(word, 'reads');
+      return load(world, index, word, false, way);
+    },
   }) as number;
 }
 
@@ -173,6 +177,7 @@ function writeWords(start: number, bytes: Uint8Array): void {
       name: `write ${word}`,
       isAccess: true,
       make: (world) => {
+        touches(word, 'writes');
         const own = world.sights[index]?.pending.findLast((pending) => pending.word === word)?.value;
         const merged = Int32Array.of(own ?? (world.memory[word] as number));
         const target = new Uint8Array(merged.buffer);
@@ -193,6 +198,7 @@ function writeWords(start: number, bytes: Uint8Array): void {
 function touch({ accesses }: Party, start: number, end: number, writes: boolean): void {
   for (let word = start >> 2; word << 2 < end; word++) {
     accesses.set(word, writes || accesses.get(word) === true);
+    touches(word, writes ? 'writes' : 'reads');
   }
 }
 
@@ -255,7 +261,10 @@ export const modelAtomics: Readonly<Record<string, Operation>> = Object.fromEntr
           ...(name === 'load' ? { ways: (world: World) => waysToLoad(world, by, word, true) } : {}),
           make: (world, way) => {
             const before = world.memory[word] as number;
-            if (name === 'load') return load(world, by, word, true, way);
+            if (name === 'load') {
+              touches(word, 'reads');
+              return load(world, by, word, true, way);
+            }
             if (name === 'store' && world.processor === 'armv8' && hasBegun) {
               const [value] = operands as [number];
               if (value !== before) variables.words.add(word);
@@ -266,6 +275,8 @@ export const modelAtomics: Readonly<Record<string, Operation>> = Object.fromEntr
             const after = Int32Array.of(world.memory[word] as number);
             const result = operate(after, 0, ...operands);
             const [value] = after as unknown as [number];
+            const overwrites = name === 'store' || name === 'exchange';
+            touches(word, overwrites || value !== world.memory[word] ? 'writes' : 'reads');
             if (value !== world.memory[word] && hasBegun) variables.words.add(word);
             change(world, by, word, value, false);
             return result;

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { basename, dirname, relative, resolve } from 'node:path';
 import { compileFunction } from 'node:vm';
 import ts from 'typescript';
+import { instrument } from './instrument.ts';
+import { frames } from './party.ts';
 
 /** The root of the repository. */
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -55,19 +57,33 @@ export class Source {
   readonly #globalValues: readonly unknown[];
   readonly #modules = new Map<string, Module>();
   readonly #unused: Set<Edit>;
+  readonly #isInstrumented: boolean;
+  readonly #variables: (() => unknown)[] = [];
+  /** What instrumented source calls. */
+  readonly #hooks: Readonly<Record<string, unknown>> = {
+    $call: <Value>(body: () => Value) => {
+      const open = frames();
+      return open === undefined ? body() : open.call(body);
+    },
+    $loop: (locals: () => unknown) => frames()?.loop(locals),
+    $module: (variables: () => unknown) => this.#variables.push(variables),
+  };
 
   /**
    * @param globals - By name, instead of the real ones.
    * @param imports - By specifier, instead of the packages and of `node:` modules; or by path in the repository, instead
    *   of one of its files. Other relative imports are followed.
+   * @param isInstrumented - Whether a party can remember by what calls leave (frames.ts). Evaluate each module once, then.
    */
   constructor(
     globals: Readonly<Record<string, unknown>>,
     imports: Readonly<Record<string, unknown>>,
     edits: readonly Edit[] = [],
+    isInstrumented = false,
   ) {
-    this.#globals = globals;
-    this.#globalValues = Object.values(globals);
+    this.#globals = isInstrumented ? { ...globals, ...this.#hooks } : globals;
+    this.#globalValues = Object.values(this.#globals);
+    this.#isInstrumented = isInstrumented;
     this.#imports = imports;
     this.#edits = edits;
     this.#unused = new Set(edits);
@@ -96,6 +112,11 @@ export class Source {
     return evaluate(resolve(root, file));
   }
 
+  /** The variables of the modules it has evaluated, if it is instrumented. */
+  get variables(): readonly (() => unknown)[] {
+    return this.#variables;
+  }
+
   #resolve(from: string, specifier: string): Target {
     const path = specifier.startsWith('.') ? resolve(dirname(from), specifier) : undefined;
     const imported = this.#imports[path === undefined ? specifier : relative(root, path)];
@@ -118,8 +139,8 @@ export class Source {
     const module = {
       run:
         text === source
-          ? (compiled[`${globals.join()} ${path}`] ??= compile(path, text, globals))
-          : compile(path, text, globals),
+          ? (compiled[`${globals.join()} ${path}`] ??= compile(path, text, globals, this.#isInstrumented))
+          : compile(path, text, globals, this.#isInstrumented),
       targets: {},
     };
     this.#modules.set(path, module);
@@ -146,11 +167,12 @@ export class Source {
 /** What is shipped, by globals and path: many scenarios load the same. */
 const compiled: Record<string, Factory> = {};
 
-function compile(path: string, text: string, globals: readonly string[]): Factory {
+function compile(path: string, text: string, globals: readonly string[], isInstrumented: boolean): Factory {
   // Private fields become ordinary ones, so that the state of an object can be compared (local-state.ts). Each file has
   // names of its own: a class and its base may have private fields of the same name.
   const own = basename(path, '.ts').replaceAll('-', '_');
   const { outputText } = ts.transpileModule(text.replaceAll(/#([a-z]\w*)/gi, `$1$$${own}`), {
+    ...(isInstrumented ? { transformers: { before: [instrument] } } : {}),
     compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2023 },
   });
   return compileFunction(outputText, ['exports', 'require', ...globals], { filename: path }) as Factory;

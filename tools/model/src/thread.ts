@@ -6,6 +6,8 @@
  * millisecond or two is a nap: it ends when anybody else has changed anything, and only then, so that a loop of naps in
  * which nothing happens is found to be one. A wait in between may end at any time.
  */
+import { touches } from './footprint.ts';
+import { Frames } from './frames.ts';
 import { party, type Step } from './party.ts';
 import { wordOf } from './shared-memory.ts';
 import type { Kernel } from './kernel.ts';
@@ -51,6 +53,13 @@ export function startThread(): void {
   thread = newThread();
 }
 
+/** Remembers by what calls leave, not by whole histories. @param variables - Those of instrumented modules. */
+export function remember(variables: readonly (() => unknown)[]): void {
+  const around = (): unknown =>
+    thread.microtasks.length > 0 || thread.immediates.length > 0 ? undefined : loopState();
+  party().remember(new Frames(variables, around));
+}
+
 /** Local state of the event loop, for {@link Party.settle}. */
 export function loopState(): unknown {
   return [
@@ -80,7 +89,7 @@ function nap(name: string): void {
   party().step({
     name,
     reads: true,
-    ways: (world) => (world.restless[index] === true ? ['looks again'] : []),
+    ways: (world) => (world.mayLookAgain(index) ? ['looks again'] : []),
     isPatient: (world) => isPatient(world, index),
     make: (world) => {
       world.wake(index);
@@ -147,6 +156,7 @@ function futexWait(words: Int32Array, index: number, expected: number, timeoutMs
   const sleeps = party().step({
     name: `futexWait ${word} ${expected}`,
     make: (world) => {
+      touches(word, 'reads');
       if (world.memory[word] !== expected) return false;
       world.entered().sleep(own, word);
       return true;
@@ -178,7 +188,7 @@ function poll(fds: Int32Array, events: Int16Array, revents: Int16Array, timeoutM
     ways: (world) => {
       if (look(world).some((bits) => bits !== 0)) return ['ready'];
       if (timeoutMs === 0) return ['nothing'];
-      if (isNap) return world.restless[index] === true ? ['looks again'] : [];
+      if (isNap) return world.mayLookAgain(index) ? ['looks again'] : [];
       return timeoutMs < 0 || timeoutMs >= sliceMs ? [] : ['timed out'];
     },
     isPatient: (world) => isNap && isPatient(world, index) && look(world).every((bits) => bits === 0),
@@ -276,7 +286,7 @@ export function runLoop(isDone: () => boolean, settle: () => void): void {
       reads: true,
       ways: (world) => {
         if (look(world).some((bits) => bits !== 0)) return ['ready'];
-        return napping && world.restless[index] === true ? ['timer'] : [];
+        return napping && world.mayLookAgain(index) ? ['timer'] : [];
       },
       isPatient: (world) => napping && isPatient(world, index) && look(world).every((bits) => bits === 0),
       make: (world) => {

@@ -1,3 +1,4 @@
+import { touches } from './footprint.ts';
 import { Kernel } from './kernel.ts';
 import { clearSight, type Processor, type Sight } from './weak-memory.ts';
 
@@ -21,8 +22,6 @@ export class World {
   memory: Int32Array<ArrayBuffer>;
   /** To look at; change it through {@link World.entered}. */
   kernel: Kernel;
-  /** The scenario's own record, by which it judges. Plain data; not visible to the code under test. */
-  record: Readonly<Record<string, unknown>>;
   /** For each party: whether anybody else has changed anything since it last woke from a nap. */
   readonly restless: boolean[];
   /** For each party: how often it has woken from a nap, up to {@link restlessNaps}: what matters of it. */
@@ -32,6 +31,7 @@ export class World {
   /** For each party: its sight of memory. */
   readonly sights: Sight[];
   readonly rules: MemoryRules;
+  #record: Readonly<Record<string, unknown>>;
   #ownsMemory = false;
   #ownsKernel = false;
 
@@ -47,7 +47,7 @@ export class World {
   ) {
     this.memory = memory;
     this.kernel = kernel;
-    this.record = record;
+    this.#record = record;
     this.restless = restless;
     this.naps = naps;
     this.dead = dead;
@@ -73,13 +73,24 @@ export class World {
     return new World(
       this.memory,
       this.kernel,
-      this.record,
+      this.#record,
       this.restless.slice(),
       this.naps.slice(),
       this.dead.slice(),
       this.sights.slice(),
       this.rules,
     );
+  }
+
+  /** The scenario's own record, by which it judges. Plain data; not visible to the code under test. */
+  get record(): Readonly<Record<string, unknown>> {
+    touches('record', 'reads');
+    return this.#record;
+  }
+
+  set record(record: Readonly<Record<string, unknown>>) {
+    touches('record', 'writes');
+    this.#record = record;
   }
 
   get processor(): Processor | undefined {
@@ -91,8 +102,24 @@ export class World {
     return this.rules.races?.(word, writes) === true;
   }
 
+  /** Whether a napping party may look again: somebody has changed something. */
+  mayLookAgain(party: number): boolean {
+    touches(`nap ${party}`, 'reads');
+    return this.restless[party] === true;
+  }
+
+  /** Something changed: whoever naps may look again. */
+  stir(by: number): void {
+    for (let other = 0; other < this.restless.length; other++) {
+      if (other === by) continue;
+      touches(`nap ${other}`, 'adds');
+      this.restless[other] = true;
+    }
+  }
+
   /** A party wakes from a nap. */
   wake(party: number): void {
+    touches(`nap ${party}`, 'writes');
     this.restless[party] = false;
     this.naps[party] = Math.min((this.naps[party] ?? 0) + 1, restlessNaps);
   }

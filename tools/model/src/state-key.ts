@@ -1,0 +1,95 @@
+/** Hashes of states: two lanes of 32 bits, multiplied and mixed, of which 53 bits are kept. */
+import type { Entry, Party, Settled, Step } from './party.ts';
+import type { State } from './state.ts';
+import type { World } from './world.ts';
+
+function mix(hash: number, value: number, factor: number): number {
+  const product = Math.imul(hash ^ value, factor);
+  return product ^ (product >>> 15);
+}
+
+function mixText(lanes: [number, number], text: string): void {
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    lanes[0] = mix(lanes[0], code, 0x85ebca6b);
+    lanes[1] = mix(lanes[1], code, 0xc2b2ae35);
+  }
+}
+
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return process.env.MODEL_STACK === undefined ? error.message : (error.stack ?? error.message);
+}
+
+/** Of where a party is: equal when it goes on in the same way. The history since it was settled last, if nothing shorter is known. */
+export function hashOf(
+  { text, steps }: Settled,
+  { log, condensed, memory, accesses }: Party,
+  next: Step | undefined,
+): [number, number] {
+  if (next === undefined) return [5, 6];
+  const lanes: [number, number] = [3, 4];
+  if (memory !== undefined) {
+    mixText(lanes, `${next.name};${[...accesses].join()};${memory}`);
+    return lanes;
+  }
+  mixText(lanes, text);
+  let at = steps;
+  for (const { from, to, text: outcome } of condensed) {
+    if (from < at) continue;
+    for (; at < from; at++) mixText(lanes, textOf(log[at] as Entry));
+    mixText(lanes, outcome);
+    at = to;
+  }
+  for (; at < log.length; at++) mixText(lanes, textOf(log[at] as Entry));
+  return lanes;
+}
+
+function textOf(entry: Entry): string {
+  if ('error' in entry) return `!${messageOf(entry.error)};`;
+  const { value } = entry;
+  if (typeof value === 'number') return `${value};`;
+  return value === undefined
+    ? ';'
+    : `${ArrayBuffer.isView(value) ? (value as Uint8Array).join() : JSON.stringify(value)};`;
+}
+
+const recordTexts = new WeakMap<object, string>();
+
+function textOfRecord(record: World['record']): string {
+  let text = recordTexts.get(record);
+  if (text === undefined) recordTexts.set(record, (text = JSON.stringify(record)));
+  return text;
+}
+
+/** Equal for states after which the same can follow. */
+export function keyOf({ world, seats, deaths }: State): number {
+  const lanes: [number, number] = [deaths + 1, deaths + 7];
+  for (const word of world.memory) {
+    lanes[0] = mix(lanes[0], word, 0x85ebca6b);
+    lanes[1] = mix(lanes[1], word, 0xc2b2ae35);
+  }
+  mixText(lanes, world.kernel.text);
+  mixText(lanes, textOfRecord(world.record));
+  if (world.processor !== undefined) mixText(lanes, JSON.stringify(world.sights));
+  for (const [index, { hash, next }] of seats.entries()) {
+    const naps = (world.naps[index] ?? 0) * 8;
+    const status =
+      naps +
+      (world.dead[index] === true ? 4 : 0) +
+      (world.restless[index] === true ? 2 : 0) +
+      (next === undefined ? 1 : 0);
+    lanes[0] = mix(
+      mix(lanes[0], status + 11, 0x85ebca6b),
+      world.dead[index] === true ? 0 : hash[0],
+      0x27d4eb2f,
+    );
+    lanes[1] = mix(
+      mix(lanes[1], status + 11, 0xc2b2ae35),
+      world.dead[index] === true ? 0 : hash[1],
+      0x165667b1,
+    );
+  }
+  return (lanes[0] >>> 0) * 0x200000 + (lanes[1] >>> 11);
+}

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from '../src/render/figures.ts';
+import {
+  formatBar,
+  formatDuration,
+  formatFraction,
+  formatMegabytes,
+  formatMicroseconds,
+  formatRate,
+} from '../src/render/figures.ts';
 import { renderMarkdown } from '../src/render/markdown.ts';
 import { renderTerminal } from '../src/render/terminal.ts';
 import { observeEnvironment } from '../src/environment.ts';
@@ -56,7 +63,8 @@ const report: BenchReport = {
 test('a scaling scenario has a row for each number of processes, and says where they run', () => {
   const of = (followers: number): Result => ({
     ...cell,
-    ...{ subject: 'shm.queue', scenario: 'fan-in', placement: 'unpinned', followers, messagesPerSecond: 1e6 },
+    ...{ subject: 'shm.queue', scenario: 'fan-in', placement: 'unpinned', followers },
+    messagesPerSecond: 4e6 / followers,
   });
   const run = { ...facts, placements: { ...facts.placements, unpinned: null } };
   const text = renderMarkdown({
@@ -65,8 +73,11 @@ test('a scaling scenario has a row for each number of processes, and says where 
     results: [of(1), of(4)],
   });
   expect(text).toContain('### fan-in, left to the scheduler');
-  expect(text).toContain('| shm.queue | 1 + 1 | 64 B | 1.00 M |');
+  expect(text).toContain('| shm.queue | 1 + 1 | 64 B | 4.00 M |');
   expect(text).toContain('| shm.queue | 1 + 4 | 64 B | 1.00 M |');
+  // A quarter of the best is a quarter of its bar.
+  expect(text).toContain(`| ${'█'.repeat(16)} |`);
+  expect(text).toContain(`| ${'█'.repeat(4).padEnd(16)} |`);
 });
 
 test('more than two cores make a matrix', () => {
@@ -79,6 +90,16 @@ test('more than two cores make a matrix', () => {
   const text = renderMarkdown({ ...report, environment: { ...report.environment, run }, results: [] });
   expect(text).toContain('| core | 0 | 1 | 4 |');
   expect(text).toContain('| 4 | 120 | 121 |  |');
+});
+
+test('bars are drawn to an eighth of a character, times as people say them', () => {
+  expect([0, 0.5, 1, 1 / 16 + 3 / 128].map(formatBar)).toEqual([
+    ' '.repeat(16),
+    `${'█'.repeat(8)}${' '.repeat(8)}`,
+    '█'.repeat(16),
+    `█▍${' '.repeat(14)}`,
+  ]);
+  expect([14_830, 119_000, 1_085_400].map(formatDuration)).toEqual(['14.8 s', '119.0 s', '18 min 5 s']);
 });
 
 test('figures have three digits that count', () => {

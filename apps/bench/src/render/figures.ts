@@ -51,6 +51,15 @@ export function formatShape(counts: readonly number[] | undefined): string {
   return counts.map((count) => bars[Math.ceil((8 * Math.log1p(count)) / top)] ?? ' ').join('');
 }
 
+const barWidth = 16;
+const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+
+/** A part of a whole as a bar; filled up with spaces, so that bars begin below each other. */
+export function formatBar(part: number): string {
+  const length = Math.round(part * barWidth * 8);
+  return `${'█'.repeat(length >> 3)}${eighths[length % 8] ?? ''}`.padEnd(barWidth);
+}
+
 function threeDigits(value: number): string {
   if (value >= 99.95) return value.toFixed(0);
   if (value >= 9.995) return value.toFixed(1);

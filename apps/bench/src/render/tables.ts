@@ -5,6 +5,7 @@ import type { Placement } from '../scenario.ts';
 import { findScenario } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
 import {
+  formatBar,
   formatFraction,
   formatMebibytes,
   formatMegabytes,
@@ -41,7 +42,7 @@ export function toTables({ results, environment }: BenchReport): Table[] {
     return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
       const rows = here.filter((result) => result.scenario === id);
       const isOperation = rows.some(({ operationsPerSecond }) => operationsPerSecond !== undefined);
-      const chosen = isOperation ? operationColumns : messageColumns(rows, here);
+      const chosen = [...(isOperation ? operationColumns : messageColumns(rows, here)), curveOf(rows)];
       const columns = chosen.filter(
         ({ isOptional, cell }) => isOptional !== true || rows.some((row) => cell(row) !== ''),
       );
@@ -88,6 +89,23 @@ const processes: Column = {
   isOptional: true,
   cell: ({ followers }) => (followers === undefined ? '' : `1 + ${followers}`),
 };
+
+/** How a subject's rate changes with more processes: each as a bar beside its best. */
+function curveOf(rows: readonly Result[]): Column {
+  const rate = ({ messagesPerSecond, operationsPerSecond }: Result): number =>
+    messagesPerSecond ?? operationsPerSecond ?? 0;
+  return {
+    head: 'curve',
+    isOptional: true,
+    cell(result) {
+      if (result.followers === undefined) return '';
+      const own = rows.filter(
+        (row) => row.subject === result.subject && row.messageBytes === result.messageBytes,
+      );
+      return formatBar(rate(result) / Math.max(...own.map(rate)));
+    },
+  };
+}
 const interval: Column = { head: '95 %', cell: formatInterval };
 const floorFraction: Column = {
   head: 'of the floor',

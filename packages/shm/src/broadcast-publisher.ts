@@ -1,7 +1,6 @@
-import { SendHalf } from '@ipc/core';
 import { Participant } from './participant.ts';
 import { WRITER } from './participants-layout.ts';
-import { sendBlocking } from './records-send-port.ts';
+import { RecordsSender } from './records-sender.ts';
 import { SlotMemory, type SlotOptions } from './slot-memory.ts';
 import { SlotSendPort } from './slot-send-port.ts';
 
@@ -29,16 +28,7 @@ export interface BroadcastOptions extends SlotOptions {
  * sleeps. With `overflow: 'lap'` nothing ever waits for a subscriber, and `send` and `trySend` just succeed.
  * Thread: the one that opened it.
  */
-export class Publisher extends SendHalf {
-  readonly maxMessageBytes: number;
-  readonly #port: SlotSendPort;
-
-  private constructor(port: SlotSendPort) {
-    super(port);
-    this.#port = port;
-    this.maxMessageBytes = port.maxMessageBytes;
-  }
-
+export class Publisher extends RecordsSender {
   /**
    * Opens the broadcast of this name, or creates it.
    *
@@ -60,19 +50,6 @@ export class Publisher extends SendHalf {
 
   /** How many subscribers there are. Cost: a system call for each. @throws {IpcError} ERR_IPC_CLOSED. */
   get subscribers(): number {
-    return this.#port.countReaders();
-  }
-
-  /**
-   * Sends, blocking this thread while there is no room.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns False when the time is over: nothing was sent.
-   * @throws {IpcError} As `send`. Source: poll(2).
-   */
-  sendSync(
-    message: Uint8Array,
-    { timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {},
-  ): boolean {
-    return sendBlocking(this, this.#port, message, timeoutMs);
+    return this.countReaders();
   }
 }

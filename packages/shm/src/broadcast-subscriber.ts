@@ -1,10 +1,10 @@
-import { ReceiveHalf } from '@ipc/core';
 import { broadcastKind, overflows } from './broadcast-publisher.ts';
 import { fence } from './fence.ts';
 import { Participant } from './participant.ts';
 import { POSITION, READER } from './participants-layout.ts';
 import { phaseOf, SlotMemory } from './slot-memory.ts';
-import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceiver } from './records-receiver.ts';
 import { wakeWriters } from './sleepers.ts';
 import { DONE, FULL, JOINED, SLOT_HEADER_BYTES, TAIL } from './slots-layout.ts';
 
@@ -20,7 +20,7 @@ export interface SubscribeOptions {
  *
  * It has no end: publishers come and go. Thread: the one that opened it.
  */
-export class Subscriber extends ReceiveHalf {
+export class Subscriber extends RecordsReceiver {
   readonly #port: SubscribePort;
 
   private constructor(port: SubscribePort) {
@@ -53,16 +53,6 @@ export class Subscriber extends ReceiveHalf {
   /** How many messages publishers have lapped: they came after this end was opened, and it will not get them. Always 0 where they wait. */
   get lapped(): number {
     return this.#port.lapped;
-  }
-
-  /**
-   * Takes the next message, blocking this thread until there is one.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns `undefined` when the time is over.
-   * @throws {IpcError} As `receive`. Source: poll(2).
-   */
-  receiveSync({ timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {}): Uint8Array | undefined {
-    return receiveBlocking(this, this.#port, timeoutMs);
   }
 }
 

@@ -1,10 +1,11 @@
-import { IpcError, ReceiveHalf } from '@ipc/core';
+import { IpcError } from '@ipc/core';
 import { CLAIMED, FREE, FULL, PHASE_MASK, unitsIn, LENGTH_SHIFT } from './mpsc-layout.ts';
 import { MpscMemory, type MpscOptions } from './mpsc-memory.ts';
 import { Participant } from './participant.ts';
 import { READER } from './participants-layout.ts';
 import type { ConsumeOptions } from './queue-consumer.ts';
-import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceiver } from './records-receiver.ts';
 import type { Region } from './region.ts';
 import { wakeWriters } from './sleepers.ts';
 
@@ -14,7 +15,7 @@ import { wakeWriters } from './sleepers.ts';
  * `drain` hands messages out where they lie. What a receiver was handling when it was killed, the next one gets again: one
  * message at most. It has no end: senders come and go. Thread: the one that opened it.
  */
-export class MpscReceiver extends ReceiveHalf {
+export class MpscReceiver extends RecordsReceiver {
   readonly #port: MpscReceivePort;
 
   private constructor(port: MpscReceivePort) {
@@ -58,16 +59,6 @@ export class MpscReceiver extends ReceiveHalf {
   /** How many messages senders died over, since the ring was made. @throws {IpcError} ERR_IPC_CLOSED. */
   get repaired(): number {
     return this.#port.repaired;
-  }
-
-  /**
-   * Takes the next message, blocking this thread until there is one.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns `undefined` when the time is over.
-   * @throws {IpcError} As `receive`. Source: poll(2).
-   */
-  receiveSync({ timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {}): Uint8Array | undefined {
-    return receiveBlocking(this, this.#port, timeoutMs);
   }
 }
 

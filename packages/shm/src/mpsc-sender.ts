@@ -1,9 +1,10 @@
-import { closedError, IpcError, SendHalf } from '@ipc/core';
+import { closedError, IpcError } from '@ipc/core';
 import { Claim } from './claim.ts';
 import { MpscMemory, type MpscOptions } from './mpsc-memory.ts';
 import { Participant } from './participant.ts';
 import { WRITER } from './participants-layout.ts';
-import { RecordsSendPort, sendBlocking } from './records-send-port.ts';
+import { RecordsSendPort } from './records-send-port.ts';
+import { RecordsSender } from './records-sender.ts';
 import type { Region } from './region.ts';
 
 /**
@@ -17,14 +18,12 @@ import type { Region } from './region.ts';
  * Thread: the one that opened it. Source: Agrona's ManyToOneRingBuffer, with the kernel's proof of death instead of
  * a time-out. Layout in mpsc-layout.ts.
  */
-export class MpscSender extends SendHalf {
-  readonly maxMessageBytes: number;
+export class MpscSender extends RecordsSender {
   readonly #port: MpscSendPort;
 
   private constructor(port: MpscSendPort) {
     super(port);
     this.#port = port;
-    this.maxMessageBytes = port.maxMessageBytes;
   }
 
   /**
@@ -58,7 +57,7 @@ export class MpscSender extends SendHalf {
 
   /** Whether somebody alive receives. Cost: a system call. @throws {IpcError} ERR_IPC_CLOSED. */
   get hasReceiver(): boolean {
-    return this.#port.countReaders() > 0;
+    return this.countReaders() > 0;
   }
 
   /**
@@ -73,19 +72,6 @@ export class MpscSender extends SendHalf {
    */
   tryClaim(length: number): Claim | undefined {
     return this.#port.tryClaim(length);
-  }
-
-  /**
-   * Sends, blocking this thread while there is no room.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns False when the time is over: nothing was sent.
-   * @throws {IpcError} As `send`. Source: poll(2).
-   */
-  sendSync(
-    message: Uint8Array,
-    { timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {},
-  ): boolean {
-    return sendBlocking(this, this.#port, message, timeoutMs);
   }
 }
 

@@ -1,10 +1,10 @@
-import { ReceiveHalf } from '@ipc/core';
 import { OwedWake } from './owed-wake.ts';
 import { Participant } from './participant.ts';
 import { READER, WRITER } from './participants-layout.ts';
 import { queueKind } from './queue-producer.ts';
 import { phaseOf, SlotMemory, type SlotOptions } from './slot-memory.ts';
-import { receiveBlocking, RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceivePort, type Copy } from './records-receive-port.ts';
+import { RecordsReceiver } from './records-receiver.ts';
 import { wakeAll } from './sleepers.ts';
 import { CLAIMED, DONE, FULL, HEAD, LEFT_OVER, SLOT_HEADER_BYTES, TAKEN } from './slots-layout.ts';
 
@@ -19,14 +19,7 @@ export interface ConsumeOptions {
  * What a consumer killed while it copied a message had not got, the next one gets, behind those taken meanwhile. It has no
  * end: producers come and go. Thread: the one that opened it.
  */
-export class Consumer extends ReceiveHalf {
-  readonly #port: TakePort;
-
-  private constructor(port: TakePort) {
-    super(port);
-    this.#port = port;
-  }
-
+export class Consumer extends RecordsReceiver {
   /**
    * Opens the queue of this name; creates it when given what it is made of.
    *
@@ -45,18 +38,6 @@ export class Consumer extends ReceiveHalf {
       throw error;
     }
   }
-
-  /**
-   * Takes the next message, blocking this thread until there is one.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns `undefined` when the time is over.
-   * @throws {IpcError} As `receive`. Source: poll(2).
-   */
-  receiveSync({ timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {}): Uint8Array | undefined {
-    const message = receiveBlocking(this, this.#port, timeoutMs);
-    this.#port.settle(); // this thread may not come to its event loop for long
-    return message;
-  }
 }
 
 class TakePort extends RecordsReceivePort {
@@ -72,7 +53,7 @@ class TakePort extends RecordsReceivePort {
   }
 
   /** Wakes those who wait for what was taken so far. */
-  settle(): void {
+  override settle(): void {
     this.#owed.settle();
   }
 

@@ -1,7 +1,6 @@
-import { SendHalf } from '@ipc/core';
 import { Participant } from './participant.ts';
 import { WRITER } from './participants-layout.ts';
-import { sendBlocking } from './records-send-port.ts';
+import { RecordsSender } from './records-sender.ts';
 import { SlotMemory, type SlotOptions } from './slot-memory.ts';
 import { SlotSendPort } from './slot-send-port.ts';
 
@@ -16,16 +15,7 @@ export const queueKind = 'mpmc';
  * Sending costs one copy, two compareExchanges and a store; a system call only when a consumer sleeps.
  * Thread: the one that opened it. Source: Vyukov's bounded MPMC queue; layout in slots-layout.ts.
  */
-export class Producer extends SendHalf {
-  readonly maxMessageBytes: number;
-  readonly #port: SlotSendPort;
-
-  private constructor(port: SlotSendPort) {
-    super(port);
-    this.#port = port;
-    this.maxMessageBytes = port.maxMessageBytes;
-  }
-
+export class Producer extends RecordsSender {
   /**
    * Opens the queue of this name, or creates it.
    *
@@ -44,19 +34,6 @@ export class Producer extends SendHalf {
 
   /** How many consumers there are. Cost: a system call for each. @throws {IpcError} ERR_IPC_CLOSED. */
   get consumers(): number {
-    return this.#port.countReaders();
-  }
-
-  /**
-   * Sends, blocking this thread while the queue is full.
-   *
-   * @param timeoutMs - -1 waits for ever. @returns False when the time is over: nothing was sent.
-   * @throws {IpcError} As `send`. Source: poll(2).
-   */
-  sendSync(
-    message: Uint8Array,
-    { timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {},
-  ): boolean {
-    return sendBlocking(this, this.#port, message, timeoutMs);
+    return this.countReaders();
   }
 }

@@ -1,11 +1,4 @@
-import {
-  closedError,
-  isIpcError,
-  type End,
-  type ReceiveEvents,
-  type ReceivePort,
-  type Receiver,
-} from '@ipc/core';
+import { closedError, isIpcError, type End, type ReceiveEvents, type ReceivePort } from '@ipc/core';
 import { LentCopy } from './lent-copy.ts';
 import { ownedCopy, view, type CopySource } from './owned-copy.ts';
 import type { Participant } from './participant.ts';
@@ -56,6 +49,11 @@ export abstract class RecordsReceivePort implements ReceivePort {
   /** Called when nothing was found and nobody will look for a while. */
   protected beforeSleep(): void {
     // nothing to do, as a rule
+  }
+
+  /** Called when a message was taken in a thread that blocks: it may not come to its event loop for long. */
+  settle(): void {
+    // nobody waits for it, as a rule
   }
 
   /** Whether a message that somebody has not finished is out of the way, because that one is dead. Asks once in a while. */
@@ -182,22 +180,5 @@ export abstract class RecordsReceivePort implements ReceivePort {
       this.end = { error };
       return undefined;
     }
-  }
-}
-
-/** Receives, blocking this thread until there is a message; `undefined` when the time is over first. */
-export function receiveBlocking(
-  receiver: Receiver,
-  port: RecordsReceivePort,
-  timeoutMs: number,
-): Uint8Array | undefined {
-  let deadline: number | undefined;
-  for (;;) {
-    const message = receiver.tryReceive();
-    if (message !== undefined) return message;
-    if (port.end?.error !== undefined) throw port.end.error;
-    const now = performance.now();
-    deadline ??= now + timeoutMs;
-    if (!port.block(timeoutMs < 0 ? -1 : Math.max(0, deadline - now))) return undefined;
   }
 }

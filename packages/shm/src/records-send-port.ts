@@ -1,4 +1,4 @@
-import { closedError, isIpcError, type SendEvents, type Sender, type SendPort } from '@ipc/core';
+import { closedError, isIpcError, type SendEvents, type SendPort } from '@ipc/core';
 import type { Participant } from './participant.ts';
 import { READER } from './participants-layout.ts';
 import type { SharedRecords } from './shared-records.ts';
@@ -98,20 +98,4 @@ export abstract class RecordsSendPort implements SendPort {
     });
     return count;
   }
-}
-
-/** Sends, blocking this thread while there is no room; false when the time is over first. */
-export function sendBlocking(
-  sender: Sender,
-  port: RecordsSendPort,
-  message: Uint8Array,
-  timeoutMs: number,
-): boolean {
-  if (sender.trySend(message)) return true;
-  const deadline = performance.now() + timeoutMs;
-  do {
-    const left = timeoutMs < 0 ? -1 : Math.max(0, deadline - performance.now());
-    if (!port.block(left)) return false;
-  } while (!sender.trySend(message));
-  return true;
 }

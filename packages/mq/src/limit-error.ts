@@ -12,13 +12,12 @@ export interface Limit {
 }
 
 /** ERR_IPC_LIMIT that names the limit, its present value, the value needed, and what raises it. */
-export function limitError(
-  what: string,
-  { limit, value, needed, command }: Limit,
-  context: IpcErrorContext,
-): IpcError {
-  const message = `${what}: ${limit} is ${value} and ${needed} is needed; raise it with \`${command}\``;
-  return new IpcError('ERR_IPC_LIMIT', message, context);
+export function limitError(what: string, limit: Limit, context: IpcErrorContext): IpcError {
+  return new IpcError('ERR_IPC_LIMIT', `${what}: ${explainLimit(limit)}`, context);
+}
+
+export function explainLimit({ limit, value, needed, command }: Limit): string {
+  return `${limit} is ${value} and ${needed} is needed; raise it with \`${command}\``;
 }
 
 /** The limit of a name in /proc/sys, e.g. `fs.mqueue.msg_max`. */

@@ -273,7 +273,8 @@ export class PortQueue implements Queue {
       throw new IpcError(
         'ERR_IPC_TOO_LARGE',
         `message of ${message.length} bytes exceeds this queue's maxMessageBytes, which is ${maxMessageBytes}: ` +
-          'create the queue with a larger one, or split the message',
+          (this.#port.largerMessages?.(message.length) ?? 'create the queue with a larger one') +
+          ', or split the message',
         { name: this.name },
       );
     }

@@ -9,7 +9,7 @@
  * Status 0, accepted: two queue descriptors come with these bytes (SCM_RIGHTS), the one the client sends on
  * first. Status 1, refused: a text follows, then the end. Normative: docs/wire-formats/mq.md.
  */
-import { IpcError, peerGoneError } from '@ipc/core';
+import { IpcError, onAbort, peerGoneError } from '@ipc/core';
 import { close, DISCONNECT, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 
@@ -128,23 +128,19 @@ function say(socketFd: number, bytes: Uint8Array, fds: readonly number[]): boole
 
 function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      signal?.removeEventListener('abort', onAbort);
-      socketWatch.close();
-    };
-    const onAbort = (): void => {
-      stop();
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-      reject(signal?.reason);
-    };
+    signal?.throwIfAborted();
     const socketWatch = watch(fd, () => {
-      stop();
+      stopListening?.();
+      socketWatch.close();
       resolve();
     });
-    if (signal?.aborted === true) onAbort();
-    else {
-      signal?.addEventListener('abort', onAbort);
-      socketWatch.update(READABLE | DISCONNECT);
-    }
+    const stopListening =
+      signal &&
+      onAbort(signal, () => {
+        socketWatch.close();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+        reject(signal.reason);
+      });
+    socketWatch.update(READABLE | DISCONNECT);
   });
 }

@@ -38,6 +38,8 @@ export interface QueuePort {
   blockForRoom(timeoutMs: number): void;
   /** BLOCKS until a pull may succeed, or for `timeoutMs` (-1: for ever). */
   blockForMessage(timeoutMs: number): void;
+  /** What makes room for messages of so many bytes. @default to create the queue with a larger maxMessageBytes */
+  largerMessages?(bytes: number): string;
   attributes(): QueueAttributes;
   /** Removes the name; false when it is gone already. */
   unlink(): boolean;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fromErrno, type IpcError } from '@ipc/core';
-import { limitError, sysctlLimit } from './limit-error.ts';
+import { explainLimit, limitError, sysctlLimit } from './limit-error.ts';
 
 export interface SysvQueueLimits {
   /** `kernel.msgmax`: bytes of one message. */
@@ -27,6 +27,19 @@ export function explainGetFailure(error: unknown, what: string, name: string): I
   const { maxQueues } = sysvQueueLimits();
   const limit = sysctlLimit('kernel.msgmni', maxQueues, maxQueues + 1);
   return limitError(`${what} "${name}"`, limit, { name, errno, syscall, cause: error });
+}
+
+/** What stands in the way of messages of so many bytes, and the commands that raise it. @param queueBytes - What the queue holds. */
+export function raiseMessageBytes(bytes: number, queueBytes: number): string {
+  const { maxMessageBytes, maxQueueBytes } = sysvQueueLimits();
+  const message = sysctlLimit('kernel.msgmax', maxMessageBytes, bytes);
+  const queue = sysctlLimit('kernel.msgmnb', maxQueueBytes, bytes);
+  const remedies = [message, queue].filter(({ value, needed }) => value < needed).map(explainLimit);
+  if (queueBytes < bytes)
+    remedies.push(
+      `the queue holds ${queueBytes} bytes: unlink it, and it will be made as kernel.msgmnb says then`,
+    );
+  return remedies.join('; ');
 }
 
 function readLimit(file: string): number {

@@ -3,7 +3,7 @@ import { AdaptiveSpin } from './adaptive-spin.ts';
 import { msgReceive, msgRemove, msgSend, msgStatus, poll } from '@ipc/native';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort } from './queue-port.ts';
-import { sysvQueueLimits } from './sysv-limits.ts';
+import { raiseMessageBytes, sysvQueueLimits } from './sysv-limits.ts';
 import { SysvWaiter } from './sysv-waiter.ts';
 
 const maxPriority = 32_767;
@@ -93,6 +93,10 @@ export class SysvPort implements QueuePort {
       maxMessageBytes: Math.min(sysvQueueLimits().maxMessageBytes, maxBytes),
       messages,
     };
+  }
+
+  largerMessages(bytes: number): string {
+    return raiseMessageBytes(bytes, this.#status().maxBytes);
   }
 
   unlink(): boolean {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closedError } from '@ipc/core';
+import { closedError, onAbort } from '@ipc/core';
 import type { Queue, QueueSendOptions, QueueWaitOptions } from './queue.ts';
 import { decodeWork, encodeWork, FAILURE, JOB, PROGRESS, RESULT } from './work-envelope.ts';
 
@@ -47,9 +47,11 @@ export class WorkClient implements Disposable {
     signal?.throwIfAborted();
     if (this.#closing.signal.aborted) throw closedError('work client');
     const id = randomBytes(8).readBigUInt64LE();
+    let stopListening: (() => void) | undefined;
     const result = new Promise<Uint8Array>((resolve, reject) => {
       this.#pending.set(id, { onProgress, resolve, reject });
-      signal?.addEventListener('abort', () => {
+      if (signal === undefined) return;
+      stopListening = onAbort(signal, () => {
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
         if (this.#pending.delete(id)) reject(signal.reason);
       });
@@ -60,6 +62,7 @@ export class WorkClient implements Disposable {
       void this.#listen();
       return await result;
     } finally {
+      stopListening?.();
       this.#pending.delete(id);
     }
   }

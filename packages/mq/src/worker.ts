@@ -1,3 +1,4 @@
+import { onAbort } from '@ipc/core';
 import type { LeasedMessage, Queue, QueueMessage } from './queue.ts';
 import { decodeWork, encodeWork, FAILURE, PROGRESS, RESULT } from './work-envelope.ts';
 
@@ -110,9 +111,10 @@ class QueueWorker implements Worker {
     const giveUp = (): void => {
       this.#giveUp.abort(signal?.reason);
     };
-    if (signal?.aborted === true) giveUp();
-    else signal?.addEventListener('abort', giveUp);
-    return this.stopped.finally(() => signal?.removeEventListener('abort', giveUp));
+    if (signal === undefined) return this.stopped;
+    if (!signal.aborted) return this.stopped.finally(onAbort(signal, giveUp));
+    giveUp();
+    return this.stopped;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

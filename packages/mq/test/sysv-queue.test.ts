@@ -53,6 +53,35 @@ describe('SysvQueue', () => {
     queue.unlink();
   });
 
+  test('X3 a message over kernel.msgmax names it, its value, the need and the command', () => {
+    const name = uniqueName('msgmax');
+    using queue = SysvQueue.create(name);
+    const { maxMessageBytes } = SysvQueue.limits();
+    const bytes = maxMessageBytes + 1;
+    expect(() => queue.trySend(new Uint8Array(bytes))).toThrow(
+      expect.objectContaining({
+        code: 'ERR_IPC_TOO_LARGE',
+        message: expect.stringContaining(
+          `kernel.msgmax is ${maxMessageBytes} and ${bytes} is needed; raise it with \`sysctl -w kernel.msgmax=${bytes}\``,
+        ) as string,
+      }),
+    );
+    queue.unlink();
+  });
+
+  test('X3 a message over what the queue holds names kernel.msgmnb, too', () => {
+    const name = uniqueName('msgmnb');
+    using queue = SysvQueue.create(name);
+    const { maxQueueBytes } = SysvQueue.limits();
+    const bytes = maxQueueBytes + 1;
+    expect(() => queue.trySend(new Uint8Array(bytes))).toThrow(
+      new RegExp(
+        `kernel.msgmnb is ${maxQueueBytes} and ${bytes} is needed.*the queue holds ${maxQueueBytes} bytes`,
+      ),
+    );
+    queue.unlink();
+  });
+
   test.each([0, 0.5, 2 ** 31, NaN])('refuses the key %j', (key) => {
     expect(() => SysvQueue.openOrCreate(key)).toThrow(RangeError);
   });

@@ -3,9 +3,11 @@
  *
  * When a file has changed so that an edit does not fit any more, loading it says so: adapt the edit.
  */
+import { lockMutants } from './lock-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import type { Spelling } from './scenarios/ends.ts';
 import { mutex } from './scenarios/mutex.ts';
+import { permitCount } from './scenarios/permit-count.ts';
 import { ring, type RingStyle } from './scenarios/ring.ts';
 import { semaphore } from './scenarios/semaphore.ts';
 import { slotMutants } from './slot-mutants.ts';
@@ -42,6 +44,16 @@ function semaphoreMutant(name: string, file: string, from: string, to: string, d
   const party = { spelling: 'sync', wants: 1, rounds: 1 } as const;
   const shape = { permits: 1, parties: [party, party], deaths };
   return { name: `semaphore: ${name}`, edits, scenario: semaphore(shape, edits) };
+}
+
+function permitMutant(name: string, from: string, to: string): Mutant {
+  const edits = [{ file: 'packages/sync/src/permit-count.ts', from, to }];
+  const parties = [[1, 1, 1], [1], [1]];
+  return {
+    name: `permits: ${name}`,
+    edits,
+    scenario: permitCount({ permits: 1, parties, deaths: 0 }, edits),
+  };
 }
 
 export function mutants(): readonly Mutant[] {
@@ -239,6 +251,33 @@ export function mutants(): readonly Mutant[] {
       'if (identity !== 0) continue;',
       1,
     ),
+    permitMutant(
+      'a recount lets others give meanwhile',
+      'if (!this.#replace(word, WAITERS | (word & this.#recountMask))) continue;',
+      'if (!this.#replace(word, word & ~this.#freeMask)) continue;',
+    ),
+    permitMutant(
+      'a recount does not count itself',
+      'const recounts = (word + this.#freeMask + 1) & this.#recountMask;',
+      'const recounts = word & this.#recountMask;',
+    ),
+    permitMutant(
+      'who gives does not see that there was a recount',
+      '((word ^ before) & this.#recountMask) === 0 && (word & WAITERS) === 0;',
+      '(word & WAITERS) === 0;',
+    ),
+    permitMutant(
+      'who gives does not see that somebody waits',
+      '((word ^ before) & this.#recountMask) === 0 && (word & WAITERS) === 0;',
+      '((word ^ before) & this.#recountMask) === 0;',
+    ),
+    permitMutant(
+      'who takes says so too late',
+      `    this.#hold(permits);
+    do {`,
+      '    do {',
+    ),
     ...slotMutants(),
+    ...lockMutants(),
   ];
 }

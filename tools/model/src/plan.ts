@@ -1,8 +1,10 @@
 /** What is explored: `quick` in the tests, all of it by `pnpm model`. */
 import type { Scenario } from './explore.ts';
+import { lockPlan } from './lock-plan.ts';
 import { broadcast } from './scenarios/broadcast.ts';
 import { latest } from './scenarios/latest.ts';
 import { mutex } from './scenarios/mutex.ts';
+import { permitCount } from './scenarios/permit-count.ts';
 import { queue } from './scenarios/queue.ts';
 import { brief, ring, type RingStyle } from './scenarios/ring.ts';
 import { rwLock } from './scenarios/rw-lock.ts';
@@ -72,8 +74,26 @@ export function plan(): readonly Planned[] {
         mortals: [0],
       }),
     },
+    { quick: true, scenario: permitCount({ permits: 1, parties: [[1], [1]], deaths: 1 }) },
+    {
+      quick: false,
+      scenario: permitCount({
+        permits: 1,
+        parties: [
+          [1, 1],
+          [1, 1],
+        ],
+        deaths: 1,
+      }),
+    },
+    { quick: false, scenario: permitCount({ permits: 2, parties: [[1], [2], [1]], deaths: 1 }) },
+    ...(['x86-64', 'armv8'] as const).map((processor) => ({
+      quick: false,
+      scenario: permitCount({ permits: 1, parties: [[1, 1], [1]], deaths: 1, processor }),
+    })),
     { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0 }) },
     { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1 }) },
+    ...lockPlan(),
     {
       quick: true,
       scenario: broadcast({ overflow: 'wait', slots: 2, parties: [subscriber, publisher], deaths: 0 }),

@@ -26,6 +26,14 @@ interface SemaphoreRecord extends Record<string, unknown> {
   readonly held: readonly number[];
 }
 
+/** The word of the permits, and those of who holds them: written plainly, beside compare-exchanges. */
+export const countAt = 18;
+export const slotsAt = 32;
+export const slotWords = 16;
+export const heldAt = 8;
+export const isCounted = (word: number): boolean =>
+  word === countAt || (word >= slotsAt && (word - slotsAt) % slotWords === heldAt);
+
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): Scenario {
   const { permits, parties, deaths } = shape;
@@ -40,6 +48,7 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
     memoryBytes: areaBytes(parties.length),
     deaths,
     ...(shape.mortals === undefined ? {} : { mortals: shape.mortals }),
+    races: isCounted,
     record: { held: parties.map(() => 0) } satisfies SemaphoreRecord,
     program(index) {
       const { Semaphore } = source.fresh('semaphore.ts');
@@ -71,7 +80,7 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
     ended(world) {
       const { held } = world.record as SemaphoreRecord;
       for (const [index, count] of held.entries()) {
-        const inSlot = world.memory[32 + index * 16 + 8];
+        const inSlot = world.memory[slotsAt + index * slotWords + heldAt];
         if (world.dead[index] !== true && inSlot !== count) {
           throw new Violation(`party ${index} has ${count} permits, its slot says ${String(inSlot)}`);
         }

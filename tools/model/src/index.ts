@@ -1,6 +1,6 @@
 /** A model checker for the shipped source. Private to this repository; docs/model.md tells how it works. */
 export { explore } from './explore.ts';
-export type { Exploration, Scenario } from './explore.ts';
+export type { Exploration, Limits, Scenario } from './explore.ts';
 export { ring } from './scenarios/ring.ts';
 export type { RingStyle } from './scenarios/ring.ts';
 export type { Edit } from './source.ts';
@@ -10,6 +10,14 @@ export { rwLock } from './scenarios/rw-lock.ts';
 export type { RwLockParty, RwLockShape } from './scenarios/rw-lock.ts';
 export { semaphore } from './scenarios/semaphore.ts';
 export type { SemaphoreParty, SemaphoreShape } from './scenarios/semaphore.ts';
+export { barrier } from './scenarios/barrier.ts';
+export type { BarrierShape } from './scenarios/barrier.ts';
+export { condition } from './scenarios/condition.ts';
+export type { ConditionParty, ConditionShape } from './scenarios/condition.ts';
+export { gate } from './scenarios/gate.ts';
+export type { GateParty, GateShape } from './scenarios/gate.ts';
+export { lease } from './scenarios/lease.ts';
+export type { LeaseParty, LeaseShape } from './scenarios/lease.ts';
 export { broadcast } from './scenarios/broadcast.ts';
 export type { BroadcastParty, BroadcastShape } from './scenarios/broadcast.ts';
 export { latest } from './scenarios/latest.ts';

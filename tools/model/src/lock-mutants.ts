@@ -1,0 +1,158 @@
+/** What is broken on purpose in the locks of `@ipc/sync` that have more state than an owner, and in the lease. */
+import { mutant, type Mutant } from './mutant.ts';
+import type { Scenario } from './scenario.ts';
+import { barrier } from './scenarios/barrier.ts';
+import { condition } from './scenarios/condition.ts';
+import { gate, type GateShape } from './scenarios/gate.ts';
+import { lease, type LeaseParty } from './scenarios/lease.ts';
+import { mutex } from './scenarios/mutex.ts';
+import { rwLock, type RwLockShape } from './scenarios/rw-lock.ts';
+import type { Edit } from './source.ts';
+
+const reader = { mode: 'shared', spelling: 'sync' } as const;
+const writer = { mode: 'exclusive', spelling: 'sync' } as const;
+const both: RwLockShape = { parties: [reader, writer], deaths: 0 };
+const event: GateShape = { kind: 'manual event', parties: ['opener', 'sync'], deaths: 0 };
+const latch: GateShape = { kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths: 0 };
+
+/** In one file of the package. */
+type Broken = (name: string, file: string, from: string, to: string) => Mutant;
+
+function broken(what: string, scenario: (edits: readonly Edit[]) => Scenario): Broken {
+  return (name, file, from, to) =>
+    mutant(`${what}: ${name}`, `packages/sync/src/${file}.ts`, from, to, scenario);
+}
+
+const inCondition = broken('condition', (edits) =>
+  condition({ parties: ['notifier', 'waiter'], deaths: 0 }, edits),
+);
+const inGate = (shape: GateShape): Broken => broken(shape.kind, (edits) => gate(shape, edits));
+const inBarrier = (deaths: number): Broken =>
+  broken('barrier', (edits) => barrier({ parties: 2, deaths, mortals: [0] }, edits));
+const inLease = (leader: LeaseParty, deaths: number): Broken =>
+  broken('lease', (edits) => lease({ parties: [leader, 'watches'], deaths, mortals: [0] }, edits));
+const inRwLock = (shape: RwLockShape): Broken => broken('rwlock', (edits) => rwLock(shape, edits));
+
+const inFairMutex = broken('fair mutex', (edits) =>
+  mutex({ spellings: ['sync', 'sync'], rounds: 2, deaths: 1, mortals: [0], fair: true }, edits),
+);
+
+export function lockMutants(): readonly Mutant[] {
+  return [
+    inCondition(
+      'the mutex is given up before the number is read',
+      'condition',
+      `    const notifications = this.#notifications;
+    held.release();`,
+      `    held.release();
+    const notifications = this.#notifications;`,
+    ),
+    inCondition(
+      'a notification is not counted',
+      'condition',
+      'Atomics.add(this.words, this.participant.base + STATE, 1);',
+      '',
+    ),
+    inCondition('nobody is woken', 'condition', '      this.ring();\n', ''),
+    inGate(event)(
+      'a sleeper looks before it announces itself',
+      'waiting',
+      `        this.#participant.announce(true);
+        const result = this.#attempts.attempt(item, true);`,
+      `        const result = this.#attempts.attempt(item, true);
+        this.#participant.announce(true);`,
+    ),
+    inGate(event)('nobody is woken', 'event', '      this.ring();\n', ''),
+    inGate({ ...event, deaths: 1, mortals: [0] })(
+      'it is set before those who wait are woken',
+      'event',
+      `      this.ring();
+      this.#flag = true;`,
+      `      this.#flag = true;
+      this.ring();`,
+    ),
+    inGate({ ...event, kind: 'auto event', parties: ['opener', 'sync', 'sync'] })(
+      'it stays set',
+      'event',
+      'if (this.#auto) this.#flag = false;',
+      '',
+    ),
+    inGate(latch)('nobody is woken', 'latch', 'if (rest === 0) this.ring();', ''),
+    inGate(latch)('it opens one too early', 'latch', 'return this.#left === 0 ?', 'return this.#left <= 1 ?'),
+    inBarrier(0)(
+      'the last to come wakes nobody',
+      'barrier',
+      `        this.ring();
+        this.#startPhase();`,
+      '        this.#startPhase();',
+    ),
+    inBarrier(0)(
+      'the first to come goes on',
+      'barrier',
+      'if (this.#arrived === this.#parties) {',
+      'if (this.#arrived > 0) {',
+    ),
+    inBarrier(1)('a death does not break it', 'barrier', '      Atomics.store(words, base + BROKEN, 1);', ''),
+    inBarrier(1)(
+      'who waits watches nobody',
+      'barrier',
+      'return this.slots((slot) => (Atomics.load(this.words, slot + SLOT_LIFE) & SLOT_MASK) !== 0);',
+      'return this.slots(() => false);',
+    ),
+    inLease('leads', 0)(
+      'who watches is not told of a new leader',
+      'lease',
+      'this.#area.participant.ringAll();',
+      '',
+    ),
+    inLease('leads', 1)(
+      'who watches does not see the leader die',
+      'lease',
+      'return slot === undefined ? [] : [slot];',
+      'return [];',
+    ),
+    inLease('leads and resigns', 0)(
+      'who watches does not mark the word',
+      'owner-word',
+      'if (announced && (word & WAITERS) === 0 && !this.#replace(word, word | WAITERS)) continue;',
+      '',
+    ),
+    inRwLock(both)(
+      'a writer does not look for readers',
+      'rw-lock',
+      'if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;',
+      '',
+    ),
+    inRwLock(both)(
+      'a reader does not look for a writer',
+      'rw-lock',
+      'if (this.someSlot((slot) => this.#heldIn(slot) === WRITING)) return undefined;',
+      '',
+    ),
+    inRwLock(both)(
+      'given back without ringing',
+      'rw-lock',
+      `      this.ring();
+      if (held instanceof ExclusiveHeld) {`,
+      '      if (held instanceof ExclusiveHeld) {',
+    ),
+    inRwLock({ ...both, deaths: 1, mortals: [1] })(
+      'the successor of a dead writer is not told',
+      'rw-lock',
+      'if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);',
+      '',
+    ),
+    inFairMutex(
+      'the dead stand in line',
+      'turns',
+      'if (this.#participant.isAlive(identity)) return identity;',
+      'return identity;',
+    ),
+    inFairMutex(
+      'nobody leaves the line when it has been served',
+      'turns',
+      'Atomics.compareExchange(this.#words, this.#mine, ticket, NO_TICKET);\n  }',
+      '}',
+    ),
+  ];
+}

@@ -1,0 +1,38 @@
+/** What is explored of `@ipc/sync` beyond mutex, semaphore and reader-writer lock. */
+import type { Planned } from './plan.ts';
+import { barrier } from './scenarios/barrier.ts';
+import { condition } from './scenarios/condition.ts';
+import { gate } from './scenarios/gate.ts';
+import { lease } from './scenarios/lease.ts';
+import { rwLock } from './scenarios/rw-lock.ts';
+
+export function lockPlan(): readonly Planned[] {
+  const reader = { mode: 'shared', spelling: 'sync' } as const;
+  const writer = { mode: 'exclusive', spelling: 'sync' } as const;
+  return [
+    { quick: true, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 0 }) },
+    { quick: false, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 1 }) },
+    { quick: false, scenario: condition({ parties: ['notifier outside', 'waiter'], deaths: 1 }) },
+    { quick: false, scenario: condition({ parties: ['notifier', 'waiter', 'waiter'], deaths: 0 }) },
+    { quick: true, scenario: gate({ kind: 'manual event', parties: ['opener', 'sync'], deaths: 1 }) },
+    { quick: false, scenario: gate({ kind: 'manual event', parties: ['opener', 'async'], deaths: 1 }) },
+    { quick: false, scenario: gate({ kind: 'auto event', parties: ['opener', 'async'], deaths: 1 }) },
+    {
+      quick: false,
+      scenario: gate({ kind: 'auto event', parties: ['opener', 'sync', 'sync'], deaths: 0 }),
+    },
+    {
+      quick: false,
+      scenario: gate({ kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths: 0 }),
+    },
+    { quick: true, scenario: barrier({ parties: 2, deaths: 0 }) },
+    { quick: false, scenario: barrier({ parties: 2, deaths: 1 }) },
+    {
+      quick: true,
+      scenario: lease({ parties: ['leads and resigns', 'watches'], deaths: 1, mortals: [0] }),
+    },
+    { quick: false, scenario: lease({ parties: ['leads', 'leads and resigns', 'watches'], deaths: 0 }) },
+    { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0, fair: true }) },
+    { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1, fair: true }) },
+  ];
+}

@@ -19,6 +19,7 @@ import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
 import { signalStorm } from './campaigns/signal-storm.ts';
 import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
+import { slowReceiver } from './campaigns/slow-receiver.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
 export const campaigns: readonly Campaign[] = [
@@ -39,6 +40,7 @@ export const campaigns: readonly Campaign[] = [
   hostileMemory,
   openRace,
   memoryFull,
+  slowReceiver,
   wakeUp,
   leftovers,
   openClose,

@@ -37,7 +37,7 @@ writeFileSync(
 execFileSync('npx', ['prettier', '--write', 'README.md', 'docs/results'], { cwd: root, stdio: 'inherit' });
 
 /** Such as `0123abcd.intel-xeon-processor.2-cores.node-20.20.2`. */
-function nameOf({ environment: { cpu, git, node } }: BenchReport): string {
+function nameOf({ environment: { cpu, git, node, run } }: BenchReport): string {
   const model = cpu.model.replaceAll(/\([^)]*\)/g, '').toLowerCase();
   const commit = git === null ? 'no-commit' : git.commit.slice(0, 9);
   return [
@@ -45,5 +45,6 @@ function nameOf({ environment: { cpu, git, node } }: BenchReport): string {
     model.replaceAll(/[^a-z0-9]+/g, '-').replaceAll(/^-|-$/g, ''),
     `${cpu.allowed.length}-cores`,
     `node-${node.replace('v', '')}`,
+    ...(run.depth === 'full' ? ['full'] : []),
   ].join('.');
 }

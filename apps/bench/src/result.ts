@@ -5,6 +5,7 @@
  * not apply to a scenario is absent.
  */
 import { medianInterval } from './bootstrap.ts';
+import type { Depth } from './depth.ts';
 import type { Environment } from './environment.ts';
 import type { FloorFigures } from './floor.ts';
 import { summarise, type Latency, type LatencyDetail } from './latency.ts';
@@ -27,6 +28,8 @@ export interface RunFacts {
   /** False when it was interrupted or something failed: the results are those there were. */
   readonly complete: boolean;
   readonly repeats: number;
+  /** How thorough it was. */
+  readonly depth?: Depth;
   /** The processors of leader and follower; `null` is any. */
   readonly placements: Readonly<Partial<Record<Placement, CpuPair | null>>>;
   /** How the processes were kept on their processors, or `null`: the placements are then only names. */

@@ -109,6 +109,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
         durationMs: Math.round(performance.now()),
         complete: !signal.aborted && misses.failures.length === 0,
         repeats: wholeRepeats,
+        depth: options.depth,
         placements: Object.fromEntries([...placements].map(([name, cpus]) => [name, cpus ?? null])),
         pinnedBy: meter.pinnedBy,
         skipped: misses.skipped,

@@ -144,7 +144,7 @@ describe('a report', () => {
     } as const;
     const run = { ...facts, complete: false, failures: [failure] };
     const text = renderTerminal({ ...report, environment: { ...report.environment, run } });
-    expect(text).toContain('FAILED: shm.ring throughput 64 cross-core: lost');
+    expect(text).toContain('FAILED: shm.ring throughput 64 B cross-core: lost');
     expect(text).toContain('not complete');
   });
 });

@@ -227,7 +227,7 @@ describe('a message', () => {
       BENCH_DAMAGE: how,
     });
     expect(code).toBe(1);
-    expect(stdout).toContain('FAILED: own.damaging throughput 64');
+    expect(stdout).toContain('FAILED: own.damaging throughput 64 B');
     expect(report.environment.run.complete).toBe(false);
     expect(report.environment.run.failures[0]).toMatchObject({
       subject: 'own.damaging',

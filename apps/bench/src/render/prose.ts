@@ -1,5 +1,6 @@
 /** What has to be said beside the tables. */
 import { relativeError, type BenchReport, type Result } from '../result.ts';
+import { formatSize } from '../size.ts';
 import { formatDuration } from './figures.ts';
 import { median } from '../statistics.ts';
 
@@ -9,7 +10,7 @@ export function describeMachine({ environment }: BenchReport): string {
   const commit =
     git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
   const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
-  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} repeats and more.\n`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more.\n`;
 }
 
 /** What limits what the figures say, what is missing, and what went wrong. */
@@ -45,10 +46,9 @@ export function describeRun({ environment, results }: BenchReport): string {
     );
   }
   for (const { subject, reason } of run.skipped) lines.push(`Left out: ${subject}: ${reason}`);
-  for (const { subject, placement, scenario, messageBytes, reason } of run.failures) {
-    lines.push(
-      `FAILED: ${[subject, scenario, messageBytes, placement].filter(Boolean).join(' ')}: ${reason}`,
-    );
+  for (const { subject, placement, scenario, messageBytes = 0, reason } of run.failures) {
+    const size = messageBytes === 0 ? undefined : formatSize(messageBytes);
+    lines.push(`FAILED: ${[subject, scenario, size, placement].filter(Boolean).join(' ')}: ${reason}`);
   }
   lines.push(`The run took ${formatDuration(run.durationMs)}.`);
   if (!run.complete) lines.push('The run is not complete.');

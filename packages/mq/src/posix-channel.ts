@@ -18,7 +18,7 @@ import {
   type SendEvents,
   type SendPort,
 } from '@ipc/core';
-import { close, DISCONNECT, read, READABLE, sendMessage, watch, type Watch } from '@ipc/native';
+import { DISCONNECT, letGo, read, READABLE, sendMessage, type Watch, watch } from '@ipc/native';
 import type { PosixDescriptor } from './posix-descriptor.ts';
 import type { QueuePair } from './posix-handshake.ts';
 import { PosixOutbox } from './posix-outbox.ts';
@@ -66,7 +66,7 @@ class Link {
   release(): void {
     if (--this.#holders > 0) return;
     this.#watch.close();
-    close(this.#fd);
+    letGo(this.#fd);
     this.#onRelease();
   }
 

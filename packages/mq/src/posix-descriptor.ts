@@ -1,5 +1,5 @@
 import { fromErrno } from '@ipc/core';
-import { close, mqAttributes, mqSend, POLLIN, POLLOUT, poll } from '@ipc/native';
+import { letGo, mqAttributes, mqSend, poll, POLLIN, POLLOUT } from '@ipc/native';
 import { MessageMemory } from './message-memory.ts';
 import { DescriptorReadiness, type ReadinessEvents } from './descriptor-readiness.ts';
 
@@ -85,6 +85,6 @@ export class PosixDescriptor {
     if (this.#closed) return;
     this.#closed = true;
     this.#readiness?.close();
-    close(this.fd);
+    letGo(this.fd);
   }
 }

@@ -10,7 +10,7 @@
  * first. Status 1, refused: a text follows, then the end. Normative: docs/wire-formats/mq.md.
  */
 import { IpcError, onAbort, peerGoneError } from '@ipc/core';
-import { close, DISCONNECT, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
+import { DISCONNECT, letGo, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 
 const magic = 0x514d5049; // "IPMQ"
@@ -59,7 +59,7 @@ export async function receiveQueues(socketFd: number, signal: AbortSignal | unde
     return { outgoing, incoming };
   } catch (error) {
     for (const queue of adopted) queue.close();
-    for (const fd of fds.slice(adopted.length)) close(fd);
+    for (const fd of fds.slice(adopted.length)) letGo(fd);
     throw error;
   }
 }

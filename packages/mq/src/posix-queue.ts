@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { constants, fchmodSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
-import { close, MQ_PRIORITY_MAX, mqOpen, mqUnlink } from '@ipc/native';
+import { letGo, MQ_PRIORITY_MAX, mqOpen, mqUnlink } from '@ipc/native';
 import { PortQueue } from './port-queue.ts';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 import { chargedBytes, explainOpenFailure, posixQueueLimits, type PosixQueueLimits } from './posix-limits.ts';
@@ -103,7 +103,7 @@ export class PosixQueue extends PortQueue {
     } finally {
       if (fd !== undefined)
         closeWithSpill(fd, () => {
-          close(fd);
+          letGo(fd);
         });
     }
   }
@@ -209,9 +209,9 @@ function createDescriptor(
     fchmodSync(fd, mode); // the umask may have taken bits away
     return new PosixDescriptor(fd, readAhead);
   } catch (error) {
-    close(fd);
+    letGo(fd);
     unlinkQueue(queueName);
-    throw error;
+    throw fromErrno(error, 'create queue', queueName);
   }
 }
 
@@ -230,7 +230,7 @@ function openQueue(name: string, options: CheckedOptions): PosixQueue {
     checkSize(queueName, 'maxMessageBytes', options.maxMessageBytes, actual.messageBytes);
     return new PosixQueue(new PosixPort(descriptor, queueName, options), name);
   } catch (error) {
-    close(fd);
+    letGo(fd);
     throw error;
   }
 }

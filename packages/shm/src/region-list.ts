@@ -1,5 +1,5 @@
 import { constants, fstatSync, readdirSync } from 'node:fs';
-import { isIpcError } from '@ipc/core';
+import { fromErrno, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { readHeader, unlinkIfUnused } from './region-file.ts';
 import type { RegionHeader } from './region-header.ts';
@@ -80,7 +80,7 @@ function regionFiles(
       const info = header.kind === kind ? visit(fd, path, { name, header, uid, nlink }) : undefined;
       if (info !== undefined) infos.push(info);
     } catch (error) {
-      if (!isIpcError(error)) throw error;
+      if (!isIpcError(error)) throw fromErrno(error, 'list regions', name);
     } finally {
       native.letGo(fd);
     }

@@ -1,5 +1,5 @@
 /** How a lock gets its memory: a named region of its own, or a place in somebody's region. */
-import { IpcError } from '@ipc/core';
+import { fromErrno, IpcError } from '@ipc/core';
 import { ofdLock } from '@ipc/native';
 import { Region } from '@ipc/shm';
 import {
@@ -191,12 +191,20 @@ function initialise(
   Atomics.store(words, base + CONTROL_MAGIC, MAGIC);
 }
 
+function takeByte(descriptor: number, fileOffset: number): boolean {
+  try {
+    return ofdLock(descriptor, 'exclusive', fileOffset, 1);
+  } catch (error) {
+    throw fromErrno(error, 'make a lock');
+  }
+}
+
 /** Initialises an embedded area unless somebody has. The lock of its first byte in the file keeps others out meanwhile. */
 function initialiseOnce(area: Area, content: AreaContent, participants: number): boolean {
   const { words, base, descriptor, fileOffset } = area;
   const isInitialised = (): boolean => Atomics.load(words, base + CONTROL_MAGIC) === MAGIC;
   while (!isInitialised()) {
-    if (!ofdLock(descriptor, 'exclusive', fileOffset, 1)) continue; // a few microseconds, or its holder's death
+    if (!takeByte(descriptor, fileOffset)) continue; // a few microseconds, or its holder's death
     try {
       if (isInitialised()) return false;
       initialise(words, base, content, participants);

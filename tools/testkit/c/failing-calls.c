@@ -13,10 +13,12 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -88,6 +90,15 @@ int posix_fallocate(int fd, off_t offset, off_t length) {
   return fails("posix_fallocate") ? errno : REAL(posix_fallocate)(fd, offset, length);
 }
 
+mqd_t mq_open(const char *label, int flags, ...) {
+  va_list rest;
+  va_start(rest, flags);
+  const mode_t mode = va_arg(rest, mode_t);
+  struct mq_attr *attributes = va_arg(rest, struct mq_attr *);
+  va_end(rest);
+  return fails("mq_open") ? -1 : REAL(mq_open)(label, flags, mode, attributes);
+}
+
 int pipe2(int fds[2], int flags) { return fails("pipe2") ? -1 : REAL(pipe2)(fds, flags); }
 int mkfifo(const char *path, mode_t mode) { return fails("mkfifo") ? -1 : REAL(mkfifo)(path, mode); }
 int chmod(const char *path, mode_t mode) { return fails("chmod") ? -1 : REAL(chmod)(path, mode); }
@@ -108,6 +119,16 @@ ssize_t writev(int fd, const struct iovec *vectors, int count) {
 FAILING(int, memfd_create, (const char *label, unsigned flags), (label, flags))
 FAILING(int, linkat, (int from, const char *path, int to, const char *link, int flags), (from, path, to, link, flags))
 FAILING(int, fchmod, (int fd, mode_t mode), (fd, mode))
+FAILING(int, mq_send, (mqd_t queue, const char *source, size_t length, unsigned priority), (queue, source, length, priority))
+FAILING(ssize_t, mq_receive, (mqd_t queue, char *target, size_t length, unsigned *priority),
+        (queue, target, length, priority))
+FAILING(int, mq_getattr, (mqd_t queue, struct mq_attr *attributes), (queue, attributes))
+FAILING(int, mq_unlink, (const char *label), (label))
+FAILING(int, msgget, (key_t key, int flags), (key, flags))
+FAILING(int, msgsnd, (int queue, const void *source, size_t length, int flags), (queue, source, length, flags))
+FAILING(ssize_t, msgrcv, (int queue, void *target, size_t length, long wanted, int flags),
+        (queue, target, length, wanted, flags))
+FAILING(int, msgctl, (int queue, int command, struct msqid_ds *status), (queue, command, status))
 FAILING(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FAILING(int, socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
 FAILING(int, bind, (int fd, const struct sockaddr *address, socklen_t length), (fd, address, length))

@@ -1,0 +1,12 @@
+import { findFailures } from '@ipc/testkit';
+import { expect, test } from 'vitest';
+
+test('X1 whichever system call fails, of opening, sending, receiving and closing: a typed error, and nothing is left', (context) => {
+  const failures = findFailures(new URL('../dist-test/workers/failing-calls.js', import.meta.url));
+  if (failures === undefined) {
+    context.skip('no C compiler');
+    return;
+  }
+  expect(failures.findings).toEqual([]);
+  expect(failures.failed).toBeGreaterThan(50);
+}, 90_000);

@@ -4,7 +4,6 @@
  * When a file has changed so that an edit does not fit any more, loading it says so: adapt the edit.
  */
 import { lockMutants } from './lock-mutants.ts';
-import { lockMutants } from './lock-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import type { Spelling } from './scenarios/ends.ts';
 import { mutex } from './scenarios/mutex.ts';
@@ -279,7 +278,6 @@ export function mutants(): readonly Mutant[] {
       '    do {',
     ),
     ...slotMutants(),
-    ...lockMutants(),
     ...lockMutants(),
   ];
 }

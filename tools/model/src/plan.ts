@@ -1,7 +1,6 @@
 /** What is explored: `quick` in the tests, all of it by `pnpm model`. */
 import type { Scenario } from './explore.ts';
 import { lockPlan } from './lock-plan.ts';
-import { lockPlan } from './lock-plan.ts';
 import { broadcast } from './scenarios/broadcast.ts';
 import { latest } from './scenarios/latest.ts';
 import { mutex } from './scenarios/mutex.ts';
@@ -94,7 +93,6 @@ export function plan(): readonly Planned[] {
     })),
     { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0 }) },
     { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1 }) },
-    ...lockPlan(),
     ...lockPlan(),
     {
       quick: true,

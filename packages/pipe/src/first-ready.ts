@@ -1,3 +1,4 @@
+import { onAbort } from '@ipc/core';
 import { watch, type Watch } from '@ipc/native';
 
 /** A descriptor and what to wait for: READABLE, WRITABLE, or DISCONNECT for nothing but its failure. */
@@ -17,13 +18,15 @@ export function firstReady<W extends Wanted>(wanted: readonly W[], signal?: Abor
     const watches: Watch[] = [];
     const stop = (): void => {
       for (const each of watches) each.close();
-      signal?.removeEventListener('abort', onAbort);
+      forget?.();
     };
-    const onAbort = (): void => {
-      stop();
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-      reject(signal?.reason);
-    };
+    const forget =
+      signal &&
+      onAbort(signal, () => {
+        stop();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
+        reject(signal.reason);
+      });
     try {
       for (const each of wanted) {
         const one = watch(each.fd, () => {
@@ -37,6 +40,5 @@ export function firstReady<W extends Wanted>(wanted: readonly W[], signal?: Abor
       stop();
       throw error;
     }
-    signal?.addEventListener('abort', onAbort);
   });
 }

@@ -8,6 +8,7 @@
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { fromErrno, IpcError, isIpcError, pathOf } from '@ipc/core';
 import * as native from '@ipc/native';
+import { quietly } from './let-go.ts';
 import { sweepNowAndThen } from './sweep.ts';
 
 export interface TcpAddress {
@@ -18,6 +19,7 @@ export interface TcpAddress {
 /** A name taken by this process. */
 export interface TcpName {
   publish(address: TcpAddress): void;
+  /** Never throws. */
   release(): void;
 }
 
@@ -41,6 +43,7 @@ export function claimTcpName(name: string): TcpName {
       rmSync(path, { force: true }); // what a dead process published
     }
   } catch (error) {
+    quietly(() => claim?.release());
     throw fromErrno(error, 'listen', name);
   }
   return {
@@ -49,8 +52,11 @@ export function claimTcpName(name: string): TcpName {
       renameSync(`${path}~`, path);
     },
     release() {
-      rmSync(path, { force: true });
-      claim?.release();
+      for (const each of [path, `${path}~`])
+        quietly(() => {
+          rmSync(each, { force: true });
+        });
+      quietly(() => claim?.release());
     },
   };
 }

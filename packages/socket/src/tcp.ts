@@ -6,6 +6,7 @@ import {
   DEFAULT_MAX_MESSAGE_BYTES,
   frameChannel,
   fromErrno,
+  onAbort,
   QueueListener,
   type Channel,
   type Listener,
@@ -47,7 +48,12 @@ export function tcp(options: TcpOptions = {}): Transport {
   const channelOn = (socket: Socket): Channel => {
     socket.setNoDelay(true);
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
-    return frameChannel(tcpStream(socket), { maxMessageBytes }, noDescriptors);
+    try {
+      return frameChannel(tcpStream(socket), { maxMessageBytes }, noDescriptors);
+    } catch (error) {
+      socket.destroy();
+      throw fromErrno(error, 'open channel');
+    }
   };
 
   return {
@@ -94,7 +100,12 @@ export async function listenTcp(
   });
   server.on(event, (socket: Socket) => {
     socket.on('error', () => undefined); // one that vanished at once; its channel tells
-    if (!socket.destroyed) listener.push(channelOn(socket));
+    if (socket.destroyed) return;
+    try {
+      listener.push(channelOn(socket));
+    } catch (error) {
+      process.emitWarning(fromErrno(error, 'serve a connection'));
+    }
   });
   try {
     await new Promise<void>((resolve, reject) => {
@@ -123,12 +134,14 @@ export async function connected<S extends Socket>(
   event: 'connect' | 'secureConnect',
   { signal }: WaitOptions = {},
 ): Promise<S> {
-  const onAbort = (): void => {
-    socket.destroy(new Error('aborted'));
-  };
+  let forget: (() => void) | undefined;
   try {
     signal?.throwIfAborted();
-    signal?.addEventListener('abort', onAbort);
+    forget =
+      signal &&
+      onAbort(signal, () => {
+        socket.destroy(new Error('aborted'));
+      });
     await new Promise<void>((resolve, reject) => {
       socket.once(event, resolve).once('error', reject);
     });
@@ -139,7 +152,7 @@ export async function connected<S extends Socket>(
     signal?.throwIfAborted();
     throw fromErrno(error, 'connect', name);
   } finally {
-    signal?.removeEventListener('abort', onAbort);
+    forget?.();
   }
 }
 

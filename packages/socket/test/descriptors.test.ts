@@ -151,13 +151,18 @@ function sendRaw(fd: number, hex: string, descriptors: number): void {
   });
 }
 
-test.each([
+const damaged: readonly (readonly [
+  what: string,
+  ...sends: (readonly [hex: string, descriptors: number])[],
+])[] = [
   ['fewer than announced', ['03feffff 01000000 2a', 2]],
   ['more than announced', ['01feffff 01000000 2a', 2]],
   ['announced and not sent', ['01feffff 01000000 2a', 0]],
   ['sent with no word', ['01000000 2a', 1], ['01000000 2b', 1], ['01000000 2c', 1], ['01feffff 00000000', 1]],
   ['announced twice for one message', ['01feffff', 1], ['01feffff 00000000', 1]],
-] as const)('descriptors %s are damage, and none stays open', async (_, ...sends) => {
+];
+
+test.each(damaged)('descriptors %s are damage, and none stays open', async (_, ...sends) => {
   await using peer = await rawPeer(4);
   for (const [hex, descriptors] of sends) sendRaw(peer.fd, hex, descriptors);
   const receiving = (async () => {

@@ -1,7 +1,10 @@
 import type { Campaign } from './campaign.ts';
+import { bulk } from './campaigns/bulk.ts';
 import { connections } from './campaigns/connections.ts';
 import { crowd } from './campaigns/crowd.ts';
+import { descriptorFlood } from './campaigns/descriptor-flood.ts';
 import { exits } from './campaigns/exits.ts';
+import { frameFuzz } from './campaigns/frame-fuzz.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { leftovers } from './campaigns/leftovers.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
@@ -18,6 +21,7 @@ import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
 import { signalStorm } from './campaigns/signal-storm.ts';
+import { spillKill } from './campaigns/spill-kill.ts';
 import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
@@ -33,6 +37,7 @@ export const campaigns: readonly Campaign[] = [
   queueProducerKill,
   queueWorkerKill,
   queueDepth,
+  spillKill,
   ...orders,
   pidReuse,
   instructionKill,
@@ -48,4 +53,7 @@ export const campaigns: readonly Campaign[] = [
   regionCycles,
   connections,
   crowd,
+  bulk,
+  frameFuzz,
+  descriptorFlood,
 ];

@@ -41,21 +41,27 @@ export function slabFor(bytes: number): Slab {
 export interface CopySource {
   readonly bytes: Uint8Array;
   readonly words: Int32Array;
+  /** `bytes[offset, offset + length)`, where the source can tell that quicker than `bytes`, whose `buffer` is a slow question. */
+  view?(offset: number, length: number): Uint8Array;
 }
 
 /** Copies the payload of a record, `source.bytes[offset, offset + length)`; the caller has checked it. */
 export function ownedCopy(source: CopySource, offset: number, length: number): Uint8Array {
   if (length > SLAB_MESSAGE_MAX_BYTES) {
     const copy = unzeroed(length);
-    copy.set(view(source.bytes, offset, length));
+    copy.set(viewOf(source, offset, length));
     return copy;
   }
   const slab = slabFor(length);
   const { buffer, bytes, words, used } = slab;
   slab.used = (used + length + 7) & ~7;
   if (length <= WORDS_MAX_BYTES) copyWords(source.words, offset >> 2, words, used >> 2, length);
-  else bytes.set(view(source.bytes, offset, length), used);
+  else bytes.set(viewOf(source, offset, length), used);
   return new Uint8Array(buffer, used, length);
+}
+
+function viewOf(source: CopySource, offset: number, length: number): Uint8Array {
+  return source.view?.(offset, length) ?? view(source.bytes, offset, length);
 }
 
 /** Copies `length` bytes by pairs of words, from and to word indices: payloads are padded to 8 bytes, in the ring and in the slab. */

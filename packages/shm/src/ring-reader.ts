@@ -1,5 +1,5 @@
 import { DEFAULT_MAX_MESSAGE_BYTES, IpcError } from '@ipc/core';
-import { ownedCopy, view } from './owned-copy.ts';
+import { ownedCopy } from './owned-copy.ts';
 import { Assembly } from './ring-assembly.ts';
 import {
   BEGIN,
@@ -144,7 +144,7 @@ export class RingReader {
         } else {
           at = this.#next();
           if (at < 0) break;
-          message = this.#takeWhole() ?? view(this.#memory.bytes, at, this.#length);
+          message = this.#takeWhole() ?? this.#memory.view(at, this.#length);
         }
         count++;
         handler(message);
@@ -246,7 +246,7 @@ export class RingReader {
         return at + RECORD_HEADER_BYTES;
       }
       if (type === PIECE) {
-        this.#whole = this.#assembly.add(view(this.#memory.bytes, at + RECORD_HEADER_BYTES, length));
+        this.#whole = this.#assembly.add(this.#memory.view(at + RECORD_HEADER_BYTES, length));
         if (this.#whole !== undefined) {
           this.#length = this.#whole.length;
           return 0;

@@ -58,7 +58,7 @@ class Stretch {
     words: Int32Array,
     start: number,
   ): void {
-    bytes.set(view(ring.bytes, at, length), start);
+    bytes.set(ring.view(at, length), start);
     this.#words = words;
     this.#at = start;
     this.#end = start + length;

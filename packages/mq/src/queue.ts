@@ -32,6 +32,8 @@
  * - Q16 Leases, where `traits.leases`: a message received with `leaseMs` is received again when its receiver dies (at once), closes,
  *   releases it, or does not acknowledge it in time; and becomes a dead letter after `maxAttempts` of that. Nothing is
  *   lost; what was handled but not acknowledged is handled twice, and `attempt` says so.
+ *
+ * What a durable or a distributed engine finds here: docs/decisions/0007-queues-to-come.md.
  */
 
 /** Options of the calls that send. */

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import type { Channel, Transport } from '@ipc/core';
+import { anonymous, fifo } from '@ipc/pipe';
+import { heartbeating, reconnecting, seqpacket, tcp, unix } from '@ipc/socket';
+import type { Campaign } from '../campaign.ts';
+import { campaignName } from '../worker.ts';
+
+const transports: readonly (readonly [name: string, transport: Transport])[] = [
+  ['unix', unix()],
+  ['seqpacket', seqpacket()],
+  ['tcp', tcp()],
+  ['heartbeating unix', heartbeating(unix())],
+  ['reconnecting unix', reconnecting(unix())],
+  ['anonymous pipe', anonymous()],
+  ['fifo', fifo()],
+];
+
+/** A gibibyte through each path, in messages of every length there is, comes out as it went in. */
+export const bulk: Campaign = {
+  name: 'bulk',
+  what: 'so many MiB through each path of sockets and pipes, in messages from 0 bytes to 1 MiB, with a checksum',
+  rounds: 1024,
+  async run({ rounds, random }) {
+    const violations: string[] = [];
+    const figures: string[] = [];
+    for (const [name, transport] of transports) {
+      await using listener = await transport.listen(campaignName('bulk'));
+      const accepted = listener.accept();
+      const near = await transport.connect(listener.name);
+      const far = await accepted;
+      const startMs = performance.now();
+      const received = checksum(far);
+      const sent = await send(near, rounds * 2 ** 20, random, transport.traits.maxMessageBytes);
+      const { messages, digest } = await received;
+      await far.close();
+      if (digest !== sent.digest || messages !== sent.messages)
+        violations.push(
+          `${name}: ${sent.messages} messages went in and ${messages} came out, or not the same`,
+        );
+      figures.push(`${name} ${sent.messages} in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+    }
+    return { figure: `${rounds} MiB each, messages: ${figures.join(', ')}`, violations };
+  },
+};
+
+interface Traffic {
+  readonly messages: number;
+  /** Over the lengths and the bytes. */
+  readonly digest: string;
+}
+
+async function send(
+  channel: Channel,
+  bytes: number,
+  random: () => number,
+  maxMessageBytes: number,
+): Promise<Traffic> {
+  const hash = createHash('sha1');
+  const source = Uint8Array.from({ length: 2 ** 20 }, () => Math.floor(random() * 256));
+  const most = Math.min(maxMessageBytes, source.length);
+  let messages = 0;
+  for (let left = bytes; left > 0; messages++) {
+    const length = Math.min(left, Math.floor((most + 1) * random() ** 4));
+    const message = source.subarray(0, length);
+    source[messages % source.length] = messages;
+    hash.update(`${length} `).update(message);
+    if (!channel.trySend(message)) await channel.send(message);
+    left -= length;
+  }
+  await channel.close();
+  return { messages, digest: hash.digest('hex') };
+}
+
+async function checksum(channel: Channel): Promise<Traffic> {
+  const hash = createHash('sha1');
+  let messages = 0;
+  for await (const message of channel) {
+    hash.update(`${message.length} `).update(message);
+    messages++;
+  }
+  return { messages, digest: hash.digest('hex') };
+}

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   binaryFormat,
+  copyStamp,
   DamagedMessage,
   LEAST_MESSAGE_BYTES,
   Mark,
@@ -42,6 +43,17 @@ describe('binary messages', () => {
           expect(() => binaryFormat.check(message, length, number)).toThrow(DamagedMessage);
         },
       ),
+    );
+  });
+
+  test('an earlier one of the same length becomes another by what stamps change', () => {
+    fc.assert(
+      fc.property(bytes, sequence, mark, (length, number, which) => {
+        const earlier = binaryFormat.stamp(binaryFormat.blank(length), 7, Mark.start);
+        const message = binaryFormat.stamp(binaryFormat.blank(length), number, which);
+        copyStamp(message, earlier);
+        expect(earlier).toEqual(message);
+      }),
     );
   });
 

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest';
 import { choose, type Need } from '../src/choose.ts';
-import { diagnose } from '../src/doctor.ts';
-import { observeEnvironment } from '../src/environment.ts';
 import { resultSchema, type BenchReport, type Result } from '../src/result.ts';
 
 const cell = { placement: 'cross-core', repeats: 1, perRepeat: [1], interval: [1, 1] } as const;
@@ -58,30 +56,4 @@ test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'socket.tcp']);
   expect(suitable({ messageBytes: 4096 })).toEqual([]);
   expect(choose(report, { ...need, remote: true }).at(-1)?.against).toBe('stays on one machine');
-});
-
-test('the doctor names what disturbs, and each finding has a remedy', () => {
-  const environment = observeEnvironment();
-  const good = {
-    ...environment,
-    virtualised: false,
-    load: [0, 0, 0],
-    cpu: {
-      ...environment.cpu,
-      allowed: [0, 1, 2, 3],
-      governor: 'performance',
-      simultaneousMultithreading: false,
-    },
-    clock: { source: 'tsc', overheadNs: 20 },
-    limits: {
-      ...environment.limits,
-      ...{ openFiles: 1e6, queueMessages: 256, queueMessageBytes: 65_536, sharedMemoryBytes: 2 ** 33 },
-    },
-  };
-  expect(diagnose(good)).toEqual([]);
-  const bad = { ...good, load: [7, 1, 1], limits: { ...good.limits, queueMessages: 10 } };
-  expect(diagnose(bad).map(({ remedy }) => remedy)).toEqual([
-    'ps -eo pcpu,pid,args --sort=-pcpu | head',
-    'sysctl fs.mqueue.msg_max=256',
-  ]);
 });

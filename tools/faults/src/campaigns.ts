@@ -21,6 +21,7 @@ import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
 import { signalStorm } from './campaigns/signal-storm.ts';
+import { slowPeer } from './campaigns/slow-peer.ts';
 import { spillKill } from './campaigns/spill-kill.ts';
 import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
@@ -56,4 +57,5 @@ export const campaigns: readonly Campaign[] = [
   bulk,
   frameFuzz,
   descriptorFlood,
+  slowPeer,
 ];

@@ -19,6 +19,8 @@ const small: Readonly<Record<string, number>> = {
   'open-close': 50,
   'region-cut-short': 10,
   connections: 200,
+  'frame-fuzz': 40_000,
+  'descriptor-flood': 500,
 };
 const run = campaigns.filter(({ name }) => name in small);
 

@@ -14,7 +14,8 @@ export function lockPlan(): readonly Planned[] {
     { quick: false, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 1 }) },
     { quick: false, scenario: condition({ parties: ['notifier outside', 'waiter'], deaths: 1 }) },
     { quick: false, scenario: condition({ parties: ['notifier', 'waiter', 'waiter'], deaths: 0 }) },
-    { quick: true, scenario: gate({ kind: 'manual event', parties: ['opener', 'sync'], deaths: 1 }) },
+    { quick: true, scenario: gate({ kind: 'manual event', parties: ['opener', 'sync'], deaths: 0 }) },
+    { quick: false, scenario: gate({ kind: 'manual event', parties: ['opener', 'sync'], deaths: 1 }) },
     { quick: false, scenario: gate({ kind: 'manual event', parties: ['opener', 'async'], deaths: 1 }) },
     { quick: false, scenario: gate({ kind: 'auto event', parties: ['opener', 'async'], deaths: 1 }) },
     {
@@ -25,10 +26,11 @@ export function lockPlan(): readonly Planned[] {
       quick: false,
       scenario: gate({ kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths: 0 }),
     },
-    { quick: true, scenario: barrier({ parties: 2, deaths: 0 }) },
+    { quick: false, scenario: barrier({ parties: 2, deaths: 0 }) },
     { quick: false, scenario: barrier({ parties: 2, deaths: 1 }) },
+    { quick: true, scenario: lease({ parties: ['leads', 'watches'], deaths: 1, mortals: [0] }) },
     {
-      quick: true,
+      quick: false,
       scenario: lease({ parties: ['leads and resigns', 'watches'], deaths: 1, mortals: [0] }),
     },
     { quick: false, scenario: lease({ parties: ['leads', 'leads and resigns', 'watches'], deaths: 0 }) },

@@ -17,7 +17,8 @@ export function textOfState(roots: readonly unknown[]): string {
       return;
     }
     seen.set(value, seen.size);
-    if (ArrayBuffer.isView(value)) text += `<${(value as Uint8Array).join()}>`;
+    if (value instanceof DataView) walk(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
+    else if (ArrayBuffer.isView(value)) text += `<${(value as Uint8Array).join()}>`;
     else if (value instanceof Map || value instanceof Set) for (const entry of value) walk(entry);
     else {
       text += '{';

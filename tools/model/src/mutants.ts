@@ -4,6 +4,8 @@
  * When a file has changed so that an edit does not fit any more, loading it says so: adapt the edit.
  */
 import { lockMutants } from './lock-mutants.ts';
+import { memoryMutants } from './memory-mutants.ts';
+import { mqMutants } from './mq-mutants.ts';
 import type { Mutant } from './mutant.ts';
 import type { Spelling } from './scenarios/ends.ts';
 import { mutex } from './scenarios/mutex.ts';
@@ -279,5 +281,7 @@ export function mutants(): readonly Mutant[] {
     ),
     ...slotMutants(),
     ...lockMutants(),
+    ...memoryMutants(),
+    ...mqMutants(),
   ];
 }

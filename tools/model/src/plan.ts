@@ -1,6 +1,7 @@
 /** What is explored: `quick` in the tests, all of it by `pnpm model`. */
 import type { Scenario } from './explore.ts';
 import { lockPlan } from './lock-plan.ts';
+import { memoryPlan } from './memory-plan.ts';
 import { broadcast } from './scenarios/broadcast.ts';
 import { latest } from './scenarios/latest.ts';
 import { mutex } from './scenarios/mutex.ts';
@@ -94,6 +95,7 @@ export function plan(): readonly Planned[] {
     { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0 }) },
     { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1 }) },
     ...lockPlan(),
+    ...memoryPlan(),
     {
       quick: true,
       scenario: broadcast({ overflow: 'wait', slots: 2, parties: [subscriber, publisher], deaths: 0 }),

@@ -46,6 +46,9 @@ export function broadcast(shape: BroadcastShape, edits: readonly Edit[] = []): S
   const { overflow, slots, parties, deaths, mortals, processor } = shape;
   const source = shmSource(edits, 'broadcast-publisher', 'broadcast-subscriber');
   const options = { overflow, slots, maxMessageBytes: messageBytes, participants: parties.length };
+  // Where publishers wait, they still do not wait for who reads what came before it was there.
+  const isLapped =
+    overflow === 'lap' || parties.some((each) => 'subscribes' in each && each.joins === 'late');
   const slotsAt = tableWords + parties.length * 32;
   return {
     name: nameOf(shape),
@@ -54,7 +57,7 @@ export function broadcast(shape: BroadcastShape, edits: readonly Edit[] = []): S
     deaths,
     ...(mortals === undefined ? {} : { mortals }),
     ...(processor === undefined ? {} : { processor }),
-    ...(overflow === 'lap' ? { races: (word) => word >= slotsAt && (word - slotsAt) % slotWords > 0 } : {}),
+    ...(isLapped ? { races: (word) => word >= slotsAt && (word - slotsAt) % slotWords > 0 } : {}),
     record: {
       sent: [],
       since: parties.map(() => undefined),

@@ -25,13 +25,37 @@ const smaller: readonly Edit[] = [
   { file: 'packages/shm/src/owned-lock.ts', from: 'const looks = 500;', to: 'const looks = 1;' },
 ];
 
-type Shm = typeof shm & SlotsModule;
+type Shm = typeof shm & Unexported;
 
-/** What `slot-memory.ts` has and the package does not export. */
-interface SlotsModule {
+/** What files have and the package does not export. */
+interface Unexported {
   readonly SlotMemory: {
     openOrCreate(name: string, kind: string, mode: number, options: shm.SlotOptions): unknown;
   };
+  /** Of map-layout.ts and pool-layout.ts. */
+  mapGeometry(shape: {
+    readonly capacity: number;
+    readonly keyBytes: number;
+    readonly valueBytes: number;
+  }): MapGeometry;
+  poolGeometry(shape: {
+    readonly chunks: number;
+    readonly chunkBytes: number;
+    readonly participants: number;
+  }): {
+    readonly bytes: number;
+    /** A word. */
+    readonly headers: number;
+  };
+}
+
+interface MapGeometry {
+  readonly bytes: number;
+  /** Words. */
+  readonly slotsAt: number;
+  readonly segmentSlots: number;
+  readonly slotWords: number;
+  readonly keyWords: number;
 }
 
 /**

@@ -151,18 +151,34 @@ function sendRaw(fd: number, hex: string, descriptors: number): void {
   });
 }
 
-const damaged: readonly (readonly [
-  what: string,
-  ...sends: (readonly [hex: string, descriptors: number])[],
-])[] = [
-  ['fewer than announced', ['03feffff 01000000 2a', 2]],
-  ['more than announced', ['01feffff 01000000 2a', 2]],
-  ['announced and not sent', ['01feffff 01000000 2a', 0]],
-  ['sent with no word', ['01000000 2a', 1], ['01000000 2b', 1], ['01000000 2c', 1], ['01feffff 00000000', 1]],
-  ['announced twice for one message', ['01feffff', 1], ['01feffff 00000000', 1]],
+interface Damage {
+  readonly what: string;
+  readonly sends: readonly (readonly [hex: string, descriptors: number])[];
+}
+
+const damages: readonly Damage[] = [
+  { what: 'fewer than announced', sends: [['03feffff 01000000 2a', 2]] },
+  { what: 'more than announced', sends: [['01feffff 01000000 2a', 2]] },
+  { what: 'announced and not sent', sends: [['01feffff 01000000 2a', 0]] },
+  {
+    what: 'sent with no word',
+    sends: [
+      ['01000000 2a', 1],
+      ['01000000 2b', 1],
+      ['01000000 2c', 1],
+      ['01feffff 00000000', 1],
+    ],
+  },
+  {
+    what: 'announced twice for one message',
+    sends: [
+      ['01feffff', 1],
+      ['01feffff 00000000', 1],
+    ],
+  },
 ];
 
-test.each(damaged)('descriptors %s are damage, and none stays open', async (_, ...sends) => {
+test.each(damages)('descriptors $what are damage, and none stays open', async ({ sends }) => {
   await using peer = await rawPeer(4);
   for (const [hex, descriptors] of sends) sendRaw(peer.fd, hex, descriptors);
   const receiving = (async () => {

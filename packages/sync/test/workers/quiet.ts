@@ -1,6 +1,6 @@
 /** Takes and gives every free lock, between two system calls that mark where. */
 import { existsSync } from 'node:fs';
-import { Lease, Mutex, RwLock, Semaphore } from '@ipc/sync';
+import { Lease, Mutex, RwLock, Semaphore, type Held, type Permit } from '@ipc/sync';
 
 const name = process.argv[2] ?? '';
 const rounds = 200;
@@ -22,10 +22,13 @@ async function use(): Promise<void> {
 }
 
 /** Microtasks until a free lock is acquired. */
-async function microtasks(acquire: () => Promise<unknown>): Promise<number> {
+async function microtasks(acquire: () => Promise<Held | Permit>): Promise<number> {
   let count = 0;
   let done = false;
-  void acquire().then(() => (done = true));
+  void acquire().then((held) => {
+    held.release();
+    done = true;
+  });
   while (!(done as boolean)) {
     count++;
     await Promise.resolve();
@@ -37,10 +40,9 @@ await use();
 existsSync('/begin');
 for (let round = 0; round < rounds; round++) await use();
 existsSync('/end');
-const counts = [
-  await microtasks(() => mutex.acquire()),
-  await microtasks(() => semaphore.acquire()),
-  await microtasks(() => lock.shared.acquire()),
-];
+const counts: number[] = [];
+for (const each of [mutex, fairMutex, semaphore, fairSemaphore, lock.shared, lock.exclusive]) {
+  counts.push(await microtasks(() => each.acquire()));
+}
 for (const each of open) each.close();
 process.exitCode = counts.every((count) => count <= 1) ? 0 : 3;

@@ -122,7 +122,7 @@ test.each([
   'two processes that both want a %s all the time are never inside together',
   async (kind, more) => {
     const name = lockName();
-    const rounds = 20_000;
+    const rounds = 5_000;
     using region = openRegion(name);
     await using a = await partyIn(name);
     await using b = await partyIn(name);

@@ -17,6 +17,8 @@ const peerProgram = fileURLToPath(new URL('./peer.js', import.meta.url));
 
 /** All of them have to answer within this, however slow the machine. */
 const patienceMs = 20_000;
+/** And to open, within so much more per process beside the leader: all start at once. */
+const patienceMsPerFollower = 5000;
 /** And within so much more per MiB of a message, of which a dozen are on their way. */
 const patienceMsPerMebibyte = 500;
 /** Orders have arrived by then, also on a busy machine. */
@@ -175,7 +177,7 @@ export class Crew implements AsyncDisposable {
     this.#server.listen(control);
     await once(this.#server, 'listening');
 
-    const opened = this.#nextReports(patienceMs);
+    const opened = this.#nextReports(patienceMs + this.#options.followers * patienceMsPerFollower);
     opened.catch(() => undefined); // awaited below, unless starting fails first
     const assignment = {
       subject: subjectModule,

@@ -6,6 +6,9 @@ import { textFormat } from '../message-format.ts';
 import { defineSubject, type Link, type MessageSubject } from '../subject.ts';
 import { WindowedLink } from './windowed-link.ts';
 
+/** A few of 64 MiB take a minute. */
+const maxMessageBytes = 1 << 20;
+
 export const subject: MessageSubject<string> = defineSubject<string>({
   kind: 'messages',
   id: 'peer.node-ipc',
@@ -16,7 +19,7 @@ export const subject: MessageSubject<string> = defineSubject<string>({
   async open({ role, directory }) {
     Object.assign(ipc.config, { silent: true, retry: 5 });
     const path = join(directory, 'node-ipc');
-    return { link: role === 'leader' ? await serve(path) : await connect(path) };
+    return { link: role === 'leader' ? await serve(path) : await connect(path), maxMessageBytes };
   },
 });
 

@@ -8,7 +8,6 @@ import { party } from '../party.ts';
 import type { Edit } from '../source.ts';
 import { Violation } from '../violation.ts';
 import type { Processor } from '../weak-memory.ts';
-import type { World } from '../world.ts';
 import { message, messageBytes, readMessage } from './messages.ts';
 import { shmSource } from './shm-source.ts';
 

@@ -18,7 +18,8 @@ import {
   type SendEvents,
   type SendPort,
 } from '@ipc/core';
-import { DISCONNECT, letGo, read, READABLE, sendMessage, type Watch, watch } from '@ipc/native';
+import { DISCONNECT, read, READABLE, sendMessage, type Watch, watch } from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import type { PosixDescriptor } from './posix-descriptor.ts';
 import type { QueuePair } from './posix-handshake.ts';
 import { PosixOutbox } from './posix-outbox.ts';

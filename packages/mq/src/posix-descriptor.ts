@@ -1,5 +1,6 @@
 import { fromErrno } from '@ipc/core';
-import { letGo, mqAttributes, mqSend, poll, POLLIN, POLLOUT } from '@ipc/native';
+import { mqAttributes, mqSend, poll, POLLIN, POLLOUT } from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import { MessageMemory } from './message-memory.ts';
 import { DescriptorReadiness, type ReadinessEvents } from './descriptor-readiness.ts';
 

@@ -10,7 +10,8 @@
  * first. Status 1, refused: a text follows, then the end. Normative: docs/wire-formats/mq.md.
  */
 import { IpcError, onAbort, peerGoneError } from '@ipc/core';
-import { DISCONNECT, letGo, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
+import { DISCONNECT, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 
 const magic = 0x514d5049; // "IPMQ"

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { constants, fchmodSync } from 'node:fs';
 import { fromErrno, IpcError } from '@ipc/core';
-import { letGo, MQ_PRIORITY_MAX, mqOpen, mqUnlink } from '@ipc/native';
+import { MQ_PRIORITY_MAX, mqOpen, mqUnlink } from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import { PortQueue } from './port-queue.ts';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
 import { chargedBytes, explainOpenFailure, posixQueueLimits, type PosixQueueLimits } from './posix-limits.ts';

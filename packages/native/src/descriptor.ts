@@ -71,18 +71,9 @@ export const linkDescriptor: (fd: number, path: string) => void = native('linkDe
  */
 export const close: (fd: number) => void = native('close');
 
-/** Closes an fd without a word about failure: it is closed all the same (close(2)), and what comes after must be given back too. */
-export function letGo(fd: number): void {
-  try {
-    close(fd);
-  } catch {
-    // see above
-  }
-}
-
 /**
  * Leaves the closing of an fd to the end of this thread, should `close` not come first: a worker that is terminated runs no
- * code of its own that could. Whoever asks for it closes the fd with `close` or `letGo` of this package and nothing else.
+ * code of its own that could. Whoever asks for it closes the fd with `close` of this package and nothing else.
  *
  * @throws EBADF. Cost: one system call.
  */

@@ -23,7 +23,6 @@ export {
   closeAtThreadExit,
   duplicate,
   eventfd,
-  letGo,
   linkDescriptor,
   mkfifo,
   open,

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import { readLayoutText, readRegionHeader, REGION_HEADER_BYTES, type RegionHeader } from './region-header.ts';
 import { pageUnit, reserve } from './region-memory.ts';
 import type { RegionPlace } from './region-place.ts';
@@ -70,7 +71,7 @@ export function createUnnamed(
     fchmodSync(fd, mode);
     return fd;
   } catch (error) {
-    native.letGo(fd);
+    letGo(fd);
     throw fromErrno(error, 'create', label);
   }
 }
@@ -107,7 +108,7 @@ export function openNamed(
     }
     return { fd, header };
   } catch (error) {
-    native.letGo(fd);
+    letGo(fd);
     throw fromErrno(error, 'open', label);
   }
 }
@@ -133,13 +134,13 @@ export function holdOpen(fd: number): boolean {
  * Closes a descriptor and drops its locks: a mapping keeps the file open, and would keep the locks until it is collected. What the
  * kernel has against that nobody could mend.
  */
-export function letGo(fd: number): void {
+export function releaseFile(fd: number): void {
   try {
     native.ofdLock(fd, 'unlock', 0, 0);
   } catch {
     // see above
   }
-  native.letGo(fd);
+  letGo(fd);
 }
 
 /** Reads the header, and the layout's text, into private copies and checks them. */
@@ -183,14 +184,14 @@ function syncFolder(folder: string): void {
   try {
     fsyncSync(fd);
   } finally {
-    native.letGo(fd);
+    letGo(fd);
   }
 }
 
 /** True when there is nothing of that name any more. */
 function removeLeftover(place: RegionPlace, trust: FileTrust): boolean {
   try {
-    native.letGo(openNamed(place, false, trust).fd);
+    letGo(openNamed(place, false, trust).fd);
     return false;
   } catch (error) {
     return isIpcError(error, 'ERR_IPC_NOT_FOUND');

@@ -1,6 +1,7 @@
 import { constants, fstatSync, readdirSync } from 'node:fs';
 import { fromErrno, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import { readHeader, unlinkIfUnused } from './region-file.ts';
 import type { RegionHeader } from './region-header.ts';
 import { regionDirectory } from './region-place.ts';
@@ -82,7 +83,7 @@ function regionFiles(
     } catch (error) {
       if (!isIpcError(error)) throw fromErrno(error, 'list regions', name);
     } finally {
-      native.letGo(fd);
+      letGo(fd);
     }
   }
   return infos;

@@ -1,6 +1,7 @@
 import { fdatasync, fstatSync, unlinkSync } from 'node:fs';
 import { closedError, fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from '@ipc/socket';
 import {
   checkIdentity,
   checkKind,
@@ -14,10 +15,10 @@ import {
 import {
   createUnnamed,
   holdOpen,
-  letGo,
   openNamed,
   publish,
   readHeader,
+  releaseFile,
   unlinkIfUnused,
 } from './region-file.ts';
 import { listRegions, reclaimRegions, type RegionInfo } from './region-list.ts';
@@ -136,7 +137,7 @@ export class Region implements Disposable {
       publish(fd, place, options);
       return region.#adopt();
     } catch (error) {
-      native.letGo(fd);
+      letGo(fd);
       throw fromErrnoOnly(error, 'create', place.label);
     }
   }
@@ -186,7 +187,7 @@ export class Region implements Disposable {
       native.addSeals(fd, ALL_SIZE_SEALS | native.SEAL_SEAL);
       return Region.#initialise(fd, options, label, undefined, 0).#adopt();
     } catch (error) {
-      if (fd !== undefined) native.letGo(fd);
+      if (fd !== undefined) letGo(fd);
       throw fromErrnoOnly(error, 'create', label);
     }
   }
@@ -206,7 +207,7 @@ export class Region implements Disposable {
       }
       header = readHeader(fd, label);
     } catch (error) {
-      native.letGo(fd);
+      letGo(fd);
       throw fromErrno(error, 'map', label);
     }
     return Region.#map(fd, header, options, label, undefined);
@@ -232,7 +233,7 @@ export class Region implements Disposable {
         native.ofdLock(fd, 'unlock', 0, 1);
         return unlinkIfUnused(fd, place.path);
       } finally {
-        native.letGo(fd);
+        letGo(fd);
       }
     } catch (error) {
       const failure = fromErrno(error, 'unlink', place.label);
@@ -314,7 +315,7 @@ export class Region implements Disposable {
         });
       });
     } finally {
-      native.letGo(own);
+      letGo(own);
     }
     if (this.#open) this.assertIntact();
   }
@@ -365,7 +366,7 @@ export class Region implements Disposable {
       const buffer = mapPages(fd, size, readOnly, options, label);
       return new Region(fd, header, { place, label, created: false, readOnly, buffer }).#adopt();
     } catch (error) {
-      native.letGo(fd);
+      letGo(fd);
       throw fromErrno(error, 'open', label);
     }
   }
@@ -406,7 +407,7 @@ function endUse({ descriptor, ownName }: Use): void {
     // Who shares another user's region may not remove its name: the next one to open it takes it for absent.
     if (fromErrno(error, 'close').code !== 'ERR_IPC_PERMISSION') throw error;
   } finally {
-    letGo(descriptor);
+    releaseFile(descriptor);
   }
 }
 

@@ -11,6 +11,7 @@
  */
 import { fromErrno, IpcError, onAbort, type IpcErrorCode } from '@ipc/core';
 import * as native from '@ipc/native';
+import { letGo } from '@ipc/socket';
 
 const MAGIC = 0x48435049;
 const VERSION = 1;
@@ -112,7 +113,7 @@ function checkHello(hello: Uint8Array, fds: readonly number[], name: string): nu
     }
     return region;
   } catch (error) {
-    if (region !== undefined) native.letGo(region);
+    if (region !== undefined) letGo(region);
     throw error;
   }
 }

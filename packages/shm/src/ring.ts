@@ -12,7 +12,7 @@ import {
   type WaitOptions,
 } from '@ipc/core';
 import * as native from '@ipc/native';
-import { dialUnix, serveUnix } from '@ipc/socket';
+import { dialUnix, letGo, serveUnix } from '@ipc/socket';
 import { Region } from './region.ts';
 import { receiveRegion, sendRefusal, sendRegion } from './ring-handshake.ts';
 import { checkCapacity, CONTROL_BYTES, ringBytes, RingMemory } from './ring-layout.ts';
@@ -146,7 +146,7 @@ export function ring(options: RingOptions = {}): Transport {
         region.close();
       }
     } catch (error) {
-      native.letGo(fd);
+      letGo(fd);
       throw error;
     }
   };
@@ -164,6 +164,6 @@ function refuse(fd: number, error: IpcError): void {
   } catch {
     // Whoever connected has vanished.
   } finally {
-    native.letGo(fd);
+    letGo(fd);
   }
 }

@@ -1,4 +1,5 @@
 import * as native from '@ipc/native';
+import { letGo } from '@ipc/socket';
 
 const WAKE = Uint8Array.of(1);
 /** Wake-ups carry nothing: as many as there are, one read takes them. */
@@ -60,7 +61,7 @@ export class WakeLine {
   release(): void {
     if (--this.#holders > 0) return;
     this.#watch.close();
-    native.letGo(this.#fd);
+    letGo(this.#fd);
   }
 
   /** The peer is gone; or it sleeps, and cannot be woken (no memory for a byte), and must not sleep for ever. Reading tells both. */

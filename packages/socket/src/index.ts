@@ -28,7 +28,8 @@ export type { UnixNamespace } from './unix-address.ts';
 export type { BindOptions } from './bind-unix.ts';
 export { sweepRuntimeDirectory } from './sweep.ts';
 
-// For those who rendezvous over a unix socket.
+// For those who rendezvous over a unix socket, or own descriptors.
+export { letGo } from './let-go.ts';
 export { serveUnix } from './serve-unix.ts';
 export type { ServeUnixOptions, UnixServer } from './serve-unix.ts';
 export { dialUnix } from './dial-unix.ts';

@@ -4,7 +4,7 @@
  */
 import { close } from '@ipc/native';
 
-/** Closes a descriptor. */
+/** Closes a descriptor that was not opened by `node:fs`. */
 export function letGo(fd: number): void {
   quietly(() => {
     close(fd);

@@ -1,4 +1,4 @@
-import { closedError, IpcError } from '@ipc/core';
+import { closedError, fromErrno, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { BellLines } from './bell-lines.ts';
 import {
@@ -81,7 +81,7 @@ export class LatestWriter implements Disposable {
       return new LatestWriter(region, found);
     } catch (error) {
       region.close();
-      throw error;
+      throw fromErrno(error, 'open', name);
     }
   }
 

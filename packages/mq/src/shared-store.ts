@@ -2,7 +2,8 @@ import { closedError } from '@ipc/core';
 import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
 import { CellLease, RingLease } from './leased-message.ts';
-import { behindRingList, leaseList, priorityList, type List, type MessageLists } from './message-lists.ts';
+import { LeaseHolders } from './lease-holders.ts';
+import { behindRingList, priorityList, type List, type MessageLists } from './message-lists.ts';
 import { MessageTable, type DeadLetter } from './message-table.ts';
 import { nowMs } from './monotonic-clock.ts';
 import type { LeasedMessage, QueueMessage } from './queue.ts';
@@ -25,9 +26,7 @@ import {
 } from './shared-layout.ts';
 import { SharedParts } from './shared-parts.ts';
 import { SlotMover } from './slot-mover.ts';
-import type { SlotMemory } from './slot-memory.ts';
 import { ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
-import { SKIPPED } from './slot-ring-layout.ts';
 import type { TimerHeap } from './timer-heap.ts';
 import type { UndoLog } from './undo-log.ts';
 
@@ -79,12 +78,11 @@ export class SharedStore {
   readonly #pool: CellPool;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
-  readonly #slots: SlotMemory;
   readonly #ring: SlotRing;
   readonly #leases: RingLeases;
   readonly #mover: SlotMover;
   readonly #table: MessageTable;
-  readonly #participants: number;
+  readonly #holders: LeaseHolders;
   readonly #events: StoreEvents;
   readonly #ringForMessage = (): void => {
     if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
@@ -104,7 +102,6 @@ export class SharedStore {
     const parts = new SharedParts(region);
     this.#words = words;
     this.#events = events;
-    this.#participants = parts.participants;
     this.maxMessages = parts.maxMessages;
     this.maxMessageBytes = parts.maxMessageBytes;
     const { log, pool, lists, timers, slots } = parts;
@@ -112,7 +109,6 @@ export class SharedStore {
     this.#pool = pool;
     this.#lists = lists;
     this.#timers = timers;
-    this.#slots = slots;
     const wake = (wants: number): void => {
       this.#wake(wants);
     };
@@ -143,10 +139,21 @@ export class SharedStore {
       participant,
       wake,
     });
+    this.#holders = new LeaseHolders({
+      words,
+      participants: parts.participants,
+      monitor: this.#monitor,
+      table: this.#table,
+      slots,
+      ring: this.#ring,
+      leases: this.#leases,
+      mover: this.#mover,
+    });
     this.#enter();
     try {
-      this.#inherit(participant); // of a dead one that had the same place
-      log.set(leaseList(participant) + 2, this.#monitor.identity);
+      this.#holders.join((word, value) => {
+        log.set(word, value);
+      });
       log.commit();
     } finally {
       this.#leave();
@@ -312,7 +319,7 @@ export class SharedStore {
     this.#enter();
     try {
       this.#runTimers();
-      this.#buryTheDead();
+      this.#holders.buryTheDead();
       this.#announced = (wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoom ? WANTS_ROOM : 0);
       // Announced first, looked for second: who sends or receives without the guard does it the other way round.
       if (wantsMessage) Atomics.store(this.#words, MESSAGE_WANTED, 1);
@@ -327,8 +334,11 @@ export class SharedStore {
       }
       this.#monitor.announce(this.#announced);
       return {
-        watched: wantsMessage ? this.#holders() : [],
-        dueMs: Math.min(pauseMs, Math.max(0, this.#nextDueMs() - nowMs())),
+        watched: wantsMessage ? this.#holders.identities : [],
+        dueMs: Math.min(
+          pauseMs,
+          Math.max(0, Math.min(this.#timers.nextMs, this.#holders.nextDueInRingMs) - nowMs()),
+        ),
       };
     } finally {
       this.#leave();
@@ -359,9 +369,9 @@ export class SharedStore {
     this.#enter();
     try {
       if (this.#timers.length > 0) this.#table.runTimers(nowMs());
-      this.#endDueRingLeases(nowMs());
+      this.#holders.endDueInRing(nowMs());
       const count = (at: number): number => (this.#words[at] ?? 0) >>> 0;
-      const inRing = this.#countRing();
+      const inRing = this.#holders.countInRing();
       return {
         messages: count(MESSAGES) - count(DEAD) + inRing.messages,
         leased: count(LEASED) + inRing.leased,
@@ -380,7 +390,7 @@ export class SharedStore {
     if (!this.#open) return;
     this.#enter();
     try {
-      this.#inherit(this.#monitor.index);
+      this.#holders.inherit(this.#monitor.index);
     } finally {
       this.#leave();
       this.#open = false;
@@ -542,54 +552,8 @@ export class SharedStore {
     const isEmpty = this.#table.firstReady === 0;
     if (!isEmpty && now < this.#nextBurialMs) return;
     this.#nextBurialMs = now + (isEmpty ? emptyPauseMs : burialPauseMs);
-    this.#endDueRingLeases(now);
-    this.#buryTheDead();
-  }
-
-  /** Inside: leases in the ring whose time is over, the last in the ring first, so that they come out again in their order. */
-  #endDueRingLeases(now: number): void {
-    if (this.#words[RING_LEASES] === 0) return;
-    for (let index = 0; index < this.#participants; index++)
-      this.#endRingLeases(this.#leases.heldBy(index).filter(({ deadlineMs }) => deadlineMs <= now));
-  }
-
-  /** Inside: ends these leases, as far as there are cells for their messages; false when there are not. */
-  #endRingLeases(held: readonly HeldSlot[]): boolean {
-    return held
-      .toSorted((one, other) => (other.position - one.position) | 0)
-      .every((lease) => {
-        if (!this.#mover.hasRoom) return false;
-        this.#mover.endLease(lease, 0);
-        return true;
-      });
-  }
-
-  /** When the time of the next message comes, or of the next lease. */
-  #nextDueMs(): number {
-    let next = this.#timers.nextMs;
-    for (let index = 0; index < this.#participants; index++)
-      for (const { deadlineMs } of this.#leases.heldBy(index)) next = Math.min(next, deadlineMs);
-    return next;
-  }
-
-  /** Inside: messages in the ring, those under lease included, and how many those are. */
-  #countRing(): { readonly messages: number; readonly leased: number } {
-    let messages = this.#ring.length;
-    let leased = 0;
-    for (let index = 0; index < this.#participants; index++) {
-      const slot = this.#slots.claimedBy(index);
-      if (
-        slot >= 0 &&
-        this.#ring.isWithin(slot) &&
-        this.#slots.ownedState(slot, SKIPPED, index) !== undefined
-      )
-        messages--;
-      for (const held of this.#leases.heldBy(index)) {
-        leased++;
-        if (!this.#ring.isWithin(held.slot)) messages++;
-      }
-    }
-    return { messages, leased };
+    this.#holders.endDueInRing(now);
+    this.#holders.buryTheDead();
   }
 
   /** Inside: makes sure that a message of priority 0 can be put behind all others; false while that cannot be said. */
@@ -604,43 +568,5 @@ export class SharedStore {
   /** The list of the last message of priority 0. */
   #lastList(): List {
     return this.#canAddLast() && this.#ring.isClosed ? behindRingList : priorityList(0);
-  }
-
-  /** Frees what the dead have left; true if there were any. */
-  #buryTheDead(): boolean {
-    let found = false;
-    for (let index = 0; index < this.#participants; index++) {
-      if (index === this.#monitor.index || !this.#holdsSomething(index) || this.#isAlive(index)) continue;
-      this.#inherit(index);
-      found = true;
-    }
-    return found;
-  }
-
-  /** What a participant that is dead, or leaves, has under lease or was just moving can be received again. */
-  #inherit(index: number): void {
-    this.#table.endLeases(index);
-    if (this.#mover.inherit(index) && this.#endRingLeases(this.#leases.heldBy(index)))
-      this.#leases.reset(index);
-  }
-
-  #holdsSomething(index: number): boolean {
-    return this.#table.hasLeases(index) || this.#slots.isClaiming(index) || this.#leases.hasSome(index);
-  }
-
-  #isAlive(index: number): boolean {
-    return this.#monitor.isAlive(this.#identityOf(index));
-  }
-
-  #identityOf(index: number): number {
-    return this.#words[leaseList(index) + 2] ?? 0;
-  }
-
-  /** Others whose death would give messages, or room, back. */
-  #holders(): number[] {
-    const holders: number[] = [];
-    for (let index = 0; index < this.#participants; index++)
-      if (index !== this.#monitor.index && this.#holdsSomething(index)) holders.push(this.#identityOf(index));
-    return holders;
   }
 }

@@ -18,8 +18,7 @@ test.each(['lap', 'wait', 'queue', 'latest', 'ring'])(
     const flipped = scribbler.call('scribble', structure, name, ms, seed);
     const { count, damaged } = (await used) as { count: number; damaged: number };
     expect(await flipped).toBeGreaterThan(0);
-    expect(count).toBeGreaterThan(0);
-    expect(damaged).toBeGreaterThanOrEqual(0);
+    expect(count + damaged).toBeGreaterThan(0); // the first flip may hit before the first message
     if (process.env.SCRIBBLE_MS !== undefined)
       console.log({ structure, count, damaged, flipped: await flipped });
   },

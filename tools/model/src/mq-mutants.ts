@@ -100,15 +100,15 @@ export function mqMutants(): readonly Mutant[] {
     ),
     inQueue(
       'what the dead had under lease stays there',
-      'shared-store',
-      'if (index === this.#monitor.index || !this.#holdsSomething(index) || this.#isAlive(index)) continue;',
+      'lease-holders',
+      'if (index === this.#parts.monitor.index || !this.#holdsSomething(index) || this.#isAlive(index)) continue;',
       'if (index >= 0) continue;',
       inherited,
     ),
     inQueue(
       'who sleeps does not hear of the death of one with a lease',
       'shared-store',
-      'watched: wantsMessage ? this.#holders() : [],',
+      'watched: wantsMessage ? this.#holders.identities : [],',
       'watched: [],',
       inherited,
     ),

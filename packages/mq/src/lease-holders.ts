@@ -49,9 +49,9 @@ export class LeaseHolders {
   /** Gives back what the dead have left; true if there were any. */
   buryTheDead(): boolean {
     let found = false;
+    const own = this.#parts.monitor.index;
     for (let index = 0; index < this.#parts.participants; index++) {
-      if (index === this.#parts.monitor.index || !this.#holdsSomething(index) || this.#isAlive(index))
-        continue;
+      if (index === own || !this.#holdsSomething(index) || this.#isAlive(index)) continue;
       this.inherit(index);
       found = true;
     }

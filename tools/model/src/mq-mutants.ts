@@ -101,7 +101,7 @@ export function mqMutants(): readonly Mutant[] {
     inQueue(
       'what the dead had under lease stays there',
       'lease-holders',
-      'if (index === this.#parts.monitor.index || !this.#holdsSomething(index) || this.#isAlive(index)) continue;',
+      'if (index === own || !this.#holdsSomething(index) || this.#isAlive(index)) continue;',
       'if (index >= 0) continue;',
       inherited,
     ),

@@ -88,7 +88,10 @@ export class CellMeter {
         gauge === undefined || repeat % floorEvery !== 0 ? undefined : new CrewFloors(gauge, planned);
       for (current of cells) {
         if (pace.isLate()) {
-          misses.skip(describeCrew(planned), `no time was left for ${left} of its figures; see --seconds`);
+          misses.leaveOut(
+            describeCrew(planned),
+            `no time was left for ${left} of its figures; see --seconds`,
+          );
           break;
         }
         if (current.messageBytes > crew.maxMessageBytes) continue;

@@ -6,7 +6,7 @@ export class Misses {
   readonly skipped: Skipped[] = [];
   readonly failures: Failure[] = [];
 
-  skip(subject: string, reason: string): void {
+  leaveOut(subject: string, reason: string): void {
     this.skipped.push({ subject, reason });
   }
 
@@ -18,7 +18,7 @@ export class Misses {
   explain(crew: PlannedCrew, cell: PlannedCell | undefined, error: Error): void {
     const { code, message: reason } = error as Error & { code?: string };
     if (cell === undefined && isMissing(code)) {
-      this.skip(crew.subject.id, reason);
+      this.leaveOut(crew.subject.id, reason);
       return;
     }
     const placement = crew.cells[0]?.placement ?? 'same-core';

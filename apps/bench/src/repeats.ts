@@ -45,11 +45,11 @@ export async function measureRepeatedly(options: RepeatsOptions): Promise<number
       for (const [index, crew] of crews.entries()) {
         if (isAborted(signal)) return whole;
         if (whole > 0 && pace.isOver()) {
-          misses.skip(`repeats ${whole + 1} to ${repeats}`, 'the time was up; see --seconds');
+          misses.leaveOut(`repeats ${whole + 1} to ${repeats}`, 'the time was up; see --seconds');
           return whole;
         }
         if (pace.isLate()) {
-          misses.skip(describeCrew(crew), 'no time was left; see --seconds');
+          misses.leaveOut(describeCrew(crew), 'no time was left; see --seconds');
           continue;
         }
         options.onFraction((whole + index / crews.length) / repeats);

@@ -176,7 +176,7 @@ async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Pro
 async function prepareFloor(misses: Misses): Promise<FloorGauge | undefined> {
   const floor = await buildFloor({
     explain: (reason) => {
-      misses.skip('C floor', reason);
+      misses.leaveOut('C floor', reason);
     },
   });
   return floor === undefined ? undefined : new FloorGauge(floor);
@@ -191,7 +191,7 @@ async function loadSubjects(
     try {
       subjects.push({ module, subject: await loadSubject(module) });
     } catch (error) {
-      misses.skip(module, (error as Error).message);
+      misses.leaveOut(module, (error as Error).message);
     }
   }
   return subjects;

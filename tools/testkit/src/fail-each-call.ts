@@ -4,6 +4,7 @@
  * descriptor or file left.
  */
 import { accessSync, fstatSync, readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { isIpcError, runtimeDirectory, type Closable, type Receiver, type Sender } from '@ipc/core';
 
@@ -20,6 +21,21 @@ export interface FailingCallsOptions {
   /** Whether a file may stay when this call has failed. */
   readonly mayStay: (call: string, file: string) => boolean;
 }
+
+/** What structures in named shared memory call, and what each call fails with. */
+export const namedMemoryFailures: FailingCallsOptions['failures'] = {
+  open: constants.errno.EMFILE,
+  posix_fallocate: constants.errno.ENOSPC,
+  mmap: constants.errno.ENOMEM,
+  linkat: constants.errno.ENOSPC,
+  fchmod: constants.errno.EPERM,
+  fcntl: constants.errno.ENOLCK,
+  mkfifo: constants.errno.ENOSPC,
+  unlink: constants.errno.EIO,
+  close: constants.errno.EIO,
+  read: constants.errno.EIO,
+  write: constants.errno.EIO,
+};
 
 /** Runs it all, prints what `findFailures` reads, and ends the process. */
 export async function failEachCall({ prefix, failures, work, mayStay }: FailingCallsOptions): Promise<never> {

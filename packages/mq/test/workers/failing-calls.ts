@@ -1,10 +1,10 @@
 /** What may fail of queues, and the work that has to bear it; see `failEachCall`. */
 import { constants } from 'node:os';
 import { PosixQueue, SharedQueue, SysvQueue, type Queue } from '@ipc/mq';
-import { failEachCall } from '@ipc/testkit/failing-calls';
+import { failEachCall, namedMemoryFailures } from '@ipc/testkit/failing-calls';
 
 const prefix = process.argv[2] ?? 'failing';
-const { EACCES, EINVAL, EIO, EMFILE, ENOLCK, ENOMEM, ENOSPC, EPERM } = constants.errno;
+const { EACCES, EINVAL, EMFILE, ENOMEM, ENOSPC } = constants.errno;
 
 /** Every way in and out, and waiting for what comes. */
 async function use(queue: Queue): Promise<void> {
@@ -42,17 +42,7 @@ await failEachCall({
     msgsnd: ENOMEM,
     msgrcv: EACCES,
     msgctl: EACCES,
-    open: EMFILE,
-    posix_fallocate: ENOSPC,
-    mmap: ENOMEM,
-    linkat: ENOSPC,
-    fchmod: EPERM,
-    fcntl: ENOLCK,
-    mkfifo: ENOSPC,
-    unlink: EIO,
-    close: EIO,
-    read: EIO,
-    write: EIO,
+    ...namedMemoryFailures,
   },
   mayStay: (call) => call === 'unlink' || call === 'fcntl',
   work: {

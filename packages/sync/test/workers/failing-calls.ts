@@ -1,28 +1,14 @@
 /** What may fail of locks, and the work that has to bear it; see `failEachCall`. */
-import { constants } from 'node:os';
 import { join } from 'node:path';
 import { runtimeDirectory } from '@ipc/core';
 import { Event, FileLock, Lease, Mutex, PosixSemaphore, RwLock, Semaphore } from '@ipc/sync';
-import { failEachCall } from '@ipc/testkit/failing-calls';
+import { failEachCall, namedMemoryFailures } from '@ipc/testkit/failing-calls';
 
 const prefix = process.argv[2] ?? 'failing';
-const { EIO, EMFILE, ENOLCK, ENOMEM, ENOSPC, EPERM } = constants.errno;
 
 await failEachCall({
   prefix,
-  failures: {
-    open: EMFILE,
-    posix_fallocate: ENOSPC,
-    mmap: ENOMEM,
-    linkat: ENOSPC,
-    fchmod: EPERM,
-    fcntl: ENOLCK,
-    mkfifo: ENOSPC,
-    unlink: EIO,
-    close: EIO,
-    read: EIO,
-    write: EIO,
-  },
+  failures: namedMemoryFailures,
   // What cannot be unlinked, or asked whether somebody has it, stays for the next one to find.
   mayStay: (call) => call === 'unlink' || call === 'fcntl',
   work: {

@@ -10,7 +10,8 @@ const looksPerTick = 32;
 const leastMs = 0.002;
 /** So many full spins in vain, though the sleeps that followed were short, and spinning is no use here. */
 const spinsInVain = 4;
-const [fewestWaitsOff, mostWaitsOff] = [64, 4096];
+/** For so long, then. So much later one spin tells whether that has changed: a two-hundredth of the time, if not. */
+const [shortestPauseMs, longestPauseMs] = [0.5, 20];
 
 /**
  * Looking again and again for a bounded time before sleeping, where that has paid lately.
@@ -18,15 +19,15 @@ const [fewestWaitsOff, mostWaitsOff] = [64, 4096];
  * Waking a process that sleeps costs 5-100 µs, so a peer that answers sooner is worth spinning for. How long sleeps last
  * tells: after a short one, the next wait spins for the full time; after each long one, for half as long as before, down
  * to not at all, so that who waits for a rare message costs nothing. Where sleeps are short and spins fail all the
- * same, the two share a processor, and the peer only runs while this one sleeps: then there are no spins for 64 waits,
- * 128, up to 4096. Where the process had only one processor from its start, there are none.
+ * same, the two share a processor, and the peer only runs while this one sleeps: then there are no spins for half a
+ * millisecond, one, up to 20. Where the process had only one processor from its start, there are none.
  */
 export class Spin {
   readonly #longestMs: number;
   #budgetMs = 0;
   #inVain = 0;
-  #waitsOff = 0;
-  #nextWaitsOff = fewestWaitsOff;
+  #pausedUntilMs = 0;
+  #pauseMs = shortestPauseMs;
   #sleepingSinceMs = 0;
 
   /** @param spinUs - Longest time of one spin, in microseconds. */
@@ -39,13 +40,12 @@ export class Spin {
     if (this.#longestMs === 0) return false;
     let nowMs = performance.now();
     const endMs = nowMs + this.#budgetMs;
-    if (this.#waitsOff > 0) this.#waitsOff--;
-    else if (this.#budgetMs > 0) {
+    if (this.#budgetMs > 0 && nowMs >= this.#pausedUntilMs) {
       do {
         for (let looks = 0; looks < looksPerTick; looks++) {
           if (!look()) continue;
           this.#inVain = 0;
-          this.#nextWaitsOff = fewestWaitsOff;
+          this.#pauseMs = shortestPauseMs;
           return true;
         }
         nowMs = performance.now();
@@ -59,14 +59,15 @@ export class Spin {
   /** The sleep after the last spin is over. */
   woken(): void {
     if (this.#longestMs === 0) return;
-    if (performance.now() - this.#sleepingSinceMs > this.#longestMs + wakeMs) {
+    const nowMs = performance.now();
+    if (nowMs - this.#sleepingSinceMs > this.#longestMs + wakeMs) {
       this.#budgetMs = this.#budgetMs < leastMs ? 0 : this.#budgetMs / 2;
       return;
     }
     this.#budgetMs = this.#longestMs;
     if (this.#inVain < spinsInVain) return;
-    this.#inVain = 0;
-    this.#waitsOff = this.#nextWaitsOff;
-    this.#nextWaitsOff = Math.min(mostWaitsOff, this.#nextWaitsOff * 2);
+    this.#inVain = spinsInVain - 1;
+    this.#pausedUntilMs = nowMs + this.#pauseMs;
+    this.#pauseMs = Math.min(longestPauseMs, this.#pauseMs * 2);
   }
 }

@@ -12,11 +12,13 @@ import {
   describeCell,
   describeCrew,
   keyOf,
+  pathOf,
   type PlannedCell,
   type PlannedCrew,
 } from './planned.ts';
 import type { ResultTable } from './result.ts';
 import type { Figures } from './scenario.ts';
+import { isWarm, rateOf } from './warm-up.ts';
 
 export interface CellMeterOptions {
   /** Where each crew gets a directory. */
@@ -35,12 +37,12 @@ export interface CellMeterOptions {
   readonly onDoing: (doing: string) => void;
 }
 
-/** The floor is C and steady: it is measured beside every other repeat. */
+/** The floor is C and steady: it is measured beside the first of so many measurements of a cell, and so on. */
 const floorEvery = 2;
-/** What starts processes for each sample takes long, and so do huge messages: they are measured in every other repeat. */
-const slowEvery = 2;
-/** Huge is more: such a message gets to know its buffers in the warm-up of its cell. */
-const mostBytes = 1 << 20;
+/** Larger messages get to know their buffers in the warm-up of their cells. */
+const mostRehearsedBytes = 1 << 20;
+/** Of a warm-up, what is looked at for itself. */
+const mostSliceMs = 70;
 
 export class CellMeter {
   readonly #options: CellMeterOptions;
@@ -82,10 +84,10 @@ export class CellMeter {
       if (known === 'failed') return;
       const crew = known ?? (await this.#start(planned));
       if (repeat === 0 || known === undefined) {
-        for (current of planned.cells) await this.#rehearse(planned, current, crew);
+        // The first size last: what the compiler assumes of it holds for the others as well, or is corrected by then.
+        for (current of planned.cells.toReversed()) await this.#rehearse(planned, current, crew);
       }
-      const floors =
-        gauge === undefined || repeat % floorEvery !== 0 ? undefined : new CrewFloors(gauge, planned);
+      const floors = gauge && new CrewFloors(gauge, planned);
       for (current of cells) {
         if (pace.isLate()) {
           misses.leaveOut(
@@ -95,9 +97,9 @@ export class CellMeter {
           break;
         }
         if (current.messageBytes > crew.maxMessageBytes) continue;
-        if (isSlow(current) && repeat % slowEvery !== 0) continue;
         onDoing(describeCell(planned, current));
-        await this.#measureCell(planned, current, crew, floors);
+        const hasFloor = Math.floor(repeat / current.every) % floorEvery === 0;
+        await this.#measureCell(planned, current, crew, hasFloor ? floors : undefined);
         left--;
       }
     } catch (error) {
@@ -150,13 +152,24 @@ export class CellMeter {
     const { onDoing, pace } = this.#options;
     const { scenario, messageBytes, placement } = cell;
     if (scenario.slow === true || messageBytes > crew.maxMessageBytes || pace.isLate()) return;
-    const path = scenario.warmedBy ?? scenario.id;
-    const isFirst = !crew.warm.has(path);
-    crew.warm.add(path);
-    if (isFirst) pace.strike({ warmUps: 1 });
-    else if (placement === 'same-core' || messageBytes > mostBytes) return;
+    const path = pathOf(scenario);
+    const isFirst = cell === planned.cells.find((other) => pathOf(other.scenario) === path);
+    if (!isFirst && (placement === 'same-core' || messageBytes > mostRehearsedBytes)) return;
     onDoing(`rehearsing ${describeCell(planned, cell)}`);
-    await crew.measure(cell, this.#times(cell, isFirst ? pace.compilingMs : pace.rehearsalMs));
+    if (isFirst) await this.#warmUp(cell, crew);
+    else await crew.measure(cell, this.#times(cell, pace.rehearsalMs));
+  }
+
+  /** Until its figures grow no more, or its time is up. */
+  async #warmUp(cell: PlannedCell, crew: Crew): Promise<void> {
+    const { pace } = this.#options;
+    const mostMs = pace.warmUpMs();
+    const sliceMs = Math.min(mostMs, mostSliceMs);
+    const begin = performance.now();
+    const rates: number[] = [];
+    do rates.push(rateOf(await crew.measure(cell, this.#times(cell, sliceMs))));
+    while (!isWarm(rates) && performance.now() + sliceMs < begin + mostMs);
+    pace.warmUpTook(performance.now() - begin);
   }
 
   async #measureCell(
@@ -182,10 +195,6 @@ export class CellMeter {
   #times(cell: PlannedCell, cellMs: number): CellTimes {
     return cellTimes(cell, cellMs, this.#options.repeats);
   }
-}
-
-function isSlow({ scenario, messageBytes }: PlannedCell): boolean {
-  return scenario.slow === true || messageBytes > mostBytes;
 }
 
 /** A cell in which nothing was finished has no figure, not one of 0. */

@@ -98,9 +98,6 @@ export class Crew implements AsyncDisposable {
     }
   }
 
-  /** Ids of the scenarios whose path the compiler has optimised: those run here before. */
-  readonly warm: Set<string> = new Set<string>();
-
   /** The largest message the open subject carries; `Infinity` where it names no limit. */
   get maxMessageBytes(): number {
     return this.#maxMessageBytes;

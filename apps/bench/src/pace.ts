@@ -16,11 +16,13 @@ const leastCellMs = 15;
 const mostCellMs = 400;
 
 /**
- * V8 has optimised the path of a message after 0.4 to 0.8 seconds; before, it shows a tenth of the figures. What a
- * crew's rehearsal of a scenario therefore gets, but all of them no more than this part of the whole run.
+ * V8 has optimised the path of a message after 0.2 to 1.2 seconds; before, it shows a tenth of the figures. What a
+ * crew's first rehearsal of a path may therefore take, but all of them no more than this part of the whole run. Most
+ * are steady sooner: what one path leaves, others may take, up to so many times their share.
  */
-const compilingMs = 500;
-const compilingShare = 0.25;
+const mostWarmUpMs = 1500;
+const warmUpShare = 0.25;
+const warmUpGenerosity = 2.5;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
 export const FLOOR_SHARE = 0.3;
@@ -41,8 +43,6 @@ export interface PaceOptions {
 }
 
 export class Pace {
-  /** What the first rehearsal of a scenario in a crew gets. */
-  readonly compilingMs: number;
   readonly #deadlineMs: number;
   readonly #plannedEndMs: number;
   readonly #lateMs: number;
@@ -54,6 +54,8 @@ export class Pace {
   /** What a cell takes beyond its time: orders, answers, the floor. */
   readonly #overheadMs = new Average(20, 256);
   #cellMs = leastCellMs;
+  /** Of what all warm-ups may take. */
+  #warmUpLeftMs: number;
 
   constructor(
     work: Workload,
@@ -64,8 +66,7 @@ export class Pace {
     this.#left = { ...work };
     this.#deadlineMs = budgetMs;
     this.#plannedEndMs = budgetMs - (refines ? (budgetMs - nowMs) * refiningShare : 0);
-    const share = ((budgetMs - nowMs) * compilingShare) / Math.max(1, work.warmUps);
-    this.compilingMs = Math.max(leastCellMs, Math.min(compilingMs, share));
+    this.#warmUpLeftMs = Math.min((budgetMs - nowMs) * warmUpShare, work.warmUps * mostWarmUpMs);
   }
 
   /** The time of the next cell, its own warm-up included, and not the floor's. */
@@ -80,6 +81,12 @@ export class Pace {
   /** When all that is planned will be done, if nothing comes between. */
   expectedMs(nowMs: number = performance.now()): number {
     return nowMs + this.#otherMs() + this.#left.cells * this.cellMs(nowMs);
+  }
+
+  /** How long the next first rehearsal of a path may take. */
+  warmUpMs(): number {
+    const share = this.#warmUpLeftMs / Math.max(1, this.#left.warmUps);
+    return Math.max(leastCellMs, Math.min(mostWarmUpMs, share * warmUpGenerosity, this.#warmUpLeftMs));
   }
 
   /** A rehearsal that the compiler does not need: buffers and caches get to know a size. */
@@ -115,10 +122,15 @@ export class Pace {
     this.#endMs.add(tookMs);
   }
 
+  /** A path has been rehearsed for the first time: what that took. */
+  warmUpTook(tookMs: number): void {
+    this.#left.warmUps--;
+    this.#warmUpLeftMs = this.#left.warmUps <= 0 ? 0 : Math.max(0, this.#warmUpLeftMs - tookMs);
+  }
+
   /** This much of the work is done, or will not be. */
-  strike({ crews = 0, warmUps = 0, cells = 0 }: Partial<Workload>): void {
+  strike({ crews = 0, cells = 0 }: Partial<Workload>): void {
     this.#left.crews -= crews;
-    this.#left.warmUps -= warmUps;
     this.#left.cells -= cells;
   }
 
@@ -130,11 +142,9 @@ export class Pace {
 
   /** What is left beside the cells' own time. */
   #otherMs(): number {
-    const { crews, warmUps, cells } = this.#left;
+    const { crews, cells } = this.#left;
     return (
-      crews * (this.#crewMs.value + this.#endMs.value) +
-      warmUps * this.compilingMs +
-      cells * this.#overheadMs.value
+      crews * (this.#crewMs.value + this.#endMs.value) + this.#warmUpLeftMs + cells * this.#overheadMs.value
     );
   }
 }

@@ -2,7 +2,7 @@
 import { atDepth, isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
-import type { PlannedCell, PlannedCrew } from './planned.ts';
+import { pathOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
@@ -60,9 +60,10 @@ function cellsOf(scenarios: readonly Scenario[], subject: Subject, options: Cell
       for (const scenario of scenarios) {
         const isBare = scenario.kind === 'transport';
         if (isBare && !isFirstSize) continue;
-        const cell = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
-        if (isPlaced(cell, subject, options) && (isFirstSize || isSized(cell, subject, options)))
-          cells.push(cell);
+        const place = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
+        if (!isPlaced(place, subject, options)) continue;
+        if (!isFirstSize && !isSized(place, subject, options)) continue;
+        cells.push({ ...place, every: everyOf(place, isFirstSize, options) });
       }
     }
   }
@@ -73,12 +74,14 @@ type CellOptions = Pick<PlanOptions, 'messageBytes' | 'areSizesChosen' | 'placem
 
 const pinned: readonly Placement[] = ['cross-core', 'same-core'];
 
+type Place = Omit<PlannedCell, 'every'>;
+
 /**
  * Whether it is measured there. Pinned both ways, and in a full run everywhere; but what polls, what is measured in
  * depth only, and rivals where there is another core, are not measured on one.
  */
 function isPlaced(
-  { scenario, placement }: PlannedCell,
+  { scenario, placement }: Place,
   subject: Subject,
   { depth, placements }: CellOptions,
 ): boolean {
@@ -90,23 +93,45 @@ function isPlaced(
   return scenario.inDepth === undefined && !isRival(subject);
 }
 
-/** Beside the first size, what rivals and pairs on one core are measured with. */
-const comparedBytes = 64 << 10;
+/** Larger ones are for streaming between cores. */
+const mostBytesEverywhere = 1 << 20;
 
-/** Whether a size beside the first says something new: across cores mostly, and for rivals less. */
-function isSized(
-  { scenario, messageBytes, placement }: PlannedCell,
-  subject: Subject,
-  { areSizesChosen = false, depth, placements }: CellOptions,
-): boolean {
-  const isBest =
+/** Whether a size beside the first is measured: pinned both ways, but rivals' largest messages are not sent back. */
+function isSized(place: Place, subject: Subject, options: CellOptions): boolean {
+  const { scenario, messageBytes, placement } = place;
+  const { areSizesChosen = false, depth } = options;
+  const isMain = isMainPlace(place, options);
+  if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
+  if (areSizesChosen) return true;
+  if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
+  if (!isMain) return messageBytes <= mostBytesEverywhere && !isRival(subject);
+  return (
+    depth === 'full' ||
+    !isRival(subject) ||
+    scenario.sizes === undefined ||
+    messageBytes < mostBytesEverywhere
+  );
+}
+
+/** What most programs send that send much. */
+const bulkBytes = 64 << 10;
+
+/** What says less is measured in every other repeat: other sizes, both on one core, what starts processes each time. */
+function everyOf(place: Place, isFirstSize: boolean, options: CellOptions): number {
+  const isMain =
+    place.scenario.slow !== true &&
+    isMainPlace(place, options) &&
+    (isFirstSize || place.messageBytes === bulkBytes);
+  return isMain ? 1 : 2;
+}
+
+/** Across cores, where there are two. */
+function isMainPlace({ scenario, placement }: Place, { placements }: CellOptions): boolean {
+  return (
     placement === 'cross-core' ||
     !placements.has('cross-core') ||
-    scenario.placements?.includes(placement) === true;
-  if (areSizesChosen) return isBest;
-  if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
-  if (!isBest) return depth === 'full' && placement === 'same-core' && messageBytes === comparedBytes;
-  return depth === 'full' || !isRival(subject) || messageBytes === comparedBytes;
+    scenario.placements?.includes(placement) === true
+  );
 }
 
 function isRival({ id }: Subject): boolean {
@@ -120,8 +145,13 @@ export function workload(crews: readonly PlannedCrew[], repeats: number, fresh: 
     crews.reduce((total, crew) => total + count(crew), 0);
   return {
     crews: crews.length * times,
-    warmUps:
-      sum(({ cells }) => new Set(cells.map(({ scenario: { id, warmedBy } }) => warmedBy ?? id)).size) * times,
-    cells: sum(({ cells }) => cells.length) * repeats,
+    warmUps: sum(({ cells }) => warmedPaths(cells).size) * times,
+    cells: sum(({ cells }) => cells.reduce((total, { every }) => total + Math.ceil(repeats / every), 0)),
   };
+}
+
+function warmedPaths(cells: readonly PlannedCell[]): ReadonlySet<string> {
+  return new Set(
+    cells.filter(({ scenario }) => scenario.slow !== true).map(({ scenario }) => pathOf(scenario)),
+  );
 }

@@ -21,6 +21,13 @@ export interface PlannedCell {
   readonly placement: Placement;
   /** `undefined`: anywhere. */
   readonly cpus: CpuPair | undefined;
+  /** It is measured in the first of so many repeats, then in the first of the next, and so on. */
+  readonly every: number;
+}
+
+/** What the compiler has to see once for each crew: the code that a scenario runs, whatever the size. */
+export function pathOf({ id, warmedBy = id }: Scenario): string {
+  return warmedBy;
 }
 
 export function describeCrew({ subject, followers }: PlannedCrew): string {

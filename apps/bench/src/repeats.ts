@@ -53,7 +53,8 @@ export async function measureRepeatedly(options: RepeatsOptions): Promise<number
           continue;
         }
         options.onFraction((whole + index / crews.length) / repeats);
-        await meter.measure(crew, crew.cells, whole);
+        const cells = crew.cells.filter(({ every }) => whole % every === 0);
+        await meter.measure(crew, cells, whole);
         if (freshCrews) await meter.end(crew);
       }
     }

@@ -12,8 +12,11 @@ test('cells share the time that is left', () => {
   expect(new Pace({ crews: 0, warmUps: 0, cells: 0 }, options, 0).cellMs(0)).toBeGreaterThan(0);
 });
 
-/** Runs a whole plan on a machine where a crew costs `crewMs` and a cell `overheadMs` beyond its time; returns the end. */
-function simulate(refines: boolean, crewMs: number, overheadMs: number): number {
+/**
+ * Runs a whole plan on a machine where a crew costs `crewMs`, a cell `overheadMs` beyond its time and a
+ * warm-up this part of what it may have; returns the end.
+ */
+function simulate(refines: boolean, crewMs: number, overheadMs: number, warmUpNeed: number): number {
   const [crews, cellsEach] = [40, 15];
   const work = { crews, warmUps: crews, cells: crews * cellsEach };
   const pace = new Pace(work, { budgetMs: 96_000, refines, isStrict: true }, 0);
@@ -24,8 +27,10 @@ function simulate(refines: boolean, crewMs: number, overheadMs: number): number 
     pace.cellDone(cellMs, cellMs + overheadMs);
   };
   for (let crew = 0; crew < crews; crew++) {
-    now += crewMs + pace.compilingMs;
-    pace.strike({ crews: 1, warmUps: 1 });
+    const warmUpMs = pace.warmUpMs() * warmUpNeed;
+    now += crewMs + warmUpMs;
+    pace.strike({ crews: 1 });
+    pace.warmUpTook(warmUpMs);
     pace.crewTook(crewMs);
     for (let cell = 0; cell < cellsEach; cell++) measureCell();
   }
@@ -35,8 +40,23 @@ function simulate(refines: boolean, crewMs: number, overheadMs: number): number 
 
 test('the compiler gets its time, but never most of a short run', () => {
   const work = { crews: 10, warmUps: 20, cells: 100 };
-  expect(new Pace(work, { ...options, budgetMs: 200_000 }, 0).compilingMs).toBe(500);
-  expect(new Pace(work, { ...options, budgetMs: 2000 }, 0).compilingMs).toBe(25);
+  expect(new Pace(work, { ...options, budgetMs: 200_000 }, 0).warmUpMs()).toBe(1500);
+  expect(new Pace(work, { ...options, budgetMs: 4000 }, 0).warmUpMs()).toBe(125);
+});
+
+test('what one path does not need to get warm, others may take; all together no more than their part', () => {
+  const pace = new Pace({ crews: 1, warmUps: 20, cells: 1 }, options, 0);
+  const first = pace.warmUpMs();
+  pace.warmUpTook(10);
+  expect(pace.warmUpMs()).toBeGreaterThan(first);
+  let sumMs = 10;
+  for (let path = 1; path < 20; path++) {
+    const tookMs = pace.warmUpMs();
+    pace.warmUpTook(tookMs);
+    sumMs += tookMs;
+  }
+  expect(sumMs).toBeLessThan(10_000 + 20 * 15);
+  expect(pace.expectedMs(0)).toBeLessThan(40_001);
 });
 
 test.each([
@@ -45,8 +65,11 @@ test.each([
   [900, 40],
 ])('a run takes what it was given, where a crew takes %i ms and a cell %i more', (crewMs, overheadMs) => {
   for (const refines of [false, true]) {
-    expect(simulate(refines, crewMs, overheadMs)).toBeGreaterThan(90_000);
-    expect(simulate(refines, crewMs, overheadMs)).toBeLessThan(97_000);
+    for (const warmUpNeed of [0.2, 1]) {
+      const end = simulate(refines, crewMs, overheadMs, warmUpNeed);
+      expect(end).toBeGreaterThan(86_000);
+      expect(end).toBeLessThan(98_000);
+    }
   }
 });
 

@@ -64,7 +64,7 @@ test('sizes that were asked for are measured in every scenario', () => {
   const [own = []] = cellsOf('chosen', [64, 3000], true);
   for (const scenario of ['throughput', 'round-trip', 'round-trip-spinning'])
     expect(own).toContain(`cross-core ${scenario} 3000`);
-  expect(own).not.toContain('same-core throughput 3000');
+  for (const scenario of ['throughput', 'round-trip']) expect(own).toContain(`same-core ${scenario} 3000`);
 });
 
 test('scenarios that were asked for are measured however quick the run is', () => {
@@ -75,21 +75,60 @@ test('scenarios that were asked for are measured however quick the run is', () =
   expect(crews.map(({ subject, cells }) => [subject.id, cells.length])).toEqual([['a.line', 1]]);
 });
 
-test('a default run leaves out what says least', () => {
+test('a default run has throughput and round trips of every size, across cores and on one', () => {
   expect(cellsOf('default', [64, 1 << 10, 64 << 10])[0]).toEqual([
     'a.line',
     'cross-core throughput 64',
     'cross-core round-trip 64',
     'cross-core round-trip-spinning 64',
     'cross-core throughput 1024',
+    'cross-core round-trip 1024',
     'cross-core throughput 65536',
     'cross-core round-trip 65536',
     'same-core throughput 64',
     'same-core round-trip 64',
+    'same-core throughput 1024',
+    'same-core round-trip 1024',
+    'same-core throughput 65536',
+    'same-core round-trip 65536',
   ]);
 });
 
-test('a quick run even more; but the first size is measured on one core too, whichever it is', () => {
+test('what a default run says most by is measured in every repeat, the rest in every other', () => {
+  const [crew] = plan({
+    subjects,
+    scenarios,
+    messageBytes: [64, 1024, 64 << 10],
+    placements,
+    depth: 'default',
+  });
+  const always = crew?.cells.filter(({ every }) => every === 1) ?? [];
+  expect(new Set(always.map(({ placement }) => placement))).toEqual(new Set(['cross-core']));
+  expect(new Set(always.map(({ messageBytes }) => messageBytes))).toEqual(new Set([64, 64 << 10]));
+  expect(crew?.cells.every(({ every }) => every === 1 || every === 2)).toBe(true);
+});
+
+test('on a machine with one core, that is where all is measured', () => {
+  const [crew] = plan({
+    ...{ subjects, scenarios, depth: 'default', messageBytes: [64, 1024] },
+    placements: new Map([['same-core', [0, 0]]]),
+  });
+  expect(crew?.cells.map(({ messageBytes, every }) => [messageBytes, every])).toEqual([
+    ...[[64, 1], [64, 1], [1024, 2], [1024, 2]], // prettier-ignore
+  ]);
+});
+
+test('rivals send no megabyte back, and nothing on one core', () => {
+  const [crew] = plan({
+    subjects: [{ module: 'peer.line', subject: { ...line, id: 'peer.line' } }],
+    ...{ scenarios, placements, depth: 'default', messageBytes: [64, 1 << 20] },
+  });
+  expect(crew?.cells.map(({ scenario, messageBytes }) => `${scenario.id} ${messageBytes}`)).toEqual([
+    ...['throughput 64', 'round-trip 64', 'round-trip-spinning 64', 'throughput 1048576'],
+  ]);
+});
+
+test('a quick run leaves out more; but the first size is measured on one core too, whichever it is', () => {
   expect(cellsOf('quick', [1 << 10, 64 << 10])[0]).toEqual([
     'a.line',
     'cross-core throughput 1024',
@@ -116,9 +155,9 @@ test('a scenario for several followers has a crew for each number, and leaves th
       cells.length,
     ]);
   expect(crewsIn('quick')).toEqual([[1, 0, 3]]);
-  expect(crewsIn('default')).toEqual([[1, 0, 3]]);
+  expect(crewsIn('default')).toEqual([[1, 0, 4]]);
   expect(crewsIn('chosen')).toEqual([
-    [1, 1, 4],
+    [1, 1, 5],
     [4, 1, 1],
   ]);
   expect(crewsIn('full').length).toBe(4);
@@ -140,8 +179,8 @@ test('what polls is not measured on one core, and rivals in a full run only', ()
 
 test('the work of all repeats, in the same processes or in fresh ones', () => {
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
-  expect(workload(crews, 3, false)).toEqual({ crews: 2, warmUps: 4, cells: 21 });
-  expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: 21 });
+  expect(workload(crews, 3, false)).toEqual({ crews: 2, warmUps: 4, cells: 18 });
+  expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: 18 });
 });
 
 test('on two cores the plans of all subjects fit into the times that are promised', async () => {

@@ -4,9 +4,12 @@ import type { PlannedCell } from './planned.ts';
 /** The least number of round trips of all repeats together, so that their p99 can be told. */
 const leastRoundTrips = 1000;
 
+/** A mebibyte there and back takes up to a millisecond: the three hundred of a repeat fit into this. */
+const leastMostNs = 400e6;
+
 /** How long a cell of so many milliseconds measures what, in a run of so many repeats. */
 export function cellTimes(
-  { scenario, messageBytes }: PlannedCell,
+  { scenario, messageBytes, every }: PlannedCell,
   cellMs: number,
   repeats: number,
 ): CellTimes {
@@ -15,9 +18,9 @@ export function cellTimes(
     warmUpNs: cellNs / 3,
     durationNs: (cellNs * 2) / 3,
     leastMessages: scenario.id.startsWith('round-trip')
-      ? Math.ceil(leastRoundTrips / repeats)
+      ? Math.ceil(leastRoundTrips / Math.ceil(repeats / every))
       : leastOneWay(messageBytes),
-    mostNs: Math.max(4 * cellNs, 150e6),
+    mostNs: Math.max(4 * cellNs, leastMostNs),
   };
 }
 

@@ -2,7 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Need } from './choose.ts';
-import type { Depth } from './depth.ts';
+import type { RunOptions } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { parseSize } from './size.ts';
 import { subjectIds } from './subjects/index.ts';
@@ -15,23 +15,8 @@ export type Invocation =
   | { readonly verb: 'doctor' }
   | { readonly verb: 'list' };
 
-export interface RunInvocation {
+export interface RunInvocation extends RunOptions {
   readonly verb: 'run';
-  /** Ids, or URLs of modules. */
-  readonly subjects: readonly string[];
-  /** URLs of modules. */
-  readonly scenarioModules: readonly string[];
-  /** Ids; without, all that a subject has. */
-  readonly scenarioIds: readonly string[] | undefined;
-  readonly messageBytes: readonly number[];
-  readonly areSizesChosen: boolean;
-  readonly repeats: number;
-  readonly freshCrews: boolean;
-  /** The subjects were named by the user: none is left out. */
-  readonly isChosen: boolean;
-  readonly depth: Depth;
-  readonly budgetMs: number;
-  readonly isStrict: boolean;
   /** Where the JSON goes; without, to the default place. */
   readonly json: string | undefined;
   readonly markdown: boolean;
@@ -49,7 +34,7 @@ export interface ReportInvocation {
   readonly csv?: string;
 }
 
-interface RunOptions {
+interface RunArguments {
   readonly quick: boolean;
   readonly full: boolean;
   readonly only: readonly string[];
@@ -179,12 +164,12 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .option('--markdown', 'print the tables as Markdown', false)
     .option('--dry-run', 'what would be measured and about how long it takes, and nothing else', false)
     .allowExcessArguments(false)
-    .action((options: RunOptions) => {
+    .action((options: RunArguments) => {
       take(complete(options, command));
     });
 }
 
-function complete(options: RunOptions, command: Command): RunInvocation {
+function complete(options: RunArguments, command: Command): RunInvocation {
   const named = options.full ? 'full' : options.quick ? 'quick' : 'default';
   const mode = modes[named];
   const isChosen = options.only.length > 0 || options.subject.length > 0;
@@ -208,12 +193,12 @@ function complete(options: RunOptions, command: Command): RunInvocation {
 }
 
 /** Those that were asked for; all, unless only a subject of one's own was. */
-function chosenSubjects({ only, subject }: RunOptions, command: Command): readonly string[] {
+function chosenSubjects({ only, subject }: RunArguments, command: Command): readonly string[] {
   if (only.length === 0) return subject.length === 0 ? subjectIds : [];
   return beginningSo('subject', subjectIds, only, command);
 }
 
-function chosenScenarios({ in: prefixes }: RunOptions, command: Command): readonly string[] | undefined {
+function chosenScenarios({ in: prefixes }: RunArguments, command: Command): readonly string[] | undefined {
   if (prefixes.length === 0) return undefined;
   const ids = scenarios.map(({ id }) => id);
   return beginningSo('scenario', ids, prefixes, command);

@@ -94,6 +94,7 @@ export {
   socket,
   socketBuffer,
   socketPair,
+  unreadBytes,
   type PeerCredentials,
   type ReceivedMessage,
   type SocketType,

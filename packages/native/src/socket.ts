@@ -155,3 +155,11 @@ export const setSocketBuffer: (fd: number, which: 'send' | 'receive', bytes: num
 
 /** The size of a buffer as the kernel counts it (twice what was set). Source: SO_SNDBUF in socket(7). */
 export const socketBuffer: (fd: number, which: 'send' | 'receive') => number = native('socketBuffer');
+
+/**
+ * What was sent over a unix socket and its peer has not received, in the memory it takes: the bytes, and at least 512 more or less
+ * for each call that sent them.
+ *
+ * @returns 0 when everything was received. @throws EBADF, ENOTTY. Source: unix_outq_len in Linux' net/unix/af_unix.c.
+ */
+export const unreadBytes: (fd: number) => number = native('unreadBytes');

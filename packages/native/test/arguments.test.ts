@@ -161,6 +161,7 @@ const signatures: Record<string, readonly Kind[]> = {
   tee: [fd, fd, integer(0, int)],
   threadId: [],
   unmap: [mapping],
+  unreadBytes: [fd],
   watch: [fd, callback],
   write: [fd, bytes, offset, offset],
   writev: [fd, sources],

@@ -22,6 +22,7 @@ import {
   socket,
   socketBuffer,
   socketPair,
+  unreadBytes,
   write,
   type SocketType,
 } from '@ipc/native';
@@ -293,6 +294,21 @@ test('buffers are set and read', () => {
   }
 });
 
+test.each(['stream', 'seqpacket'] as const)(
+  'what a %s socket has sent counts until it is received',
+  (type) => {
+    const [a, b] = ownedPair(socketPair(type));
+    expect(unreadBytes(a)).toBe(0);
+    for (let n = 1; n <= 4; n++) {
+      sendMessage(a, target, 0, 1);
+      expect(unreadBytes(a)).toBeGreaterThanOrEqual(n * 512);
+      expect(unreadBytes(a)).toBeLessThan(n * 4096);
+    }
+    while (unreadBytes(a) > 0) expect(receiveMessage(b, target, 0, 1, 0).bytes).toBe(1);
+    expect(receiveMessage(b, target, 0, 1, 0).bytes).toBe(-1);
+  },
+);
+
 test('a pipe is no socket', () => {
   const [reader] = ownedPair(pipe());
   const calls = [
@@ -317,4 +333,5 @@ test('a pipe is no socket', () => {
     },
   ];
   for (const call of calls) expect(thrownBy(call)).toMatchObject({ code: 'ENOTSOCK' });
+  expect(thrownBy(() => unreadBytes(reader))).toMatchObject({ code: 'ENOTTY' });
 });

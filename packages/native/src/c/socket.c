@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -178,6 +179,13 @@ static napi_value socket_buffer(napi_env env, napi_callback_info info) {
              : js_int(env, bytes);
 }
 
+static napi_value unread_bytes(napi_env env, napi_callback_info info) {
+  ARGUMENTS(1);
+  int fd, bytes = 0;
+  if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
+  return ioctl(fd, TIOCOUTQ, &bytes) < 0 ? throw_errno(env, "ioctl", NULL) : js_int(env, bytes);
+}
+
 bool socket_init(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       FUNCTION("socket", create_socket),
@@ -191,6 +199,7 @@ bool socket_init(napi_env env, napi_value exports) {
       FUNCTION("peerPidfd", peer_pidfd),
       FUNCTION("setSocketBuffer", set_socket_buffer),
       FUNCTION("socketBuffer", socket_buffer),
+      FUNCTION("unreadBytes", unread_bytes),
   };
   return DEFINE_FUNCTIONS(env, exports, functions);
 }

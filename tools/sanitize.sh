@@ -32,9 +32,11 @@ done
 export LD_PRELOAD="$(${CC:-cc} -print-file-name=libasan.so)"
 export ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:abort_on_error=1:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1
+# What AddressSanitizer makes impossible: it turns mlock into nothing.
+excluded='locked and filled pages'
 failed=
 for name in $names; do
   printf '\n=== @ipc/%s under ASan and UBSan\n' "$name"
-  (cd "$copy/packages/$name" && npx vitest run --test-timeout 300000 "$@") || failed="$failed $name"
+  (cd "$copy/packages/$name" && npx vitest run --test-timeout 300000 -t "^(?!.*$excluded)" "$@") || failed="$failed $name"
 done
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }

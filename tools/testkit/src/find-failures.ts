@@ -21,9 +21,10 @@ export function findFailures(worker: URL): Failures | undefined {
   try {
     const library = join(folder, 'failing-calls.so');
     if (spawnSync('cc', ['-shared', '-fPIC', '-o', library, source, '-ldl']).status !== 0) return undefined;
+    const preloaded = [process.env.LD_PRELOAD, library].filter(Boolean).join(':'); // a sanitizer must come first
     const output = execFileSync(process.execPath, [fileURLToPath(worker), prefix], {
       encoding: 'utf8',
-      env: { ...process.env, LD_PRELOAD: library, XDG_RUNTIME_DIR: folder },
+      env: { ...process.env, LD_PRELOAD: preloaded, XDG_RUNTIME_DIR: folder },
       timeout: 80_000,
     });
     return JSON.parse(output) as Failures;

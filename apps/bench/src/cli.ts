@@ -70,8 +70,8 @@ const modes = {
  * Reads the arguments after the program's name. Without a verb it is `run`.
  *
  * @returns What to do.
- * @throws {CommanderError} Help was asked for and given, or an argument is wrong and was explained on stderr; its
- *   `exitCode` is that of the program.
+ * @throws {CommanderError} Help was asked for and given: its `exitCode` is 0. Or an argument is wrong, which was
+ *   explained on stderr.
  */
 export function parseCli(args: readonly string[]): Invocation {
   let invocation: Invocation | undefined;
@@ -137,7 +137,11 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .command('run', { isDefault: true })
     .description('measure; what is done without a verb')
     .option('--quick', 'one repeat of two sizes, in under 20 seconds: a look, not a figure', false)
-    .option('--full', 'ten repeats in fresh processes and every scenario, in under 20 minutes', false)
+    .addOption(
+      new Option('--full', 'ten repeats in fresh processes and every scenario, in under 20 minutes')
+        .default(false)
+        .conflicts('quick'),
+    )
     .option(
       '--only <subject...>',
       `subjects whose name begins so, e.g. shm socket.unix (${subjectIds.join(', ')})`,
@@ -163,10 +167,17 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .option('--json <file>', 'write the results here (default: build/results/latest.json of the app)')
     .option('--markdown', 'print the tables as Markdown', false)
     .option('--dry-run', 'what would be measured and about how long it takes, and nothing else', false)
-    .allowExcessArguments(false)
+    .allowExcessArguments(true) // to say what is wrong with them
     .action((options: RunArguments) => {
+      const [stray] = command.args;
+      if (stray !== undefined) refuse(program, stray);
       take(complete(options, command));
     });
+}
+
+function refuse(program: Command, stray: string): never {
+  const verbs = program.commands.map((verb) => verb.name());
+  return program.error(`error: there is no verb ${stray}; there are ${verbs.join(', ')}`);
 }
 
 function complete(options: RunArguments, command: Command): RunInvocation {
@@ -224,7 +235,9 @@ function modules(path: string, previous: readonly string[]): string[] {
 }
 
 function commas(value: string, previous: readonly string[]): string[] {
-  return [...previous, ...value.split(',').filter((part) => part !== '')];
+  const parts = value.split(',').filter((part) => part !== '');
+  if (parts.length === 0) throw new InvalidArgumentError('nothing is named there.');
+  return [...previous, ...parts];
 }
 
 function sizes(value: string, previous: readonly number[] = []): number[] {

@@ -17,6 +17,8 @@ export interface ComparedReports {
   readonly comparisons: readonly Comparison[];
   /** Results of only one of the two. */
   readonly unmatched: readonly Result[];
+  /** What else differs, and may be the reason: `processor: A, then B`. */
+  readonly circumstances: readonly string[];
 }
 
 /**
@@ -37,7 +39,25 @@ export function compare(before: BenchReport, after: BenchReport, threshold: numb
     if (other === undefined) unmatched.push(result);
     else comparisons.push(compareResults(other, result, threshold));
   }
-  return { comparisons, unmatched: [...unmatched, ...earlier.values()] };
+  return {
+    comparisons,
+    unmatched: [...unmatched, ...earlier.values()],
+    circumstances: changedCircumstances(before, after),
+  };
+}
+
+const circumstances: readonly (readonly [name: string, of: (report: BenchReport) => string])[] = [
+  ['processor', ({ environment: { cpu } }) => cpu.model],
+  ['cores', ({ environment: { cpu } }) => String(cpu.allowed.length)],
+  ['kernel', ({ environment }) => environment.kernel],
+  ['Node', ({ environment }) => environment.node],
+  ['depth', ({ environment }) => environment.run.depth ?? 'unknown'],
+];
+
+function changedCircumstances(before: BenchReport, after: BenchReport): string[] {
+  return circumstances
+    .filter(([, of]) => of(before) !== of(after))
+    .map(([name, of]) => `${name}: ${of(before)}, then ${of(after)}`);
 }
 
 export function compareResults(before: Result, after: Result, threshold: number): Comparison {

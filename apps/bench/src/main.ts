@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CommanderError } from 'commander';
 import { choose } from './choose.ts';
 import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } from './cli.ts';
 import { compare } from './compare.ts';
 import { diagnose } from './doctor.ts';
 import { observeEnvironment } from './environment.ts';
+import { checkWritable, latestFile, save } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
 import { renderCandidates } from './render/candidates.ts';
 import { renderChecks } from './render/checks.ts';
@@ -17,12 +15,20 @@ import { renderHtml } from './render/html.ts';
 import { renderMarkdown } from './render/markdown.ts';
 import { renderPreview } from './render/preview.ts';
 import { renderTerminal } from './render/terminal.ts';
-import { readReport, UnreadableReport } from './report-file.ts';
+import { readReport } from './report-file.ts';
 import { preview, run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { subjectIds } from './subjects/index.ts';
+import { UsageError } from './usage-error.ts';
 
-const latest = fileURLToPath(new URL('../build/results/latest.json', import.meta.url));
+const interrupt = new AbortController();
+// Whoever reads may have enough, as `head` does: then there is nobody left to measure for.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    interrupt.abort(new Error('nobody reads the output any more'));
+  });
+}
 
 /** Returns the exit code. */
 async function execute(invocation: Invocation): Promise<number> {
@@ -34,13 +40,15 @@ async function execute(invocation: Invocation): Promise<number> {
     case 'compare': {
       const { before, after, threshold } = invocation;
       const compared = compare(readReport(before), readReport(after), threshold);
+      if (compared.comparisons.length === 0)
+        throw new UsageError(`${before} and ${after} have no result in common`);
       process.stdout.write(renderComparison(compared));
       return compared.comparisons.some(({ verdict }) => verdict === 'worse') ? 1 : 0;
     }
     case 'report':
       return tellAgain(invocation);
     case 'choose': {
-      const { file = latest, need } = invocation;
+      const { file = latestFile, need } = invocation;
       process.stdout.write(renderCandidates(choose(readReport(file), need)));
       return 0;
     }
@@ -57,7 +65,8 @@ async function execute(invocation: Invocation): Promise<number> {
 }
 
 async function measure(options: RunInvocation): Promise<number> {
-  const interrupt = new AbortController();
+  const file = options.json ?? latestFile;
+  await checkWritable(file);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // Also when it comes twice, from the terminal and from the package manager: the first one is obeyed in peace.
     process.on(signal, () => {
@@ -72,13 +81,13 @@ async function measure(options: RunInvocation): Promise<number> {
     },
   });
   progress.clear();
+  const code = interrupt.signal.aborted ? 130 : report.environment.run.failures.length === 0 ? 0 : 1;
   process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report));
-  await save(options.json ?? latest, `${JSON.stringify(report, null, 2)}\n`);
-  if (interrupt.signal.aborted) return 130;
-  return report.environment.run.failures.length === 0 ? 0 : 1;
+  await save(file, `${JSON.stringify(report, null, 2)}\n`);
+  return code;
 }
 
-async function tellAgain({ file = latest, html, md, csv }: ReportInvocation): Promise<number> {
+async function tellAgain({ file = latestFile, html, md, csv }: ReportInvocation): Promise<number> {
   const report = readReport(file);
   if (html !== undefined) await save(html, renderHtml(report));
   if (md !== undefined) await save(md, renderMarkdown(report));
@@ -88,21 +97,11 @@ async function tellAgain({ file = latest, html, md, csv }: ReportInvocation): Pr
   return 0;
 }
 
-async function save(file: string, text: string): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, text);
-  process.stderr.write(`results: ${file}\n`);
-}
-
 try {
   process.exitCode = await execute(parseCli(process.argv.slice(2)));
 } catch (error) {
-  if (error instanceof UnreadableReport) {
-    process.stderr.write(`${error.message}\n`);
-    process.exitCode = 2;
-  } else if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode;
-  } else {
-    throw error;
-  }
+  if (error instanceof UsageError) process.stderr.write(`error: ${error.message}\n`);
+  else if (!(error instanceof CommanderError)) throw error;
+  const isHelp = error instanceof CommanderError && error.exitCode === 0;
+  process.exitCode = isHelp ? 0 : 2;
 }

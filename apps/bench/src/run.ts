@@ -20,7 +20,8 @@ import { resultSchema, ResultTable, type BenchReport } from './result.ts';
 import type { Placement } from './scenario.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
 import type { Subject } from './subject.ts';
-import { loadSubject } from './subjects/index.ts';
+import { loadSubject, subjectIds } from './subjects/index.ts';
+import { UsageError } from './usage-error.ts';
 
 export interface RunOptions {
   /** Ids, or URLs of modules. */
@@ -63,6 +64,7 @@ export interface Progress {
  * Measures.
  *
  * @returns The report, complete or not: see `environment.run`.
+ * @throws {UsageError} A module of the user's own cannot be loaded.
  */
 export async function run(options: RunOptions, watch: RunWatch): Promise<BenchReport> {
   const directory = await mkdtemp(join(tmpdir(), 'ipc-bench-'));
@@ -160,7 +162,9 @@ interface Prepared {
 async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Promise<Prepared> {
   const { areSizesChosen, depth, freshCrews, isChosen, messageBytes, repeats, scenarioIds } = options;
   const subjects = await loadSubjects(options.subjects, misses);
-  const ownScenarios = await Promise.all(options.scenarioModules.map(loadScenario));
+  const ownScenarios = await Promise.all(
+    options.scenarioModules.map((url) => loadScenario(url).catch(refuse('--scenario'))),
+  );
   const placements = choosePlacements();
   const crews = plan({
     subjects: subjects.filter(({ subject }) => isChosen || isInDepth(subject, depth)),
@@ -191,8 +195,16 @@ async function loadSubjects(
     try {
       subjects.push({ module, subject: await loadSubject(module) });
     } catch (error) {
+      if (!subjectIds.includes(module)) refuse('--subject')(error as Error);
       misses.leaveOut(module, (error as Error).message);
     }
   }
   return subjects;
+}
+
+/** A module of the user's own, which was asked for, cannot be left out. */
+function refuse(option: string): (error: Error) => never {
+  return ({ message }) => {
+    throw new UsageError(`${option}: ${message}`);
+  };
 }

@@ -103,7 +103,10 @@ test.each([
   [['--size', '65m'], 'a message size is'],
   [['--repeats', '0'], 'a positive integer'],
   [['--no-such-option'], '--no-such-option'],
-  [['stray'], 'too many arguments'],
+  [['--size', ''], 'nothing is named'],
+  [['--only', ','], 'nothing is named'],
+  [['--full', '--quick'], 'cannot be used with'],
+  [['stray'], 'there is no verb stray'],
 ])('%j is refused with a reason', (args, reason) => {
   expect(() => parseCli(args)).toThrow(CommanderError);
   expect(complaint.mock.calls.join()).toContain(reason);

@@ -7,7 +7,7 @@ import { renderTable } from './terminal.ts';
 const order: readonly Verdict[] = ['worse', 'better', 'unsure', 'same'];
 
 /** The comparison as a table, what is worse first, and a sentence that counts. */
-export function renderComparison({ comparisons, unmatched }: ComparedReports): string {
+export function renderComparison({ circumstances, comparisons, unmatched }: ComparedReports): string {
   const count = (verdict: Verdict): number =>
     comparisons.filter((comparison) => comparison.verdict === verdict).length;
   const ordered = [...comparisons].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
@@ -15,7 +15,8 @@ export function renderComparison({ comparisons, unmatched }: ComparedReports): s
   const table = renderTable(head, ordered.map(toRow));
   const sums = order.map((verdict) => `${String(count(verdict))} ${verdict}`).join(', ');
   const rest = unmatched.length === 0 ? '' : `; ${unmatched.length} in only one of the two`;
-  return `${table}\n\n${sums}${rest}.\n`;
+  const changed = circumstances.map((change) => `Not the code alone has changed: ${change}.\n`).join('');
+  return `${table}\n\n${sums}${rest}.\n${changed}`;
 }
 
 function toRow({ before, after, speedup, speedupInterval, verdict }: Comparison): string[] {

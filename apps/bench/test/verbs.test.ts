@@ -1,0 +1,81 @@
+/** What the program says and ends with when it is not a run that is asked for, or none that can be had. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { BenchReport } from '../src/result.ts';
+
+const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const results = new URL('../../../docs/results/', import.meta.url);
+const scratch = mkdtempSync(join(tmpdir(), 'bench-verbs-'));
+afterAll(() => {
+  rmSync(scratch, { recursive: true });
+});
+
+async function bench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+  return { code, stdout, stderr };
+}
+
+/** The shorter of the published results. */
+const published = readdirSync(results).find((file) => /(?<!full)\.json$/.test(file)) ?? '';
+const result = fileURLToPath(new URL(published, results));
+
+/** The same, changed. */
+function changed(name: string, change: (report: BenchReport) => BenchReport): string {
+  const file = join(scratch, name);
+  writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(result, 'utf8')) as BenchReport)));
+  return file;
+}
+
+describe('what the user can mend is said in one line, and the program ends with 2', () => {
+  const missing = join(scratch, 'missing');
+  const foreign = join(scratch, 'foreign.json');
+  writeFileSync(foreign, '{"schema":"other/1"}');
+
+  test.each([
+    [['--quick', '--full'], "option '--full' cannot be used with option '--quick'"],
+    [['compare', result, missing], 'there is none; a run writes one'],
+    [['choose', foreign], 'is no ipc-bench/1 report; its schema is other/1'],
+    [['report', result, '--md', join(missing, 'x.md')], 'cannot be written: ENOENT'],
+    [['--json', join(missing, 'x.json')], 'cannot be written: ENOENT'],
+    [['--subject', `${missing}.js`, '--dry-run'], '--subject: Cannot find module'],
+    [['--scenario', `${missing}.js`, '--dry-run'], '--scenario: Cannot find module'],
+  ])('%j', async (args, reason) => {
+    const { code, stdout, stderr } = await bench(...args);
+
+    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stderr).toContain(reason);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  });
+});
+
+test('compare refuses what has nothing in common, and says what else has changed', async () => {
+  const empty = changed('empty.json', (report) => ({ ...report, results: [] }));
+  const nothing = await bench('compare', result, empty);
+  expect(nothing.code).toBe(2);
+  expect(nothing.stderr).toContain('have no result in common');
+
+  const elsewhere = changed('elsewhere.json', (report) => ({
+    ...report,
+    environment: { ...report.environment, node: 'v99.0.0' },
+  }));
+  expect((await bench('compare', result, result)).stdout).not.toContain('Not the code alone');
+  const { code, stdout } = await bench('compare', result, elsewhere);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/Not the code alone has changed: Node: v\S+, then v99\.0\.0\.\n$/);
+});
+
+test('what is read only in part, as `head` does, is no error', async () => {
+  const child = spawn(process.execPath, [program, 'list'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.destroy();
+  const closed = once(child, 'close');
+  expect(await text(child.stderr)).toBe('');
+  expect(await closed).toEqual([0, null]);
+});

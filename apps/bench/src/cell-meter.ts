@@ -109,6 +109,11 @@ export class CellMeter {
     }
   }
 
+  /** One of its cells has failed: it is not measured any more. */
+  hasFailed(planned: PlannedCrew): boolean {
+    return this.#living.get(planned) === 'failed';
+  }
+
   /** Ends the processes of a crew; the next measurement starts others. */
   async end(planned: PlannedCrew): Promise<void> {
     const begin = performance.now();

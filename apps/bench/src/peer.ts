@@ -2,14 +2,16 @@
  * One of the measured processes (or a thread, where the subject is one): opens the subject, pins itself, and runs
  * what the bench orders until it is told to close or the bench is gone.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
+import { removeOrphan } from './run-directory.ts';
 import { loadScenario, scenarioOf } from './scenarios/index.ts';
 import type { CellRequest, Sample } from './scenario.ts';
 import type { Session, Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
-import { startVictim, type Victim } from './start-victim.ts';
+import { Victims, type Victim } from './start-victim.ts';
 
 /** The one argument of the program, as JSON. */
 export interface Assignment {
@@ -50,16 +52,23 @@ const session: Session = {
 
 let subject: Subject | undefined;
 let end: OpenSubject | undefined;
+let isDismissed = false;
 let pinnedTo: string | undefined;
 let pinnedBy: string | undefined;
+/** Where all run. */
+let places = assignment.cpus;
+const victims = new Victims({
+  subject: assignment.subject,
+  name: assignment.name,
+  directory: assignment.directory,
+});
 const control = new Control<Report, Order>(
   await dialControl(assignment.control),
   (order) => {
     attempt(order.kind === 'run' ? () => run(order) : close);
   },
   () => {
-    subject?.cleanUp?.(session);
-    process.exit();
+    void leave();
   },
 );
 attempt(open);
@@ -84,15 +93,10 @@ function pin(places: Assignment['cpus']): string | null {
   return pinnedBy ?? null;
 }
 
-/** Runs where a follower would. */
-function victim(): Promise<Victim> {
-  const { subject: module, name, directory, cpus } = assignment;
-  return startVictim({ subject: module, name, directory, cpus: cpus[1] ?? [] });
-}
-
 async function run({ scenario, request, cpus }: Order & { readonly kind: 'run' }): Promise<void> {
   if (end === undefined) throw new Error('nothing is open');
   pin(cpus);
+  places = cpus;
   const before = process.cpuUsage();
   const sample = await end.run(scenario, request);
   control.post({ kind: 'sample', index, sample: { ...sample, ...consumption(before) } });
@@ -105,9 +109,27 @@ function consumption(before: NodeJS.CpuUsage): Pick<Sample, 'cpuNs' | 'residentB
   return { cpuNs: (user + system) * 1000, residentBytes: process.memoryUsage.rss() };
 }
 
+/** Runs where a follower would. */
+function victim(): Promise<Victim> {
+  return victims.next(places);
+}
+
 async function close(): Promise<void> {
+  isDismissed = true;
+  victims.close();
   await end?.close();
   control.close();
+}
+
+/** What closing may take. */
+const farewellMs = 1000;
+
+/** Nobody gives orders any more. If nobody said so, the bench is gone, and with it who would tidy up. */
+async function leave(): Promise<never> {
+  if (!isDismissed) await Promise.race([end?.close(), delay(farewellMs)]).catch(() => undefined);
+  subject?.cleanUp?.(session);
+  if (!isDismissed) removeOrphan(session.directory);
+  process.exit();
 }
 
 function attempt(action: () => Promise<void>): void {

@@ -4,6 +4,7 @@ import type { Misses } from './misses.ts';
 import type { Pace } from './pace.ts';
 import { describeCrew, keyOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { ResultTable } from './result.ts';
+import { supportsPercentile } from './statistics.ts';
 
 /** At most so many repeats of one figure. */
 const mostRepeats = 15;
@@ -78,19 +79,31 @@ async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptio
   await Promise.all(Array.from({ length: Math.min(processors, mostAtOnce) }, startSome));
 }
 
-/** While there is time: once more what is least certain. */
+/**
+ * While there is time: once more what is least certain. Then what starts a process for each sample, and has only one or two
+ * a cell: until its p99 can be told.
+ */
 async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Promise<void> {
-  const all = crews.flatMap((crew) => crew.cells.map((cell) => ({ crew, cell })));
-  const errorOf = ({ crew, cell }: { crew: PlannedCrew; cell: PlannedCell }): number =>
-    cell.scenario.slow === true ? 0 : table.uncertainty(keyOf(crew, cell), mostRepeats);
+  const all = crews.flatMap((crew) => crew.cells.map((cell) => ({ crew, cell, key: keyOf(crew, cell) })));
+  const isSlow = ({ cell }: { cell: PlannedCell }): boolean => cell.scenario.slow === true;
   while (!isAborted(signal)) {
-    const widest = all
-      .filter((one) => errorOf(one) > certainEnough)
-      .sort((a, b) => errorOf(b) - errorOf(a))
+    const alive = all.filter(({ crew }) => !meter.hasFailed(crew));
+    const widest = alive
+      .filter((one) => !isSlow(one))
+      .map((one) => ({ ...one, error: table.uncertainty(one.key, mostRepeats) }))
+      .filter(({ error }) => error > certainEnough)
+      .sort((a, b) => b.error - a.error)
       .slice(0, refinedAtOnce);
-    if (widest.length === 0 || !pace.hasTimeFor(widest.length)) return;
-    for (const { crew, cell } of widest) await meter.measure(crew, [cell], Infinity);
+    const rare = alive.filter((one) => isSlow(one) && isRare(table.samples(one.key)));
+    const next = widest.length > 0 ? widest : rare;
+    if (next.length === 0 || !pace.hasTimeFor(next.length)) return;
+    for (const { crew, cell } of next) await meter.measure(crew, [cell], Infinity);
   }
+}
+
+/** There is a figure, and too little of it for a p99. */
+function isRare(samples: number): boolean {
+  return samples > 0 && !supportsPercentile(samples, 0.99);
 }
 
 /** A function, because it changes while something is awaited and the compiler does not know. */

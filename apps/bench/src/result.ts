@@ -130,6 +130,12 @@ export class ResultTable {
     return relativeError(medianInterval(repeats.map(centralFigure)));
   }
 
+  /** How many latencies there are so far. */
+  samples(key: ResultKey): number {
+    const repeats = this.#rows.get(idOf(key))?.repeats ?? [];
+    return repeats.reduce((sum, { latencyNs }) => sum + (latencyNs?.length ?? 0), 0);
+  }
+
   results(): Result[] {
     return [...this.#rows.values()].map(({ key, repeats, floors }) => toResult(key, repeats, floors));
   }

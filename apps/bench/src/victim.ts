@@ -1,4 +1,5 @@
-/** A process that takes a lock, or connects and sends one message, says so on stdout, and waits to be killed. */
+/** A process that, when told where to run, takes a lock, or connects and sends one message, says so on stdout, and waits to be killed. */
+import { once } from 'node:events';
 import { pinThread } from './pin.ts';
 import { victimName } from './start-victim.ts';
 import type { Session } from './subject.ts';
@@ -7,18 +8,19 @@ import { loadSubject } from './subjects/index.ts';
 /** The one argument of the program, as JSON. */
 export interface VictimAssignment extends Pick<Session, 'name' | 'directory'> {
   readonly subject: string;
-  /** Where it runs. */
-  readonly cpus: readonly number[];
 }
 
-const { subject: module, name, directory, cpus } = JSON.parse(process.argv[2] ?? '') as VictimAssignment;
-pinThread(cpus);
+const { subject: module, name, directory } = JSON.parse(process.argv[2] ?? '') as VictimAssignment;
 // Whoever started it may be killed as well.
-process.stdin.on('end', () => process.exit(1)).resume();
+process.stdin.on('end', () => process.exit(1));
 
 /** What must not be collected. */
 const kept: unknown[] = [];
 const subject = await loadSubject(module);
+process.stdout.write('ready\n');
+const [cpus] = (await once(process.stdin, 'data')) as [Buffer];
+process.stdin.resume();
+pinThread(JSON.parse(cpus.toString()) as number[]);
 if (subject.kind === 'lock') {
   const session: Session = {
     role: 'follower',
@@ -37,4 +39,4 @@ if (subject.kind === 'lock') {
 } else {
   throw new TypeError(`${subject.id} has nothing for a victim to do`);
 }
-process.stdout.write('ready\n');
+process.stdout.write('done\n');

@@ -72,7 +72,7 @@ export const handOver: LockScenario = defineScenario({
 
 const idle: Sample = { total: 0 };
 
-/** Starting a process takes a tenth of a second: one time, and as many more as there is time for. */
+/** One time, and as many more as there is time for: starting a process takes a tenth of a second. */
 async function sample({ durationNs }: CellRequest, once: () => Promise<number>): Promise<Sample> {
   const endNs = nowNs() + durationNs;
   const latencyNs: number[] = [];

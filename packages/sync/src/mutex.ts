@@ -1,7 +1,14 @@
 import { closedError, type WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { Held, type Holder } from './held.ts';
-import { ABANDONED, areaBytes, DEFAULT_PARTICIPANTS, FLAG_FAIR, UNRECOVERABLE } from './lock-layout.ts';
+import {
+  ABANDONED,
+  areaBytes,
+  DEFAULT_PARTICIPANTS,
+  FLAG_FAIR,
+  UNRECOVERABLE,
+  WAITERS,
+} from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { OwnerWord, type Taken } from './owner-word.ts';
 import type { Participant, ParticipantInfo } from './participant.ts';
@@ -85,7 +92,7 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
     area: OpenArea,
     name: string | undefined,
     { repair, recursive = false, trace = false }: MutexOptions,
-    isPristine = (word: number): boolean => word === 0,
+    isPristine = (word: number): boolean => (word & ~WAITERS) === 0,
   ) {
     this.name = name;
     this.created = area.created;

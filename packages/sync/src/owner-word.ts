@@ -10,8 +10,8 @@
  * A sleeper first announces itself in its slot, then sets WAITERS in the word, and only if the word still names the
  * owner it saw: a `give` that misses the bit has changed the word, and the sleeper's compare-exchange fails.
  *
- * A fair lock keeps WAITERS in the word while somebody stands in line (turns.ts), so that `take` fails, and `attempt` lets
- * nobody in before its turn.
+ * In a fair lock the word has WAITERS from the moment on that somebody sleeps in line (turns.ts), so that `take` fails, and `attempt`
+ * lets nobody in before its turn: `give` leaves the bit there, and only who has the lock, and finds nobody else in line, takes it away.
  */
 import { IpcError } from '@ipc/core';
 import { ABANDONED, IDENTITY, STATE_OWNER, UNRECOVERABLE, WAITERS } from './lock-layout.ts';
@@ -52,11 +52,8 @@ export class OwnerWord {
 
   /** Gives the lock back with a mark in the word: ABANDONED, UNRECOVERABLE, or another participant's identity. */
   giveAs(mark: number): void {
-    const line = this.#turns?.hasOthers === true ? WAITERS : 0;
-    if ((Atomics.exchange(this.#words, this.#at, mark | line) & WAITERS) === 0) return;
-    this.participant.ringAll();
-    // Somebody who joined the line since: nobody else may pass it from here on.
-    if (line === 0 && this.#turns?.hasOthers === true) Atomics.or(this.#words, this.#at, WAITERS);
+    const line = this.#turns === undefined ? 0 : WAITERS;
+    if ((Atomics.exchange(this.#words, this.#at, mark | line) & WAITERS) !== 0) this.participant.ringAll();
   }
 
   /**
@@ -81,12 +78,15 @@ export class OwnerWord {
       const isFree = owner === 0 || !this.participant.isAlive(owner);
       const blocker = isFree ? (this.#turns?.before(ticket) ?? 0) : owner;
       if (blocker !== 0) {
-        if (!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)) {
+        const isMarked = !announced || (word & WAITERS) !== 0;
+        // Who goes first may have been and gone before the mark, and the word be the same again: another look, unless it had an owner.
+        if (isMarked || (this.#replace(word, word | WAITERS) && !isFree)) {
           this.#blocker = blocker;
           return undefined;
         }
       } else if (this.#replace(word, (owner === 0 ? word : (word & WAITERS) | ABANDONED) | this.#me)) {
         this.#turns?.served(ticket);
+        this.#clearLine();
         return owner === 0 && word >= 0 ? 'taken' : 'abandoned';
       }
     }
@@ -132,6 +132,14 @@ export class OwnerWord {
   detach(): void {
     this.#words = Int32Array.of(UNRECOVERABLE);
     this.#at = 0;
+  }
+
+  /** The owner of a fair lock in which nobody stands in line gives it back without a ring. */
+  #clearLine(): void {
+    const turns = this.#turns;
+    if (turns === undefined || turns.hasOthers() || (this.word & WAITERS) === 0) return;
+    Atomics.and(this.#words, this.#at, ~WAITERS);
+    if (turns.hasOthers()) Atomics.or(this.#words, this.#at, WAITERS); // it had come before, and taken its mark for made
   }
 
   #replace(from: number, to: number): boolean {

@@ -66,7 +66,7 @@ export class Turns {
   }
 
   /** Whether another party stands in line, dead or alive. */
-  get hasOthers(): boolean {
+  hasOthers(): boolean {
     const { slotsStart, slotsEnd } = this.#participant;
     for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
       if (slot === this.#participant.slot || Atomics.load(this.#words, slot + SLOT_TICKET) === NO_TICKET)

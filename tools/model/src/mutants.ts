@@ -172,8 +172,8 @@ export function mutants(): readonly Mutant[] {
     mutexMutant(
       'given back without ringing',
       'owner-word',
-      '    this.participant.ringAll();\n    // Somebody who joined',
-      '    // Somebody who joined',
+      ' !== 0) this.participant.ringAll();',
+      ' !== 0) return;',
       'sync',
       0,
     ),
@@ -188,8 +188,8 @@ export function mutants(): readonly Mutant[] {
     mutexMutant(
       'a sleeper does not mark the word',
       'owner-word',
-      '!announced || (word & WAITERS) !== 0 || this.#replace(word, word | WAITERS)',
-      'announced || !announced',
+      'isMarked || (this.#replace(word, word | WAITERS) && !isFree)',
+      'isMarked || !isMarked',
       'sync',
       0,
     ),

@@ -1,6 +1,7 @@
 import { closedError, IpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { ChunkView } from './chunk-view.ts';
+import { CutShort } from './cut-short.ts';
 import { fence } from './fence.ts';
 import {
   latestKind,
@@ -123,17 +124,20 @@ export class LatestReader implements Disposable {
    * Blocks this thread until there is a value that this end has not read yet.
    *
    * @param timeoutMs - -1 waits for ever. @returns False when the time is over.
-   * @throws {IpcError} ERR_IPC_CLOSED. Source: futex(2).
+   * @throws {IpcError} ERR_IPC_CORRUPT when the region was cut short; ERR_IPC_CLOSED. Source: futex(2).
    */
   waitSync({ timeoutMs = -1 }: { readonly timeoutMs?: number | undefined } = {}): boolean {
     const { words } = this.#source;
+    const cutShort = new CutShort(this.#region);
     const deadline = performance.now() + timeoutMs;
     this.#check();
     Atomics.add(words, SLEEPERS, 1);
     try {
       while (!this.changed) {
-        const left = timeoutMs < 0 ? -1 : Math.max(0, deadline - performance.now());
-        if (native.futexWait(words, SEQUENCE, this.#seen, left) === 'timed-out') return this.changed;
+        cutShort.check();
+        const left = timeoutMs < 0 ? -1 : deadline - performance.now();
+        if (timeoutMs >= 0 && left <= 0) return false;
+        native.futexWait(words, SEQUENCE, this.#seen, cutShort.limit(left));
       }
       return true;
     } finally {
@@ -167,7 +171,7 @@ export class LatestReader implements Disposable {
       const participant = Participant.join(waitersOf(this.#region, this.#shape), READER, 0);
       const wait = new TakeWait(
         'latest value',
-        this.#source.words,
+        this.#region,
         SLEEPING_READERS,
         participant,
         this.#spinUs,

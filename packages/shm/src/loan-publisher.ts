@@ -66,7 +66,7 @@ export class LoanPublisher implements Disposable {
     };
     this.#wait = new TakeWait(
       'pool',
-      memory.words,
+      memory.region,
       SLEEPING_PUBLISHER,
       participant,
       spinUs,

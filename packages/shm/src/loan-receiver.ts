@@ -60,7 +60,7 @@ export class LoanReceiver implements Disposable {
     };
     this.#wait = new TakeWait(
       'pool',
-      memory.words,
+      memory.region,
       SLEEPING_RECEIVERS,
       participant,
       spinUs,

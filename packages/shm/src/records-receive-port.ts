@@ -34,7 +34,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
     this.#lent = new LentCopy(records);
     this.#spin = new Spin(spinUs);
     this.#look = () => this.hasMessage();
-    this.#sleep = new SlotSleep(records.words, records.sleepingReaders, participant, () => {
+    this.#sleep = new SlotSleep(records.region, records.sleepingReaders, participant, () => {
       this.#blocked = -1; // the last look asks whether whoever is in the way is dead
       return this.hasMessage();
     });
@@ -171,7 +171,10 @@ export abstract class RecordsReceivePort implements ReceivePort {
     try {
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const found = this.step(copy);
-        if (found === 'none') return undefined;
+        if (found === 'none') {
+          if (this.#sleep.damage !== undefined) throw this.#sleep.damage;
+          return undefined;
+        }
         if (found !== 'again') return found;
       }
       throw this.#records.damaged();

@@ -1,4 +1,4 @@
-import { closedError, isIpcError, type SendEvents, type SendPort } from '@ipc/core';
+import { closedError, isIpcError, type IpcError, type SendEvents, type SendPort } from '@ipc/core';
 import type { Participant } from './participant.ts';
 import { READER } from './participants-layout.ts';
 import type { SharedRecords } from './shared-records.ts';
@@ -22,7 +22,7 @@ export abstract class RecordsSendPort implements SendPort {
     this.participant = participant;
     this.#records = records;
     this.#sleep = new SlotSleep(
-      records.words,
+      records.region,
       records.sleepingWriters,
       participant,
       () => this.hasRoom(),
@@ -53,8 +53,7 @@ export abstract class RecordsSendPort implements SendPort {
       return this.write(message);
     } catch (error) {
       if (!isIpcError(error)) throw error;
-      this.#failed = true;
-      this.#events?.fail(error);
+      this.#fail(error);
       return false;
     }
   }
@@ -67,14 +66,16 @@ export abstract class RecordsSendPort implements SendPort {
   awaitRoom(on: boolean): void {
     if (this.#released) return;
     if (!on) this.#sleep.stop();
-    else this.#sleep.start(() => this.#events?.room());
+    else this.#sleep.start(() => {
+      this.#woken();
+    }); // prettier-ignore
   }
 
   /** Blocks this thread until there may be room, which those who wait on the event loop get first; false when the time is over first. */
   block(timeoutMs: number): boolean {
     if (this.#released) throw closedError('sender');
     if (!this.#sleep.block(timeoutMs)) return false;
-    this.#events?.room();
+    this.#woken();
     return true;
   }
 
@@ -88,6 +89,16 @@ export abstract class RecordsSendPort implements SendPort {
     this.#released = true;
     this.participant.leave();
     this.#records.close();
+  }
+
+  #woken(): void {
+    if (this.#sleep.damage === undefined) this.#events?.room();
+    else this.#fail(this.#sleep.damage);
+  }
+
+  #fail(error: IpcError): void {
+    this.#failed = true;
+    this.#events?.fail(error);
   }
 
   countReaders(): number {

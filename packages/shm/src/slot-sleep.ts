@@ -1,4 +1,7 @@
+import type { IpcError } from '@ipc/core';
+import { CutShort } from './cut-short.ts';
 import type { Participant } from './participant.ts';
+import type { Region } from './region.ts';
 import { raiseHint } from './sleepers.ts';
 
 /**
@@ -9,6 +12,7 @@ import { raiseHint } from './sleepers.ts';
  */
 export class SlotSleep {
   readonly #words: Int32Array;
+  readonly #cutShort: CutShort;
   readonly #hint: number;
   readonly #participant: Participant;
   readonly #isReady: () => boolean;
@@ -16,22 +20,29 @@ export class SlotSleep {
   #onReady: (() => void) | undefined;
 
   /**
+   * @param region - Where the words are that it sleeps on.
    * @param hint - The word that says that somebody of this role may sleep.
    * @param isReady - Whether there is no reason to sleep any more. Must not throw.
    * @param need - What to write into the own line before each look.
    */
   constructor(
-    words: Int32Array,
+    region: Region,
     hint: number,
     participant: Participant,
     isReady: () => boolean,
     need: () => number = () => 0,
   ) {
-    this.#words = words;
+    this.#words = region.words;
+    this.#cutShort = new CutShort(region);
     this.#hint = hint;
     this.#participant = participant;
     this.#isReady = isReady;
     this.#need = need;
+  }
+
+  /** Why it does not sleep, though nothing is ready: the region was cut short, ERR_IPC_CORRUPT. */
+  get damage(): IpcError | undefined {
+    return this.#cutShort.error;
   }
 
   /** Calls `onReady` once, in a later turn; keeps the process alive until then. */
@@ -62,7 +73,7 @@ export class SlotSleep {
         if (this.#announceAndLook()) return true;
         const left = timeoutMs < 0 ? -1 : deadline - performance.now();
         if (timeoutMs >= 0 && left <= 0) return false;
-        this.#participant.block(left);
+        this.#participant.block(this.#cutShort.limit(left));
       }
     } finally {
       // On the event loop, somebody may still sleep: its bell has been silenced meanwhile.
@@ -77,7 +88,8 @@ export class SlotSleep {
   #announceAndLook(): boolean {
     for (let need = this.#need(); ; need = this.#need()) {
       this.#announce(need);
-      if (this.#isReady()) return true;
+      // In this order: what was cut off reads as zeros, which may look like room.
+      if (this.#cutShort.look() || this.#isReady()) return true;
       if (this.#need() === need) return false;
     }
   }
@@ -89,7 +101,13 @@ export class SlotSleep {
 
   #look(): void {
     const onReady = this.#onReady;
-    if (onReady === undefined || !this.#announceAndLook()) return;
+    if (onReady === undefined) return;
+    if (!this.#announceAndLook()) {
+      this.#cutShort.remind(() => {
+        this.#look();
+      });
+      return;
+    }
     this.stop();
     onReady();
   }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { closedError, WaitQueue } from '@ipc/core';
 import type { Participant } from './participant.ts';
 import { READER, WRITER } from './participants-layout.ts';
+import type { Region } from './region.ts';
 import { SlotSleep } from './slot-sleep.ts';
 import { Spin } from './spin.ts';
 
@@ -10,7 +11,7 @@ const processors = availableParallelism();
 /** Waiting for what `take` gets, once it gets something: on the event loop, first come first served, or of the whole thread. */
 export class TakeWait<T> {
   readonly #what: string;
-  readonly #take: () => T | undefined;
+  readonly #attempt: () => T | undefined;
   readonly #participant: Participant;
   readonly #sleep: SlotSleep;
   readonly #spin: Spin;
@@ -27,7 +28,7 @@ export class TakeWait<T> {
    */
   constructor(
     what: string,
-    words: Int32Array,
+    region: Region,
     hint: number,
     participant: Participant,
     spinUs: number,
@@ -35,11 +36,11 @@ export class TakeWait<T> {
     take: () => T | undefined,
   ) {
     this.#what = what;
-    this.#take = take;
+    this.#attempt = take;
     this.#participant = participant;
     this.#isReady = isReady;
     this.#spin = new Spin(spinUs);
-    this.#sleep = new SlotSleep(words, hint, participant, isReady);
+    this.#sleep = new SlotSleep(region, hint, participant, isReady);
     const onAbort = (): void => {
       if (!this.#isWanted) this.#stop();
     };
@@ -95,7 +96,8 @@ export class TakeWait<T> {
     } catch (error) {
       this.#takers.rejectAll(error);
     }
-    if (this.isIdle && this.#isReady()) this.#watchers.resolveAll(undefined);
+    if (this.isIdle && (this.#sleep.damage !== undefined || this.#isReady()))
+      this.#watchers.resolveAll(undefined);
     if (this.#isWanted) this.#look();
   }
 
@@ -108,6 +110,13 @@ export class TakeWait<T> {
 
   get #isWanted(): boolean {
     return this.#takers.length > 0 || this.#watchers.length > 0;
+  }
+
+  /** @throws {IpcError} ERR_IPC_CORRUPT when there is nothing, and there will be nothing. Whatever `take` throws. */
+  #take(): T | undefined {
+    const taken = this.#attempt();
+    if (taken === undefined && this.#sleep.damage !== undefined) throw this.#sleep.damage;
+    return taken;
   }
 
   #check(signal?: AbortSignal): void {

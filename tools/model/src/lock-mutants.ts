@@ -5,8 +5,9 @@ import { barrier } from './scenarios/barrier.ts';
 import { condition } from './scenarios/condition.ts';
 import { gate, type GateShape } from './scenarios/gate.ts';
 import { lease, type LeaseParty } from './scenarios/lease.ts';
-import { mutex } from './scenarios/mutex.ts';
+import { mutex, type MutexShape } from './scenarios/mutex.ts';
 import { rwLock, type RwLockShape } from './scenarios/rw-lock.ts';
+import { semaphore, type SemaphoreShape } from './scenarios/semaphore.ts';
 import type { Edit } from './source.ts';
 
 const reader = { mode: 'shared', spelling: 'sync' } as const;
@@ -33,8 +34,20 @@ const inLease = (leader: LeaseParty, deaths: number): Broken =>
   broken('lease', (edits) => lease({ parties: [leader, 'watches'], deaths, mortals: [0] }, edits));
 const inRwLock = (shape: RwLockShape): Broken => broken('rwlock', (edits) => rwLock(shape, edits));
 
-const inFairMutex = broken('fair mutex', (edits) =>
-  mutex({ spellings: ['sync', 'sync'], rounds: 2, deaths: 1, mortals: [0], fair: true }, edits),
+const fairMutex: MutexShape = {
+  spellings: ['sync', 'sync'],
+  rounds: 2,
+  deaths: 1,
+  mortals: [0],
+  fair: true,
+};
+const three: MutexShape = { spellings: ['sync', 'sync', 'sync'], rounds: 1, deaths: 0, fair: true };
+const taker = { spelling: 'sync', wants: 1, rounds: 2 } as const;
+const fairSemaphore: SemaphoreShape = { permits: 1, parties: [taker, taker], deaths: 0, fair: true };
+const inFairMutex = (shape: MutexShape): Broken => broken('fair mutex', (edits) => mutex(shape, edits));
+const inFairSemaphore = broken('fair semaphore', (edits) => semaphore(fairSemaphore, edits));
+const inFairRwLock = broken('fair rwlock', (edits) =>
+  rwLock({ parties: [writer, writer, reader], deaths: 0, fair: true }, edits),
 );
 
 export function lockMutants(): readonly Mutant[] {
@@ -142,17 +155,59 @@ export function lockMutants(): readonly Mutant[] {
       'if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);',
       '',
     ),
-    inFairMutex(
+    inFairMutex(fairMutex)(
       'the dead stand in line',
       'turns',
       'if (this.#participant.isAlive(identity)) return identity;',
       'return identity;',
     ),
-    inFairMutex(
+    inFairMutex(fairMutex)(
       'nobody leaves the line when it has been served',
       'turns',
       'Atomics.compareExchange(this.#words, this.#mine, ticket, NO_TICKET);\n  }',
       '}',
+    ),
+    inFairMutex({ ...fairMutex, deaths: 0 })(
+      'the last to come goes first',
+      'turns',
+      'return ((ticket - other) | 0) < 0;',
+      'return ((ticket - other) | 0) > 0;',
+    ),
+    inFairMutex({ ...fairMutex, spellings: ['async', 'sync'], deaths: 0 })(
+      'who has no ticket does not mind those in line',
+      'turns',
+      'if (ticket !== NO_TICKET && !isEarlier',
+      'if (ticket === NO_TICKET || !isEarlier',
+    ),
+    inFairMutex(three)(
+      'given back as if nobody had come to sleep',
+      'owner-word',
+      'const line = this.#turns === undefined ? 0 : WAITERS;',
+      'const line = this.#turns?.hasOthers() === true ? WAITERS : 0;',
+    ),
+    inFairMutex(three)(
+      'a sleeper in line does not look again when it has marked a free word',
+      'owner-word',
+      '(this.#replace(word, word | WAITERS) && !isFree)',
+      'this.#replace(word, word | WAITERS)',
+    ),
+    inFairSemaphore(
+      'the last to come goes first',
+      'turns',
+      'return ((ticket - other) | 0) < 0;',
+      'return ((ticket - other) | 0) > 0;',
+    ),
+    inFairSemaphore(
+      'who tries at once does not mind those in line',
+      'compound-lock',
+      'return this.#takeInTurn({ wish, ticket: NO_TICKET });',
+      'return this.take(wish);',
+    ),
+    inFairRwLock(
+      'who has been served tells nobody behind',
+      'compound-lock',
+      '      this.ring(); // those behind',
+      '      // those behind',
     ),
   ];
 }

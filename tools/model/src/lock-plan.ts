@@ -4,11 +4,14 @@ import { barrier } from './scenarios/barrier.ts';
 import { condition } from './scenarios/condition.ts';
 import { gate } from './scenarios/gate.ts';
 import { lease } from './scenarios/lease.ts';
+import { mutex } from './scenarios/mutex.ts';
 import { rwLock } from './scenarios/rw-lock.ts';
+import { semaphore } from './scenarios/semaphore.ts';
 
 export function lockPlan(): readonly Planned[] {
   const reader = { mode: 'shared', spelling: 'sync' } as const;
   const writer = { mode: 'exclusive', spelling: 'sync' } as const;
+  const taker = { spelling: 'sync', wants: 1, rounds: 1 } as const;
   return [
     { quick: true, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 0 }) },
     { quick: false, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 1 }) },

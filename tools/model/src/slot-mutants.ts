@@ -192,8 +192,8 @@ export function slotMutants(): readonly Mutant[] {
     inLatest(
       'a waiting reader sleeps whatever the number is by now',
       'reader',
-      'native.futexWait(words, SEQUENCE, this.#seen, left)',
-      'native.futexWait(words, SEQUENCE, Atomics.load(words, SEQUENCE), left)',
+      'native.futexWait(words, SEQUENCE, this.#seen, cutShort.limit(left))',
+      'native.futexWait(words, SEQUENCE, Atomics.load(words, SEQUENCE), cutShort.limit(left))',
       read,
     ),
   ];

@@ -72,7 +72,12 @@ export function lockSource(edits: readonly Edit[]): LockSource {
   };
 }
 
+/** As in lock-layout.ts, in words: the slots, and in each what its participant holds. */
+export const slotsAt = 32;
+export const slotWords = 16;
+export const heldAt = 8;
+
 /** As `areaBytes` of lock-layout.ts. */
 export function areaBytes(participants: number): number {
-  return (32 + participants * 16) * 4;
+  return (slotsAt + participants * slotWords) * 4;
 }

@@ -7,6 +7,7 @@ import { Violation } from '../violation.ts';
 import { loopState, runLoop } from '../thread.ts';
 import type { World } from '../world.ts';
 import type { Spelling } from './ends.ts';
+import { call, emptyLine, noteStanding, served, without, type Line } from './line.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
 
 interface MutexRecord extends Record<string, unknown> {
@@ -15,6 +16,8 @@ interface MutexRecord extends Record<string, unknown> {
   /** Owners that died, whose successor has not been told. */
   readonly abandoned: boolean;
   readonly identities: readonly number[];
+  /** Of a fair one. */
+  readonly line?: Line;
 }
 
 export interface MutexShape {
@@ -42,22 +45,29 @@ export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario 
     memoryBytes: areaBytes(parties),
     deaths,
     ...(shape.mortals === undefined ? {} : { mortals: shape.mortals }),
-    record: { inside: [], abandoned: false, identities: [] } satisfies MutexRecord,
+    record: {
+      inside: [],
+      abandoned: false,
+      identities: [],
+      ...(fair ? { line: emptyLine(parties) } : {}),
+    } satisfies MutexRecord,
     program(index) {
       const { Mutex } = source.fresh('mutex.ts');
       const lock = Mutex.in(source.region(parties), 0, { participants: parties, fair });
       enroll(lock);
+      if (fair) noteStanding(lock);
       party().begin();
-      if (spellings[index] === 'sync') takeSync(lock, rounds);
-      else takeAsync(lock, rounds);
+      if (spellings[index] === 'sync') takeSync(lock, rounds, fair);
+      else takeAsync(lock, rounds, fair);
     },
     died(world, index) {
-      const { inside, identities } = world.record as MutexRecord;
+      const { inside, identities, line } = world.record as MutexRecord;
       const owns = ((world.memory[ownerWord] ?? 0) & identityMask) === identities[index];
       world.record = {
         ...world.record,
         inside: inside.filter((other) => other !== index),
         ...(owns ? { abandoned: true } : {}),
+        ...(line === undefined ? {} : { line: without(line, index) }),
       };
     },
     ended(world) {
@@ -72,21 +82,25 @@ export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario 
   };
 }
 
-function takeSync(lock: Mutex, rounds: number): void {
+function takeSync(lock: Mutex, rounds: number, fair: boolean): void {
   for (let round = 0; round < rounds; round++) {
     party().settle(lock, round);
+    if (fair) call();
     const held = lock.acquireSync();
+    if (fair) served();
     stay(held);
     held.release();
   }
 }
 
-function takeAsync(lock: Mutex, rounds: number): void {
+function takeAsync(lock: Mutex, rounds: number, fair: boolean): void {
   let round = 0;
   const next = (): void => {
     if (round === rounds) return;
+    if (fair) call();
     lock.acquire().then(
       (held) => {
+        if (fair) served();
         stay(held);
         round++;
         held.release();

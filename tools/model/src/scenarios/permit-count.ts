@@ -9,8 +9,8 @@ import type { Edit } from '../source.ts';
 import { Violation } from '../violation.ts';
 import { barrier, type Processor } from '../weak-memory.ts';
 import type { World } from '../world.ts';
-import { areaBytes, lockSource } from './lock-source.ts';
-import { countAt, heldAt, isCounted, slotsAt, slotWords } from './semaphore.ts';
+import { areaBytes, heldAt, lockSource, slotsAt, slotWords } from './lock-source.ts';
+import { countAt, isCounted } from './semaphore.ts';
 
 export interface PermitCountShape {
   readonly permits: number;

@@ -7,6 +7,7 @@ import { loopState, runLoop } from '../thread.ts';
 import { Violation } from '../violation.ts';
 import type { World } from '../world.ts';
 import type { Spelling } from './ends.ts';
+import { call, emptyLine, holdsSome, noteStanding, served, without, type Line } from './line.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
 
 type Mode = 'shared' | 'exclusive';
@@ -30,6 +31,8 @@ interface RwLockRecord extends Record<string, unknown> {
   readonly inside: readonly (Mode | undefined)[];
   /** A writer died inside, and none has been there since. */
   readonly abandoned: boolean;
+  /** Of a fair one. */
+  readonly line?: Line;
 }
 
 /** @param edits - Changes of the source: none checks what is shipped. */
@@ -44,18 +47,24 @@ export function rwLock(shape: RwLockShape, edits: readonly Edit[] = []): Scenari
     memoryBytes: areaBytes(parties.length),
     deaths,
     ...(mortals === undefined ? {} : { mortals }),
-    record: { inside: parties.map(() => undefined), abandoned: false } satisfies RwLockRecord,
+    record: {
+      inside: parties.map(() => undefined),
+      abandoned: false,
+      ...(fair ? { line: emptyLine(parties.length) } : {}),
+    } satisfies RwLockRecord,
     program(index) {
       const { RwLock } = source.fresh('rw-lock.ts');
       const lock = RwLock.in(source.region(parties.length), 0, { participants: parties.length, fair });
+      if (fair) noteStanding(lock);
       party().begin();
-      take(lock, parties[index] as RwLockParty);
+      take(lock, parties[index] as RwLockParty, fair);
     },
     died(world, index) {
-      const { inside, abandoned } = world.record as RwLockRecord;
+      const { inside, abandoned, line } = world.record as RwLockRecord;
       world.record = {
         inside: inside.with(index, undefined),
         abandoned: abandoned || inside[index] === 'exclusive',
+        ...(line === undefined ? {} : { line: without(line, index) }),
       };
     },
     ended(world) {
@@ -65,16 +74,17 @@ export function rwLock(shape: RwLockShape, edits: readonly Edit[] = []): Scenari
   };
 }
 
-function take(lock: RwLock, { mode, spelling }: RwLockParty): void {
+function take(lock: RwLock, { mode, spelling }: RwLockParty, fair: boolean): void {
   party().settle(lock);
+  if (fair) call();
   if (spelling === 'sync') {
-    stay(lock[mode].acquireSync(), mode);
+    stay(lock[mode].acquireSync(), mode, fair);
     return;
   }
   let isDone = false;
   lock[mode].acquire().then(
     (held) => {
-      stay(held, mode);
+      stay(held, mode, fair);
       isDone = true;
     },
     (error: unknown) => {
@@ -90,16 +100,17 @@ function take(lock: RwLock, { mode, spelling }: RwLockParty): void {
 }
 
 /** Goes in, stays for a step, comes out. */
-function stay(held: Held, mode: Mode): void {
+function stay(held: Held, mode: Mode, fair: boolean): void {
+  if (fair) served(holdsSome);
   const { index } = party();
   party().along((world: World) => {
-    const { inside, abandoned } = world.record as RwLockRecord;
+    const { inside, abandoned, ...rest } = world.record as RwLockRecord;
     const others = inside.filter((other) => other !== undefined);
     if (others.length > 0 && (mode === 'exclusive' || others.includes('exclusive'))) {
       throw new Violation('a writer is not alone');
     }
     if (abandoned && !held.abandoned) throw new Violation('the successor of a dead writer was not told');
-    world.record = { inside: inside.with(index, mode), abandoned: abandoned && mode === 'shared' };
+    world.record = { ...rest, inside: inside.with(index, mode), abandoned: abandoned && mode === 'shared' };
   });
   party().step({
     name: 'inside',

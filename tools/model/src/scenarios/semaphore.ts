@@ -7,52 +7,66 @@ import { loopState, runLoop } from '../thread.ts';
 import { Violation } from '../violation.ts';
 import type { World } from '../world.ts';
 import type { Spelling } from './ends.ts';
-import { areaBytes, lockSource } from './lock-source.ts';
+import { call, emptyLine, holdsSome, noteStanding, served, without, type Line } from './line.ts';
+import { areaBytes, heldAt, lockSource, slotsAt, slotWords } from './lock-source.ts';
 
 /** A party that takes and returns permits, or one that holds some from the start, tries once for more than there can be, and stays. */
-export type SemaphoreParty =
-  | { readonly spelling: Spelling; readonly wants: number; readonly rounds: number }
-  | { readonly holds: number; readonly tries?: number };
+export type SemaphoreParty = Taker | { readonly holds: number; readonly tries?: number };
+
+interface Taker {
+  readonly spelling: Spelling;
+  readonly wants: number;
+  readonly rounds: number;
+}
 
 export interface SemaphoreShape {
   readonly permits: number;
   readonly parties: readonly SemaphoreParty[];
   readonly deaths: number;
   readonly mortals?: readonly number[];
+  /** First come, first served. @default false */
+  readonly fair?: boolean;
 }
 
 interface SemaphoreRecord extends Record<string, unknown> {
   /** Permits each party has. */
   readonly held: readonly number[];
+  /** Of a fair one. */
+  readonly line?: Line;
 }
 
 /** The word of the permits, and those of who holds them: written plainly, beside compare-exchanges. */
 export const countAt = 18;
-export const slotsAt = 32;
-export const slotWords = 16;
-export const heldAt = 8;
 export const isCounted = (word: number): boolean =>
   word === countAt || (word >= slotsAt && (word - slotsAt) % slotWords === heldAt);
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): Scenario {
-  const { permits, parties, deaths } = shape;
+  const { permits, parties, deaths, fair = false } = shape;
   const source = lockSource(edits);
   const describe = (each: SemaphoreParty): string =>
     'holds' in each
       ? `holder of ${each.holds}`
       : `${each.spelling} ${each.wants}${each.rounds > 1 ? `×${each.rounds}` : ''}`;
   return {
-    name: `semaphore of ${permits}, ${parties.map(describe).join(' + ')}`,
+    name: `${fair ? 'fair ' : ''}semaphore of ${permits}, ${parties.map(describe).join(' + ')}`,
     parties: parties.length,
     memoryBytes: areaBytes(parties.length),
     deaths,
     ...(shape.mortals === undefined ? {} : { mortals: shape.mortals }),
     races: isCounted,
-    record: { held: parties.map(() => 0) } satisfies SemaphoreRecord,
+    record: {
+      held: parties.map(() => 0),
+      ...(fair ? { line: emptyLine(parties.length) } : {}),
+    } satisfies SemaphoreRecord,
     program(index) {
       const { Semaphore } = source.fresh('semaphore.ts');
-      const lock = Semaphore.in(source.region(parties.length), 0, { permits, participants: parties.length });
+      const lock = Semaphore.in(source.region(parties.length), 0, {
+        permits,
+        participants: parties.length,
+        fair,
+      });
+      if (fair) noteStanding(lock);
       const each = parties[index] as SemaphoreParty;
       if ('holds' in each) {
         lock.tryAcquire(each.holds);
@@ -65,12 +79,15 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
         return;
       }
       party().begin();
-      if (each.spelling === 'sync') takeSync(lock, permits, each.wants, each.rounds);
-      else takeAsync(lock, permits, each.wants, each.rounds);
+      if (each.spelling === 'sync') takeSync(lock, shape, each);
+      else takeAsync(lock, shape, each);
     },
     died(world, index) {
-      const { held } = world.record as SemaphoreRecord;
-      world.record = { held: held.map((count, other) => (other === index ? 0 : count)) };
+      const { held, line } = world.record as SemaphoreRecord;
+      world.record = {
+        held: held.with(index, 0),
+        ...(line === undefined ? {} : { line: without(line, index) }),
+      };
     },
     mayWait(world, index) {
       const { held } = world.record as SemaphoreRecord;
@@ -89,20 +106,22 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
   };
 }
 
-function takeSync(lock: Semaphore, limit: number, wants: number, rounds: number): void {
+function takeSync(lock: Semaphore, shape: SemaphoreShape, { wants, rounds }: Taker): void {
   for (let round = 0; round < rounds; round++) {
     party().settle(lock, round);
-    stay(lock.acquireSync({ permits: wants }), limit);
+    if (shape.fair === true) call();
+    stay(lock.acquireSync({ permits: wants }), shape);
   }
 }
 
-function takeAsync(lock: Semaphore, limit: number, wants: number, rounds: number): void {
+function takeAsync(lock: Semaphore, shape: SemaphoreShape, { wants, rounds }: Taker): void {
   let round = 0;
   const next = (): void => {
     if (round === rounds) return;
+    if (shape.fair === true) call();
     lock.acquire({ permits: wants }).then(
       (permit) => {
-        stay(permit, limit);
+        stay(permit, shape);
         round++;
         next();
       },
@@ -120,7 +139,8 @@ function takeAsync(lock: Semaphore, limit: number, wants: number, rounds: number
   );
 }
 
-function stay(permit: Permit, limit: number): void {
+function stay(permit: Permit, { permits: limit, fair }: SemaphoreShape): void {
+  if (fair === true) served(holdsSome);
   changeHeld(permit.permits, limit);
   party().step({ name: 'holds', reads: true, make: () => undefined });
   changeHeld(-permit.permits, limit);
@@ -130,11 +150,10 @@ function stay(permit: Permit, limit: number): void {
 function changeHeld(by: number, limit: number): void {
   const { index } = party();
   party().along((world: World) => {
-    const held = (world.record as SemaphoreRecord).held.map(
-      (count, other) => count + (other === index ? by : 0),
-    );
+    const { held: before, ...rest } = world.record as SemaphoreRecord;
+    const held = before.with(index, (before[index] ?? 0) + by);
     if (held.reduce((sum, count) => sum + count) > limit)
       throw new Violation(`more than ${limit} permits are out`);
-    world.record = { held };
+    world.record = { ...rest, held };
   });
 }

@@ -2,7 +2,7 @@
 import * as core from '@ipc/core';
 import type * as shm from '@ipc/shm';
 import { sharedGlobals } from '../globals.ts';
-import { ModelRegion } from '../model-region.ts';
+import { ModelRegion, NeverCutShort } from '../model-region.ts';
 import { Source, type Edit } from '../source.ts';
 import { crypto, fs, loopGlobals, native, os, startThread } from '../thread.ts';
 
@@ -13,6 +13,7 @@ const imports = {
   'node:crypto': crypto,
   'node:os': os,
   'packages/shm/src/region.ts': { Region: ModelRegion },
+  'packages/shm/src/cut-short.ts': { CutShort: NeverCutShort },
 };
 
 /** Constants made small: more of the same looks would be more of the same states. */

@@ -11,6 +11,7 @@ import {
 } from '@ipc/core';
 import * as native from '@ipc/native';
 import { AcceptLoop } from './accept-loop.ts';
+import { checkMaxDescriptorsInFlight } from './descriptors-in-flight.ts';
 import { checkMaxDescriptors } from './descriptors.ts';
 import { letGo } from './let-go.ts';
 import { checkLimits, packetChannel } from './seqpacket.ts';
@@ -23,6 +24,8 @@ export interface AdoptOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Of a unix socket: descriptors accepted with one message. @default 0 */
   readonly maxDescriptors?: number | undefined;
+  /** Of a unix socket: descriptors sent and not received by the peer, at which a message that brings more waits. @default 512 */
+  readonly maxDescriptorsInFlight?: number | undefined;
 }
 
 /**
@@ -132,7 +135,8 @@ function channelMaker(options: AdoptOptions): (fd: number) => Channel {
   }
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
-  return (fd) => streamChannel(fd, { maxMessageBytes, maxDescriptors });
+  const maxDescriptorsInFlight = checkMaxDescriptorsInFlight(options.maxDescriptorsInFlight);
+  return (fd) => streamChannel(fd, { maxMessageBytes, maxDescriptors, maxDescriptorsInFlight });
 }
 
 function checkSocket(fd: number): void {

@@ -1,6 +1,7 @@
-import { fromErrno, IpcError, type Attachments } from '@ipc/core';
+import { IpcError, type Attachments } from '@ipc/core';
 import * as native from '@ipc/native';
-import { attachedTo, attachReceived, closeAll, releaseSent } from './descriptors.ts';
+import type { DescriptorsInFlight } from './descriptors-in-flight.ts';
+import { attachedTo, attachReceived, closeAll, cutOffError } from './descriptors.ts';
 
 /** The record that announces a group has not come whole when the next group comes, at most. */
 const mostGroups = 2;
@@ -15,6 +16,9 @@ const mostGroups = 2;
 export class CarryingStream extends native.DescriptorStream implements Attachments {
   readonly #fd: number;
   readonly #maxDescriptors: number;
+  readonly #inFlight: DescriptorsInFlight;
+  #wantsReadable = false;
+  #wantsWritable = false;
   /** Those that came and have not been announced. */
   readonly #groups: (readonly number[])[] = [];
   /** Those of the next message. */
@@ -22,10 +26,14 @@ export class CarryingStream extends native.DescriptorStream implements Attachmen
   #dropping = false;
 
   /** @param maxDescriptors - With one message; for 0 the kernel closes what comes. @throws As `DescriptorStream`. */
-  constructor(fd: number, maxDescriptors: number) {
+  constructor(fd: number, maxDescriptors: number, inFlight: DescriptorsInFlight) {
     super(fd, fd);
     this.#fd = fd;
     this.#maxDescriptors = maxDescriptors;
+    this.#inFlight = inFlight;
+    inFlight.onRoom = () => {
+      this.want(this.#wantsReadable, this.#wantsWritable);
+    };
   }
 
   override read(target: Uint8Array, offset: number, length: number): number {
@@ -35,14 +43,29 @@ export class CarryingStream extends native.DescriptorStream implements Attachmen
     return received.bytes;
   }
 
+  override readPair(target: Uint8Array, offset: number, second: Uint8Array, secondLength: number): number {
+    if (this.#maxDescriptors === 0) return super.readPair(target, offset, second, secondLength);
+    return this.read(target, offset, target.length - offset);
+  }
+
   countOf(message: Uint8Array): number {
     return attachedTo(message).length;
   }
 
   send(message: Uint8Array, frames: Uint8Array): number {
-    const written = native.sendMessage(this.#fd, frames, 0, frames.length, attachedTo(message));
-    if (written !== -1) releaseSent(message);
-    return written;
+    return this.#inFlight.send(message, frames);
+  }
+
+  /** While too many descriptors are under way the stream is not writable, though the socket has room. */
+  override want(readable: boolean, writable: boolean): void {
+    this.#wantsReadable = readable;
+    this.#wantsWritable = writable;
+    super.want(readable, writable && !this.#inFlight.isFull);
+  }
+
+  override close(): void {
+    this.#inFlight.close();
+    super.close();
   }
 
   claim(count: number): void {
@@ -76,11 +99,7 @@ export class CarryingStream extends native.DescriptorStream implements Attachmen
     }
     closeAll(fds);
     if (this.#dropping) return;
-    const most = this.#maxDescriptors;
-    if (truncated && fds.length < most) throw fromErrno({ code: 'EMFILE' }, 'receive descriptors');
-    const message = truncated
-      ? `more descriptors came with one message than maxDescriptors, which is ${most}`
-      : 'descriptors came that no message announces';
-    throw new IpcError('ERR_IPC_CORRUPT', message);
+    if (truncated) throw cutOffError(fds.length, this.#maxDescriptors);
+    throw new IpcError('ERR_IPC_CORRUPT', 'descriptors came that no message announces');
   }
 }

@@ -4,7 +4,7 @@
  * They are attached to the message's bytes, and the channel stays what it is. A descriptor moves: once the message is
  * sent, the sender's copy is closed; the receiver owns what it takes.
  */
-import { IpcError, type Attachments } from '@ipc/core';
+import { fromErrno, IpcError, type Attachments } from '@ipc/core';
 import { letGo } from './let-go.ts';
 
 /** The kernel's limit for one message (SCM_MAX_FD). */
@@ -82,6 +82,13 @@ export function attachReceived(message: Uint8Array, descriptors: readonly number
 export function moveDescriptors(from: Uint8Array, to: Uint8Array): Uint8Array {
   const descriptors = takeDescriptors(from);
   return descriptors.length === 0 ? to : attachReceived(to, descriptors);
+}
+
+/** Why descriptors were cut off (MSG_CTRUNC) behind the first `came`: more were sent than are accepted, or this process can have no more. */
+export function cutOffError(came: number, maxDescriptors: number): IpcError {
+  if (came < maxDescriptors) return fromErrno({ code: 'EMFILE' }, 'receive descriptors');
+  const message = `more descriptors came with one message than maxDescriptors, which is ${maxDescriptors}`;
+  return new IpcError('ERR_IPC_CORRUPT', message);
 }
 
 export function closeAll(descriptors: readonly number[]): void {

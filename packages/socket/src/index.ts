@@ -21,6 +21,7 @@ export { MAX_UDP_BYTES, openUdpReceiver, openUdpSender } from './udp.ts';
 export type { UdpReceiver, UdpReceiverOptions, UdpSenderOptions } from './udp.ts';
 export { tls } from './tls.ts';
 export type { TlsOptions } from './tls.ts';
+export { descriptorsInFlight } from './descriptors-in-flight.ts';
 export { MAX_DESCRIPTORS, takeDescriptors, withDescriptors } from './descriptors.ts';
 export { oneOf, openPeerPidfd, peerOf, sameUser } from './peer.ts';
 export type { PeerCredentials, PeerRule } from './peer.ts';

@@ -8,7 +8,7 @@ import {
   type ReceivePort,
 } from '@ipc/core';
 import * as native from '@ipc/native';
-import { attachReceived, closeAll, takeDescriptors } from './descriptors.ts';
+import { attachReceived, closeAll, cutOffError, takeDescriptors } from './descriptors.ts';
 import { PacketInbox } from './packet-inbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
 import {
@@ -125,7 +125,7 @@ export class PacketReader implements ReceivePort {
   /** One packet, into `#ahead` when it is a message. False when there is none. */
   #receiveOne(): boolean {
     const { maxMessageBytes, maxDescriptors } = this.#limits;
-    const target = (this.#single ??= new Uint8Array(PACKET_HEADER_BYTES + maxMessageBytes));
+    const target = (this.#single ??= new Uint8Array(PACKET_HEADER_BYTES + maxMessageBytes + 1)); // what fits was not cut
     const { bytes, fds, truncated } = native.receiveMessage(
       this.#socket.fd,
       target,
@@ -136,6 +136,7 @@ export class PacketReader implements ReceivePort {
     if (bytes === -1) return false;
     let mine = fds;
     try {
+      if (truncated && bytes < target.length) throw cutOffError(fds.length, maxDescriptors);
       if (this.#isMessage(target[0] ?? -1, bytes, truncated)) {
         const message = target.slice(PACKET_HEADER_BYTES, bytes);
         this.#ahead = fds.length === 0 ? message : attachReceived(message, fds);

@@ -1,6 +1,6 @@
 import { fromErrno, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
 import * as native from '@ipc/native';
-import { attachedTo, releaseSent } from './descriptors.ts';
+import { attachedTo, noDescriptors } from './descriptors.ts';
 import { PacketOutbox } from './packet-outbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
 import { KIND_ASK, KIND_GOODBYE, KIND_MESSAGE, KIND_RECEIPT } from './packet.ts';
@@ -67,10 +67,8 @@ export class PacketWriter implements SendPort {
 
   push(message: Uint8Array): boolean {
     if (this.#released) return false;
-    const descriptors = attachedTo(message);
-    if (descriptors.length > 0 || message.length >= directBytes) {
-      return this.#pushDirect(message, descriptors);
-    }
+    const hasDescriptors = attachedTo(message).length > 0;
+    if (hasDescriptors || message.length >= directBytes) return this.#pushDirect(message, hasDescriptors);
     if (this.#outbox.push(this.#head, message)) return true;
     return !this.#blocked && this.#flush() && this.#outbox.push(this.#head, message);
   }
@@ -143,30 +141,29 @@ export class PacketWriter implements SendPort {
     for (; this.#owedAsks > 0 && this.#outbox.push(ask, nothing); this.#owedAsks--);
   }
 
-  #pushDirect(message: Uint8Array, descriptors: readonly number[]): boolean {
+  #pushDirect(message: Uint8Array, hasDescriptors: boolean): boolean {
     if (!this.#outbox.isEmpty && !this.#flush()) return false;
     try {
-      if (this.#send(message, descriptors) === -1) {
+      if (this.#send(message, hasDescriptors) === -1) {
         this.#block();
         return false;
       }
     } catch (error) {
       // A bad descriptor, or too many in flight: the channel is fine.
-      if (descriptors.length > 0 && !this.#isGone(error)) throw fromErrno(error, 'send');
+      if (hasDescriptors && !this.#isGone(error)) throw fromErrno(error, 'send');
       this.#fail(error);
       return false;
     }
-    if (descriptors.length > 0) releaseSent(message);
     return true;
   }
 
   /** One packet, now. -1 when there is no room. */
-  #send(message: Uint8Array, descriptors: readonly number[]): number {
-    if (descriptors.length === 0) return native.writev(this.#socket.fd, [this.#head, message]);
+  #send(message: Uint8Array, hasDescriptors: boolean): number {
+    if (!hasDescriptors) return native.writev(this.#socket.fd, [this.#head, message]);
     const packet = new Uint8Array(this.#head.length + message.length);
     packet.set(this.#head);
     packet.set(message, this.#head.length);
-    return native.sendMessage(this.#socket.fd, packet, 0, packet.length, descriptors);
+    return (this.#socket.inFlight ?? noDescriptors).send(message, packet);
   }
 
   #isGone(error: unknown): boolean {

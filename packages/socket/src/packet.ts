@@ -20,4 +20,5 @@ export const KIND_RECEIPT = 3;
 export interface PacketLimits {
   readonly maxMessageBytes: number;
   readonly maxDescriptors: number;
+  readonly maxDescriptorsInFlight: number;
 }

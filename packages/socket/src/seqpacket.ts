@@ -2,6 +2,7 @@
 import { channelOf, checkMaxMessageBytes, IpcError, type Channel, type Transport } from '@ipc/core';
 import * as native from '@ipc/native';
 import type { BindOptions } from './bind-unix.ts';
+import { checkMaxDescriptorsInFlight, DescriptorsInFlight } from './descriptors-in-flight.ts';
 import { checkMaxDescriptors } from './descriptors.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
@@ -21,6 +22,8 @@ export interface SeqpacketOptions extends BindOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Descriptors accepted with one message, 0..253; the receiver has to take them, with `takeDescriptors`. @default 0 */
   readonly maxDescriptors?: number | undefined;
+  /** Descriptors sent and not received by the peer, at which a message that brings more waits. @default 512 */
+  readonly maxDescriptorsInFlight?: number | undefined;
 }
 
 /**
@@ -48,10 +51,12 @@ export function seqpacket(options: SeqpacketOptions = {}): Transport {
 export function checkLimits({
   maxMessageBytes = 128 << 10,
   maxDescriptors,
+  maxDescriptorsInFlight,
 }: Partial<Record<keyof PacketLimits, number | undefined>>): PacketLimits {
   return {
     maxMessageBytes: checkMaxMessageBytes(maxMessageBytes),
     maxDescriptors: checkMaxDescriptors(maxDescriptors),
+    maxDescriptorsInFlight: checkMaxDescriptorsInFlight(maxDescriptorsInFlight),
   };
 }
 
@@ -63,7 +68,10 @@ export function checkLimits({
 export function packetChannel(fd: number, limits: PacketLimits): Channel {
   return channelWithPeer(fd, () => {
     reserveSendBuffer(fd, limits.maxMessageBytes);
-    return packetsOver(new PacketSocket(fd), limits);
+    const inFlight = new DescriptorsInFlight(fd, limits.maxDescriptorsInFlight);
+    const channel = packetsOver(new PacketSocket(fd, inFlight), limits);
+    inFlight.belongTo(channel);
+    return channel;
   });
 }
 

@@ -1,6 +1,7 @@
 import { frameChannel, type Channel } from '@ipc/core';
 import * as native from '@ipc/native';
 import { CarryingStream } from './carrying-stream.ts';
+import { checkMaxDescriptorsInFlight, DescriptorsInFlight } from './descriptors-in-flight.ts';
 import { channelWithPeer } from './peer.ts';
 
 export interface StreamChannelOptions {
@@ -8,6 +9,8 @@ export interface StreamChannelOptions {
   readonly maxMessageBytes: number;
   /** In range. @default 0 */
   readonly maxDescriptors?: number | undefined;
+  /** In range. @default 512 */
+  readonly maxDescriptorsInFlight?: number | undefined;
   /** SO_SNDBUF. `undefined`: as it is. */
   readonly sendBufferBytes?: number | undefined;
 }
@@ -19,11 +22,14 @@ export interface StreamChannelOptions {
  */
 export function streamChannel(
   fd: number,
-  { maxMessageBytes, maxDescriptors = 0, sendBufferBytes }: StreamChannelOptions,
+  { maxMessageBytes, maxDescriptors = 0, maxDescriptorsInFlight, sendBufferBytes }: StreamChannelOptions,
 ): Channel {
   return channelWithPeer(fd, () => {
     if (sendBufferBytes !== undefined) native.setSocketBuffer(fd, 'send', sendBufferBytes);
-    const stream = new CarryingStream(fd, maxDescriptors);
-    return frameChannel(stream, { maxMessageBytes }, stream);
+    const inFlight = new DescriptorsInFlight(fd, checkMaxDescriptorsInFlight(maxDescriptorsInFlight));
+    const stream = new CarryingStream(fd, maxDescriptors, inFlight);
+    const channel = frameChannel(stream, { maxMessageBytes }, stream);
+    inFlight.belongTo(channel);
+    return channel;
   });
 }

@@ -1,6 +1,7 @@
 /** Unix domain stream sockets as a transport. */
 import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, type Channel, type Transport } from '@ipc/core';
 import type { BindOptions } from './bind-unix.ts';
+import { checkMaxDescriptorsInFlight } from './descriptors-in-flight.ts';
 import { checkMaxDescriptors } from './descriptors.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
@@ -21,6 +22,8 @@ export interface UnixOptions extends BindOptions {
   readonly maxMessageBytes?: number | undefined;
   /** Descriptors accepted with one message, 0..253; the receiver has to take them, with `takeDescriptors`. @default 0 */
   readonly maxDescriptors?: number | undefined;
+  /** Descriptors sent and not received by the peer, at which a message that brings more waits. @default 512 */
+  readonly maxDescriptorsInFlight?: number | undefined;
 }
 
 /**
@@ -41,9 +44,10 @@ const defaultSendBufferBytes = 512 << 10;
 export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
+  const maxDescriptorsInFlight = checkMaxDescriptorsInFlight(options.maxDescriptorsInFlight);
   const { namespace, sendBufferBytes = defaultSendBufferBytes } = options;
   const channelOn = (fd: number): Channel =>
-    streamChannel(fd, { maxMessageBytes, maxDescriptors, sendBufferBytes });
+    streamChannel(fd, { maxMessageBytes, maxDescriptors, maxDescriptorsInFlight, sendBufferBytes });
   return {
     id: 'socket.unix',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },

@@ -10,6 +10,11 @@ export interface ByteStream {
    * would block. What comes after a count below `length` is reported by `onReady`.
    */
   read(target: Uint8Array, offset: number, length: number): number;
+  /**
+   * Reads into `target` from `offset` to its end, and what comes behind that into `second[0, secondLength)`. Returns the
+   * count over both, as `read`. Optional: where it costs no more than one read.
+   */
+  readPair?(target: Uint8Array, offset: number, second: Uint8Array, secondLength: number): number;
   /** Writes up to `length` bytes. Returns the count, -1 when it would block. Throws an errno error when the reader is gone. */
   write(source: Uint8Array, offset: number, length: number): number;
   /** Both at once, `first` in front. Returns the count over both. */

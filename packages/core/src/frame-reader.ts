@@ -47,7 +47,7 @@ export class FrameReader implements ReceivePort {
   /** A frame larger than the buffer, as far as it has come. */
   #large: Uint8Array | undefined;
   #largeFilled = 0;
-  /** The last frame was large, so the next may be: only its header and a little more is read into the buffer. */
+  /** The last frame was large and came alone, so the next may be: only its header and a little more is read into the buffer. */
   #afterLarge = false;
   /** The next message has attachments, which are here. */
   #attached = false;
@@ -261,15 +261,15 @@ export class FrameReader implements ReceivePort {
     large.set(this.#buffer.subarray(from, this.#filled));
     this.#largeFilled = this.#filled - from;
     this.#large = large;
-    this.#afterLarge = true;
     this.#dropBuffer();
   }
 
   /** One read. False when nothing came: would block, or the end. */
   #fill(): boolean {
-    if (this.#large !== undefined) {
-      return this.#read(this.#large, this.#largeFilled, this.#large.length - this.#largeFilled);
-    }
+    return this.#large === undefined ? this.#fillBuffer() : this.#fillLarge(this.#large);
+  }
+
+  #fillBuffer(): boolean {
     if (this.#buffer.length < POOLED_BYTES) {
       this.#moveTo(takeBuffer());
     } else if (this.#start > 0) {
@@ -278,33 +278,43 @@ export class FrameReader implements ReceivePort {
       this.#start = 0;
     }
     const room = POOLED_BYTES - this.#filled;
-    const length = this.#afterLarge ? Math.min(room, headBytes) : room;
+    const count = this.#read(this.#buffer, this.#filled, this.#afterLarge ? Math.min(room, headBytes) : room);
     this.#afterLarge = false;
-    const filled = this.#read(this.#buffer, this.#filled, length);
-    if (!filled && this.#filled === 0) this.#dropBuffer();
-    return filled;
+    this.#filled += count;
+    if (this.#filled === 0) this.#dropBuffer();
+    return count > 0;
   }
 
-  #read(target: Uint8Array, offset: number, length: number): boolean {
-    let count: number;
+  /** The rest goes to its final place, and with it comes the header of the next frame, into the buffer, which is empty. */
+  #fillLarge(large: Uint8Array): boolean {
+    if (this.#buffer === noBuffer) this.#buffer = takeSmallBuffer();
+    const left = large.length - this.#largeFilled;
+    const count = this.#read(large, this.#largeFilled, left, this.#buffer);
+    this.#largeFilled += Math.min(count, left);
+    this.#filled = Math.max(0, count - left);
+    this.#afterLarge = this.#filled === 0;
+    return count > 0;
+  }
+
+  /** Returns 0 when nothing came. */
+  #read(target: Uint8Array, offset: number, length: number, ahead?: Uint8Array): number {
+    let count: number | undefined;
+    let asked = length;
     try {
-      count = this.#stream.read(target, offset, length);
+      if (ahead !== undefined) {
+        count = this.#stream.readPair?.(target, offset, ahead, FRAME_HEADER_BYTES);
+        if (count !== undefined) asked += FRAME_HEADER_BYTES;
+      }
+      count ??= this.#stream.read(target, offset, length);
     } catch (error) {
       this.#endWith({ error: transferError(error, 'receive') });
-      return false;
+      return 0;
     }
-    this.#dry = count < length;
-    if (count === -1) {
-      this.#interest.readable = true;
-      return false;
-    }
-    if (count === 0) {
-      this.#endWith({ error: peerGoneError() });
-      return false;
-    }
-    if (this.#large === undefined) this.#filled += count;
-    else this.#largeFilled += count;
-    return true;
+    this.#dry = count < asked;
+    if (count > 0) return count;
+    if (count === 0) this.#endWith({ error: peerGoneError() });
+    else this.#interest.readable = true;
+    return 0;
   }
 
   #hasFrame(): boolean {

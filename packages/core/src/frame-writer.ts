@@ -1,11 +1,13 @@
 import type { Attachments } from './attachments.ts';
 import {
   giveBuffer,
+  giveLarge,
   moveBytes,
   noBuffer,
   POOLED_BYTES,
   SMALL_BYTES,
   takeBuffer,
+  takeLarge,
   takeSmallBuffer,
   uninitialized,
 } from './buffer-pool.ts';
@@ -36,9 +38,10 @@ export class FrameWriter implements SendPort {
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #start = 0;
   #end = 0;
-  /** The rest of a large frame; written before the buffer. */
+  /** The rest of a large frame, from `#restStart` to `#restEnd`; written before the buffer. */
   #rest: Uint8Array | undefined;
   #restStart = 0;
+  #restEnd = 0;
   /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
   #owedAsks = 0;
   #owedReceipts = 0;
@@ -64,8 +67,13 @@ export class FrameWriter implements SendPort {
   }
 
   get pendingBytes(): number {
-    const rest = this.#rest === undefined ? 0 : this.#rest.length - this.#restStart;
-    return rest + this.#end - this.#start + (this.#owedAsks + this.#owedReceipts) * FRAME_HEADER_BYTES;
+    return (
+      this.#restEnd -
+      this.#restStart +
+      this.#end -
+      this.#start +
+      (this.#owedAsks + this.#owedReceipts) * FRAME_HEADER_BYTES
+    );
   }
 
   attach(events: SendEvents): void {
@@ -123,7 +131,7 @@ export class FrameWriter implements SendPort {
     if (this.#released) return;
     this.#released = true;
     this.#dropBuffer();
-    this.#rest = undefined;
+    this.#setRest(undefined, 0, 0);
     this.#interest.writable = false;
     this.#onRelease();
   }
@@ -146,19 +154,26 @@ export class FrameWriter implements SendPort {
       return this.#pushCopy(message, frameBytes);
     }
     writeFrameHeader(this.#header, 0, message.length);
-    const written = this.#try(() => this.#stream.writePair(this.#header, FRAME_HEADER_BYTES, message));
+    const written = this.#write(this.#header, 0, FRAME_HEADER_BYTES, message);
     if (written === -1) return false; // whoever waits keeps the message: copying it would cost more than the wait
-    if (written === frameBytes) return true;
-    const rest = uninitialized(frameBytes - written);
-    if (written < FRAME_HEADER_BYTES) {
-      rest.set(this.#header.subarray(written));
-      rest.set(message, FRAME_HEADER_BYTES - written);
-    } else {
-      rest.set(message.subarray(written - FRAME_HEADER_BYTES));
-    }
-    this.#rest = rest;
-    this.#restStart = 0;
+    if (written < frameBytes) this.#keepRest(message, frameBytes, written);
     return true;
+  }
+
+  /** Copies what the kernel did not take, into memory that is used again. */
+  #keepRest(message: Uint8Array, frameBytes: number, written: number): void {
+    const restBytes = frameBytes - written;
+    const rest = restBytes <= POOLED_BYTES ? takeBuffer() : takeLarge(frameBytes);
+    const header = this.#header.subarray(written); // none of it, as a rule
+    rest.set(header);
+    rest.set(message.subarray(written + header.length - FRAME_HEADER_BYTES), header.length);
+    this.#setRest(rest, 0, restBytes);
+  }
+
+  #setRest(rest: Uint8Array | undefined, start: number, end: number): void {
+    this.#rest = rest;
+    this.#restStart = start;
+    this.#restEnd = end;
   }
 
   /** With what is attached, by a call of its own. A failure that is not the peer's end is this message's alone. */
@@ -171,10 +186,7 @@ export class FrameWriter implements SendPort {
     try {
       const written = attachments.send(message, frames);
       if (written === -1) this.#block();
-      else if (written < frames.length) {
-        this.#rest = frames;
-        this.#restStart = written;
-      }
+      else if (written < frames.length) this.#setRest(frames, written, frames.length);
       return written !== -1;
     } catch (error) {
       const failure = transferError(error, 'send');
@@ -229,16 +241,12 @@ export class FrameWriter implements SendPort {
   #writeOut(): boolean {
     while (!this.#released && !this.#blocked) {
       if (this.#rest !== undefined) {
-        const rest = this.#rest;
-        const written = this.#try(() =>
-          this.#stream.write(rest, this.#restStart, rest.length - this.#restStart),
-        );
-        if (written > 0) this.#restStart += written;
-        if (this.#restStart === rest.length) this.#rest = undefined;
+        const written = this.#write(this.#rest, this.#restStart, this.#restEnd);
+        if (written === -1) continue;
+        this.#restStart += written;
+        if (this.#restStart === this.#restEnd) this.#giveRest(this.#rest);
       } else if (this.#start < this.#end) {
-        const written = this.#try(() =>
-          this.#stream.write(this.#buffer, this.#start, this.#end - this.#start),
-        );
+        const written = this.#write(this.#buffer, this.#start, this.#end);
         if (written > 0) this.#start += written;
       } else {
         this.#dropBuffer();
@@ -249,16 +257,25 @@ export class FrameWriter implements SendPort {
     return false;
   }
 
-  /** One write; blocking and failure become state. */
-  #try(write: () => number): number {
+  /** One write, of `source[start, end)` and what is behind that; blocking and failure become state, and -1. */
+  #write(source: Uint8Array, start: number, end: number, behind?: Uint8Array): number {
     try {
-      const written = write();
+      const written =
+        behind === undefined
+          ? this.#stream.write(source, start, end - start)
+          : this.#stream.writePair(source, end, behind);
       if (written === -1) this.#block();
       return written;
     } catch (error) {
       this.#events.fail(transferError(error, 'send'));
       return -1;
     }
+  }
+
+  #giveRest(rest: Uint8Array): void {
+    if (rest.length === POOLED_BYTES) giveBuffer(rest);
+    else giveLarge(rest);
+    this.#setRest(undefined, 0, 0);
   }
 
   #dropBuffer(): void {

@@ -49,8 +49,9 @@ test('any split of the byte stream yields the same messages, then the clean end'
       fc.array(payload(65_530, 70_000), { maxLength: 6 }),
       fc.array(fc.nat({ max: 400_000 }), { maxLength: 12 }),
       fc.boolean(),
-      async (payloads, places, receiving) => {
-        const stream = new ScriptStream();
+      fc.boolean(),
+      async (payloads, places, receiving, pairs) => {
+        const stream = new ScriptStream(pairs);
         const receiver = frameReceiver(stream);
         const bytes = Buffer.concat([...payloads.map(frame), goodbye]);
         const first = receiving ? receiver.receive() : undefined;
@@ -142,6 +143,43 @@ test('whatever the stream takes at a time, the same bytes come out', async () =>
     ),
     { numRuns: 100 },
   );
+});
+
+test('what the stream does not take of large frames leaves later, from memory that is used again', async () => {
+  const stream = new ScriptStream();
+  const sender = frameSender(stream);
+  const payloads = [200_000, 70_000, 200_000].map((bytes, seed) =>
+    Uint8Array.from({ length: bytes }, (_, i) => i + seed),
+  );
+  for (const payload of payloads) {
+    stream.room = 3;
+    const message = payload.slice();
+    expect(sender.trySend(message)).toBe(true);
+    message.fill(255); // the caller's again
+    expect(sender.bufferedBytes).toBe(FRAME_HEADER_BYTES + payload.length - 3);
+    stream.room = 1000;
+    stream.onReady(false, true);
+    expect(sender.bufferedBytes).toBe(FRAME_HEADER_BYTES + payload.length - 1003);
+    stream.room = Infinity;
+    stream.onReady(false, true);
+    expect(sender.bufferedBytes).toBe(0);
+  }
+  expect(Buffer.compare(Buffer.from(stream.written), Buffer.concat(payloads.map(frame)))).toBe(0);
+  await sender.close();
+});
+
+test('a large frame comes with one read, and so does the header of the next', async () => {
+  const stream = new ScriptStream(true);
+  const receiver = frameReceiver(stream);
+  const payloads = [1, 2, 3, 4].map((seed) => new Uint8Array(70_000).fill(seed));
+  stream.feed(Buffer.concat([...payloads, Uint8Array.of(5), Uint8Array.of(6)].map(frame)));
+  for (const payload of payloads)
+    expect(Buffer.compare(receiver.tryReceive() ?? new Uint8Array(), payload)).toBe(0);
+  expect(stream.reads).toBe(1 + payloads.length); // the first header was a read of its own
+  expect(receiver.tryReceive()).toEqual(Uint8Array.of(5));
+  expect(receiver.tryReceive()).toEqual(Uint8Array.of(6));
+  expect(stream.reads).toBe(2 + payloads.length);
+  await receiver.close();
 });
 
 test('frames of one turn leave in one write, before any timer or I/O', async () => {

@@ -6,10 +6,24 @@ export class ScriptStream implements ByteStream {
   readonly written: number[] = [];
   /** How many bytes the next writes take before they would block. */
   room = Infinity;
+  /** How often it was read. */
+  reads = 0;
   closed = false;
   wanted = { readable: false, writable: false };
+  readonly readPair: ByteStream['readPair'];
   readonly #incoming: Uint8Array[] = [];
   #ended = false;
+
+  /** @param pairs - Whether it can read into two places at once. */
+  constructor(pairs = false) {
+    if (!pairs) return;
+    this.readPair = (target, offset, second, secondLength) => {
+      const length = target.length - offset;
+      const count = this.read(target, offset, length);
+      this.reads--;
+      return count < length ? count : count + Math.max(0, this.read(second, 0, secondLength));
+    };
+  }
 
   feed(...chunks: readonly Uint8Array[]): void {
     this.#incoming.push(...chunks.filter((chunk) => chunk.length > 0));
@@ -22,6 +36,7 @@ export class ScriptStream implements ByteStream {
   }
 
   read(target: Uint8Array, offset: number, length: number): number {
+    this.reads++;
     const chunk = this.#incoming[0];
     if (chunk === undefined) return this.#ended ? 0 : -1;
     const count = Math.min(length, chunk.length);
@@ -35,7 +50,7 @@ export class ScriptStream implements ByteStream {
     const count = Math.min(length, this.room);
     if (count === 0) return -1;
     this.room -= count;
-    this.written.push(...source.subarray(offset, offset + count));
+    for (const byte of source.subarray(offset, offset + count)) this.written.push(byte);
     return count;
   }
 

@@ -1,5 +1,5 @@
 /** Two fds (or one) as a non-blocking byte stream on the event loop. */
-import { close, read, write, writev } from './descriptor.ts';
+import { close, read, readPair, write, writePair } from './descriptor.ts';
 import { shutdown } from './socket.ts';
 import { DISCONNECT, FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 
@@ -55,6 +55,11 @@ export class DescriptorStream {
     return read(this.#readFd, target, offset, length);
   }
 
+  /** As `readPair` of descriptor.ts. A subclass whose `read` does more may leave `second` as it is. */
+  readPair(target: Uint8Array, offset: number, second: Uint8Array, secondLength: number): number {
+    return readPair(this.#readFd, target, offset, second, secondLength);
+  }
+
   /** As `write` of descriptor.ts: bytes, -1 when there is no room. @throws {RangeError} Closed, or absent. */
   write(source: Uint8Array, offset: number, length: number): number {
     return write(this.#writeFd, source, offset, length);
@@ -62,10 +67,7 @@ export class DescriptorStream {
 
   /** Writes `first[0, firstLength)` and then all of `second` with one system call; returns the count over both, as `write`. */
   writePair(first: Uint8Array, firstLength: number, second: Uint8Array): number {
-    return writev(this.#writeFd, [
-      first.length === firstLength ? first : first.subarray(0, firstLength),
-      second,
-    ]);
+    return writePair(this.#writeFd, first, firstLength, second);
   }
 
   /** Says what `onReady` shall tell, level-triggered. Free when nothing changes; of an absent fd it is ignored. */

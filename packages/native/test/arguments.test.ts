@@ -139,6 +139,7 @@ const signatures: Record<string, readonly Kind[]> = {
   pipeCapacity: [fd],
   poll: [view(new Int32Array(0)), view(new Int16Array(0)), view(new Int16Array(0)), timeout],
   read: [fd, bytes, offset, offset],
+  readPair: [fd, bytes, offset, bytes, offset],
   receiveMessage: [fd, bytes, offset, offset, integer(0, 253)],
   receiveMessages: [fd, bytes, integer(1, int), view(new Int32Array(2))],
   semOpen: [path, flags, mode, integer(0, int)],
@@ -164,6 +165,7 @@ const signatures: Record<string, readonly Kind[]> = {
   unreadBytes: [fd],
   watch: [fd, callback],
   write: [fd, bytes, offset, offset],
+  writePair: [fd, bytes, offset, bytes],
   writev: [fd, sources],
 };
 

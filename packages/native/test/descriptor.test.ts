@@ -20,12 +20,14 @@ import {
   pipeCapacity,
   poll,
   read,
+  readPair,
   setCloseOnExec,
   setNonBlocking,
   setPipeCapacity,
   splice,
   tee,
   write,
+  writePair,
   writev,
 } from '@ipc/native';
 import {
@@ -108,6 +110,25 @@ test('writev writes in order, partially when there is no room, and at most 1,024
   expect(writev(writer, [new Uint8Array(65_536), new Uint8Array(65_536)])).toBe(65_536);
   expect(writev(writer, [new Uint8Array(1)])).toBe(-1);
   expect(writev(writer, [])).toBe(0);
+});
+
+test('a pair is written as one, and read as one into the first to its end and then into the second', () => {
+  const [reader, writer] = pipe();
+  const [target, second] = [bytes('......'), bytes('......')];
+  expect(readPair(reader, target, 2, second, 3)).toBe(-1);
+  expect(writePair(writer, bytes('abcd'), 3, bytes('efghijk'))).toBe(10);
+
+  expect(readPair(reader, target, 2, second, 3)).toBe(7);
+  expect([target, second].map((view) => Buffer.from(view).toString())).toEqual(['..abce', 'fgh...']);
+  expect(readPair(reader, target, 0, second, 6)).toBe(3);
+  expect([target, second].map((view) => Buffer.from(view).toString())).toEqual(['ijkbce', 'fgh...']);
+
+  expect(writePair(writer, new Uint8Array(65_536), 65_536, bytes('x'))).toBe(65_536);
+  expect(writePair(writer, bytes('x'), 1, bytes('y'))).toBe(-1);
+  close(writer);
+  expect(readPair(reader, new Uint8Array(65_536), 0, second, 6)).toBe(65_536);
+  expect(readPair(reader, target, 0, second, 6)).toBe(0);
+  close(reader);
 });
 
 test('writev survives a getter that detaches what it has seen already', () => {
@@ -196,6 +217,8 @@ test('a closed fd is EBADF everywhere', () => {
     () => read(reader, target, 0, 1),
     () => write(writer, target, 0, 1),
     () => writev(writer, [target]),
+    () => readPair(reader, target, 0, target, 1),
+    () => writePair(writer, target, 1, target),
     () => bytesReadable(reader),
     () => pipeCapacity(reader),
     () => setPipeCapacity(reader, 4096),

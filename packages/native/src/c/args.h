@@ -95,6 +95,11 @@ static inline bool argument_view(napi_env env, napi_value value, const char *nam
   return true;
 }
 
+/** How far into a view, 0..length. */
+static inline bool argument_index(napi_env env, napi_value value, const char *name, size_t length, int *result) {
+  return argument_int(env, value, name, 0, length < INT_MAX ? (int)length : INT_MAX, result);
+}
+
 /** The bytes [offset, offset + length) of a Uint8Array, checked against its bounds. */
 static inline bool argument_bytes(napi_env env, napi_value array, napi_value offset_value, napi_value length_value,
                                   struct bytes *result) {

@@ -172,6 +172,42 @@ static napi_value write_vector(napi_env env, napi_callback_info info) {
   return transferred(env, written, "writev");
 }
 
+/** `target[offset, end)` and then `second[0, secondLength)`. */
+static napi_value read_pair(napi_env env, napi_callback_info info) {
+  ARGUMENTS(5);
+  int fd, offset, second_length;
+  struct view target, second;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "target", napi_uint8_array, &target) ||
+      !argument_index(env, argument[2], "offset", target.length, &offset) ||
+      !argument_view(env, argument[3], "second", napi_uint8_array, &second) ||
+      !argument_index(env, argument[4], "secondLength", second.length, &second_length))
+    return NULL;
+  const struct iovec vectors[] = {
+      {(uint8_t *)target.data + offset, target.length - (size_t)offset},
+      {second.data, (size_t)second_length},
+  };
+  ssize_t count;
+  RETRY(count, readv(fd, vectors, 2));
+  return transferred(env, count, "readv");
+}
+
+/** `first[0, firstLength)` and then all of `second`. */
+static napi_value write_pair(napi_env env, napi_callback_info info) {
+  ARGUMENTS(4);
+  int fd, first_length;
+  struct view first, second;
+  if (!argument_fd(env, argument[0], "fd", &fd) ||
+      !argument_view(env, argument[1], "first", napi_uint8_array, &first) ||
+      !argument_index(env, argument[2], "firstLength", first.length, &first_length) ||
+      !argument_view(env, argument[3], "second", napi_uint8_array, &second))
+    return NULL;
+  const struct iovec vectors[] = {{first.data, (size_t)first_length}, {second.data, second.length}};
+  ssize_t count;
+  RETRY(count, writev(fd, vectors, 2));
+  return transferred(env, count, "writev");
+}
+
 static napi_value bytes_readable(napi_env env, napi_callback_info info) {
   ARGUMENTS(1);
   int fd, count;
@@ -300,6 +336,8 @@ bool descriptor_init(napi_env env, napi_value exports) {
       FUNCTION("read", read_bytes),
       FUNCTION("write", write_bytes),
       FUNCTION("writev", write_vector),
+      FUNCTION("readPair", read_pair),
+      FUNCTION("writePair", write_pair),
       FUNCTION("bytesReadable", bytes_readable),
       FUNCTION("pipeCapacity", pipe_capacity),
       FUNCTION("setPipeCapacity", set_pipe_capacity),

@@ -98,6 +98,12 @@ class CutStream implements ByteStream {
     return count;
   }
 
+  readPair(target: Uint8Array, offset: number, second: Uint8Array, secondLength: number): number {
+    const length = target.length - offset;
+    const count = this.read(target, offset, length);
+    return count < length ? count : count + Math.max(0, this.read(second, 0, secondLength));
+  }
+
   write(_source: Uint8Array, _offset: number, length: number): number {
     return length;
   }

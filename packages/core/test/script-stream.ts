@@ -10,7 +10,7 @@ export class ScriptStream implements ByteStream {
   reads = 0;
   closed = false;
   wanted = { readable: false, writable: false };
-  readonly readPair: ByteStream['readPair'];
+  readonly readPair?: NonNullable<ByteStream['readPair']>;
   readonly #incoming: Uint8Array[] = [];
   #ended = false;
 

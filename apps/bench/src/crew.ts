@@ -10,6 +10,7 @@ import { Control, type Order, type Report } from './control.ts';
 import type { Assignment } from './peer.ts';
 import { cpusOf, type CpuPair } from './placement.ts';
 import type { PlannedCell } from './planned.ts';
+import { recordCrew } from './run-directory.ts';
 import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
@@ -160,6 +161,7 @@ export class Crew implements AsyncDisposable {
     signal.throwIfAborted();
     signal.addEventListener('abort', this.#abort, { once: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    await recordCrew({ name, directory, subject: subjectModule });
     const control = join(directory, 'control');
     this.#server.on('connection', (socket) => {
       const onReport = (report: Report): void => {

@@ -1,8 +1,5 @@
 /** A whole run: what is planned, the floor and the cores beside it, and the report of it. */
 import { setMaxListeners } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { CellMeter } from './cell-meter.ts';
 import { coreMatrix, coreToCoreNs } from './core-to-core.ts';
 import { isInDepth, type Depth } from './depth.ts';
@@ -17,6 +14,7 @@ import type { PlannedCrew } from './planned.ts';
 import { measureRepeatedly } from './repeats.ts';
 import { processorTime, stolenFraction } from './processor-time.ts';
 import { resultSchema, ResultTable, type BenchReport } from './result.ts';
+import { RunDirectory } from './run-directory.ts';
 import type { Placement } from './scenario.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
 import type { Subject } from './subject.ts';
@@ -67,12 +65,8 @@ export interface Progress {
  * @throws {UsageError} A module of the user's own cannot be loaded.
  */
 export async function run(options: RunOptions, watch: RunWatch): Promise<BenchReport> {
-  const directory = await mkdtemp(join(tmpdir(), 'ipc-bench-'));
-  try {
-    return await measure(options, watch, directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  await using directory = await RunDirectory.make();
+  return await measure(options, watch, directory.path);
 }
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { expectBytes, pattern } from './bytes.ts';
 import { fill } from './fill.ts';
 import { halfConformance } from './half-conformance.ts';
-import { numbered } from './run-peer.ts';
+import { processConformance } from './process-conformance.ts';
 import { spawnPeer } from './spawn-peer.ts';
 import { uniqueName } from './unique-name.ts';
 
@@ -179,25 +179,29 @@ export function channelConformance(
     );
   });
 
-  describe.runIf(peerFile !== undefined)(`${id} keeps the channel contract across processes`, () => {
-    const spawn = (): ReturnType<typeof spawnPeer> => spawnPeer(peerFile as URL);
+  if (peerFile === undefined) return;
 
-    test('C1 C2 carries numbered messages both ways between two processes', async () => {
-      await using listener = await transport.listen(uniqueName('c1'));
-      await using peer = await spawn();
+  processConformance(
+    id,
+    async () => {
+      const listener = await transport.listen(uniqueName('peer'));
+      const peer = await spawnPeer(peerFile);
       const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      const length = Math.min(maxMessageBytes, 1_000);
-      const sent = peer.call('send', 2_000, length);
-      for (let n = 0; n < 2_000; n++) expectBytes(await channel.receive(), numbered(n, length));
-      await sent;
-      const received = peer.call('receive', 2_000, length);
-      for (let n = 0; n < 2_000; n++) await channel.send(numbered(n, length));
-      await received;
-      await channel.close();
-    });
+      return {
+        channel,
+        peer,
+        async [Symbol.asyncDispose]() {
+          await peer.kill();
+          await Promise.all([channel.close(), listener.close()]);
+        },
+      };
+    },
+    { maxMessageBytes },
+  );
 
-    test('C5 the other process sees a clean end', async () => {
-      await using peer = await spawn();
+  describe(`${id} keeps its names between processes`, () => {
+    test('C5 a process that listened sees a clean end', async () => {
+      await using peer = await spawnPeer(peerFile);
       const name = uniqueName('c5');
       await peer.call('listen', name);
       const [, channel] = await Promise.all([peer.call('accept'), transport.connect(name)]);
@@ -206,75 +210,9 @@ export function channelConformance(
       await peer.call('close');
     });
 
-    test('C7 drains, then reports the peer gone, when the peer is killed', async () => {
-      await using listener = await transport.listen(uniqueName('c7'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      await peer.call('send', 3, 32); // it has flushed three messages and is now idle
-      await peer.kill('SIGKILL');
-      for (let n = 0; n < 3; n++) expectBytes(await channel.receive(), numbered(n, 32));
-      await expect(channel.receive()).rejects.toMatchObject(peerGone);
-      await expect(channel.receive()).rejects.toMatchObject(peerGone);
-      await expect(channel.send(pattern(1))).rejects.toMatchObject(peerGone);
-      expect(await channel.closed).toMatchObject(peerGone);
-      await channel.close();
-    });
-
-    test('C7 fails a receive that waits when the peer is killed', async () => {
-      await using listener = await transport.listen(uniqueName('c7w'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      const waiting = expect(channel.receive()).rejects.toMatchObject(peerGone);
-      await peer.kill('SIGKILL');
-      await waiting;
-      await channel.close();
-    });
-
-    test('C7 fails a send that waits for room when the peer is killed', async () => {
-      await using listener = await transport.listen(uniqueName('c7s'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      const filler = pattern(Math.min(maxMessageBytes, 64 << 10));
-      await fill(channel, filler, 10_000);
-      const waiting = expect(channel.send(filler)).rejects.toMatchObject(peerGone);
-      await peer.kill('SIGKILL');
-      await waiting;
-      await channel.close();
-    });
-
-    test('C7 delivers whole messages only, when the peer is killed while it sends', async () => {
-      await using listener = await transport.listen(uniqueName('c7f'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      const length = Math.min(maxMessageBytes, 3_000);
-      await peer.call('flood', length);
-      for (let n = 0; n < 500; n++) expectBytes(await channel.receive(), numbered(n, length));
-      const killed = peer.kill('SIGKILL');
-      const rest = async (): Promise<void> => {
-        for (let n = 500; ; n++) expectBytes(await channel.receive(), numbered(n, length));
-      };
-      await expect(rest()).rejects.toMatchObject(peerGone);
-      await killed;
-      await channel.close();
-    });
-
-    test('C9 is not fooled by a peer that is only stopped', async () => {
-      await using listener = await transport.listen(uniqueName('stop'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      peer.stop();
-      await channel.send(numbered(0, 8));
-      await expect(channel.receive({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({
-        name: 'TimeoutError',
-      });
-      peer.resume();
-      await peer.call('receive', 1, 8);
-      await channel.close();
-    });
-
     test('C10 reclaims the name of a listener that was killed', async () => {
       const name = uniqueName('c10');
-      await using peer = await spawn();
+      await using peer = await spawnPeer(peerFile);
       await peer.call('listen', name);
       await expect(transport.listen(name)).rejects.toMatchObject({ code: 'ERR_IPC_EXISTS' });
       await peer.kill('SIGKILL');
@@ -282,19 +220,6 @@ export function channelConformance(
       await using listener = await transport.listen(name);
       const [b, a] = await Promise.all([listener.accept(), transport.connect(name)]);
       await Promise.all([a.close(), b.close()]);
-    });
-
-    test('C12 lets a process end by itself once everything is closed', async () => {
-      await using listener = await transport.listen(uniqueName('c12'));
-      await using peer = await spawn();
-      const [channel] = await Promise.all([listener.accept(), peer.call('connect', listener.name)]);
-      await peer.call('send', 3, 8);
-      for (let n = 0; n < 3; n++) await channel.receive();
-      await channel.close();
-      await peer.call('end');
-      await peer.call('close');
-      await peer.call('leave');
-      expect(await peer.exited).toEqual({ code: 0, signal: null });
     });
   });
 }

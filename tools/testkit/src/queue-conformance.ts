@@ -1,7 +1,8 @@
 /** One test per clause of the queue contract (Q1–Q15, see `queue.ts` in `@ipc/mq`) for an engine. */
 import { describe, expect, test } from 'vitest';
 import { expectBytes, pattern } from './bytes.ts';
-import { spawnPeer, type Peer } from './spawn-peer.ts';
+import type { Peer } from './peer.ts';
+import { spawnPeer } from './spawn-peer.ts';
 import { uniqueName } from './unique-name.ts';
 
 interface WaitOptions {

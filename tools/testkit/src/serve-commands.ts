@@ -1,3 +1,4 @@
+import { linkToParent, type PeerLink } from './peer-link.ts';
 import { READY, type Call, type Command, type Reply } from './peer-protocol.ts';
 
 /**
@@ -6,17 +7,18 @@ import { READY, type Call, type Command, type Reply } from './peer-protocol.ts';
  * The peer lives as long as its parent is connected. The command `leave`, which every peer has,
  * lets go of the parent: the process must then end by itself.
  */
-export function serveCommands(commands: Readonly<Record<string, Command>>): void {
+export function serveCommands(
+  commands: Readonly<Record<string, Command>>,
+  link: PeerLink = linkToParent,
+): void {
   const leave = (): void => {
     setImmediate(() => {
-      process.disconnect(); // after the reply has left
+      link.end(); // after the reply was sent
     });
   };
   const all: Readonly<Record<string, Command | undefined>> = { leave, ...commands };
-  const answer = (reply: Reply): void => {
-    process.send?.(reply);
-  };
-  process.on('message', ({ id, command, args }: Call) => {
+  link.onMessage((call) => {
+    const { id, command, args } = call as Call;
     const run = (): unknown => {
       const action = all[command];
       if (action === undefined) throw new TypeError(`the peer has no command "${command}"`);
@@ -26,13 +28,13 @@ export function serveCommands(commands: Readonly<Record<string, Command>>): void
       resolve(run());
     }).then(
       (value) => {
-        answer({ id, value });
+        link.send({ id, value } satisfies Reply);
       },
       (error: unknown) => {
         const { message, code } = error as NodeJS.ErrnoException;
-        answer({ id, error: code === undefined ? { message } : { message, code } });
+        link.send({ id, error: code === undefined ? { message } : { message, code } } satisfies Reply);
       },
     );
   });
-  process.send?.(READY);
+  link.send(READY);
 }

@@ -37,7 +37,35 @@ export function lockPlan(): readonly Planned[] {
       scenario: lease({ parties: ['leads and resigns', 'watches'], deaths: 1, mortals: [0] }),
     },
     { quick: false, scenario: lease({ parties: ['leads', 'leads and resigns', 'watches'], deaths: 0 }) },
+    {
+      quick: false,
+      scenario: mutex({ spellings: ['sync', 'sync', 'sync'], rounds: 1, deaths: 0, fair: true }),
+    },
+    {
+      quick: true,
+      scenario: semaphore({
+        permits: 1,
+        parties: [{ ...taker, begins: true }, taker],
+        deaths: 0,
+        fair: true,
+      }),
+    },
+    { quick: false, scenario: semaphore({ permits: 1, parties: [taker, taker], deaths: 0, fair: true }) },
+    {
+      quick: false,
+      scenario: semaphore({
+        permits: 1,
+        parties: [taker, taker],
+        deaths: 1,
+        mortals: [0],
+        fair: true,
+      }),
+    },
     { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0, fair: true }) },
+    {
+      quick: false,
+      scenario: rwLock({ parties: [reader, writer], deaths: 1, mortals: [0], fair: true }),
+    },
     { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1, fair: true }) },
   ];
 }

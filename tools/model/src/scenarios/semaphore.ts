@@ -17,6 +17,8 @@ interface Taker {
   readonly spelling: Spelling;
   readonly wants: number;
   readonly rounds: number;
+  /** Blocking ones: has taken the first time when all begin. @default false */
+  readonly begins?: true;
 }
 
 export interface SemaphoreShape {
@@ -47,7 +49,7 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
   const describe = (each: SemaphoreParty): string =>
     'holds' in each
       ? `holder of ${each.holds}`
-      : `${each.spelling} ${each.wants}${each.rounds > 1 ? `×${each.rounds}` : ''}`;
+      : `${each.begins === true ? 'holding ' : ''}${each.spelling} ${each.wants}${each.rounds > 1 ? `×${each.rounds}` : ''}`;
   return {
     name: `${fair ? 'fair ' : ''}semaphore of ${permits}, ${parties.map(describe).join(' + ')}`,
     parties: parties.length,
@@ -78,7 +80,7 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
         idle();
         return;
       }
-      party().begin();
+      if (each.begins !== true) party().begin();
       if (each.spelling === 'sync') takeSync(lock, shape, each);
       else takeAsync(lock, shape, each);
     },
@@ -106,11 +108,13 @@ export function semaphore(shape: SemaphoreShape, edits: readonly Edit[] = []): S
   };
 }
 
-function takeSync(lock: Semaphore, shape: SemaphoreShape, { wants, rounds }: Taker): void {
+function takeSync(lock: Semaphore, shape: SemaphoreShape, { wants, rounds, begins }: Taker): void {
   for (let round = 0; round < rounds; round++) {
     party().settle(lock, round);
     if (shape.fair === true) call();
-    stay(lock.acquireSync({ permits: wants }), shape);
+    const permit = lock.acquireSync({ permits: wants });
+    if (begins === true && round === 0) party().begin();
+    stay(permit, shape);
   }
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { expectBytes, noLeaks, pattern, uniqueName } from '@ipc/testkit';
+import { expectBytes, inheritable, noLeaks, pattern, uniqueName } from '@ipc/testkit';
 import {
   fifo,
   openFifoReceiver,
@@ -64,7 +63,7 @@ test('fifo() carries 1 GiB with its checksum', async () => {
 }, 60_000);
 
 test('L4 every descriptor this package opens is close-on-exec', async () => {
-  const before = new Set(readdirSync('/proc/self/fd'));
+  const before = inheritable();
   const name = uniqueName('cloexec');
   const listener = await fifo().listen(name);
   const [accepted, connected] = await Promise.all([listener.accept(), fifo().connect(name)]);
@@ -76,17 +75,7 @@ test('L4 every descriptor this package opens is close-on-exec', async () => {
   const halves = [pipe(), packetPipe()];
   const channels = [...pipePair(), accepted, connected, listener, waiting, receiver, sender];
 
-  const inheritable = readdirSync('/proc/self/fd')
-    .filter((fd) => !before.has(fd))
-    .flatMap((fd) => {
-      try {
-        const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
-        return (parseInt(flags, 8) & 0o2000000) === 0 ? [`${fd}: ${flags}`] : [];
-      } catch {
-        return []; // the descriptor of the listing itself
-      }
-    });
-  expect(inheritable).toEqual([]);
+  expect(inheritable()).toEqual(before);
 
   // A child of node:child_process, which inherits whatever is not close-on-exec beyond its stdio.
   await using other = await spawnChild('sh', ['-c', 'ls /proc/$$/fd'], {

@@ -3,10 +3,23 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { pathOf, type Channel } from '@ipc/core';
-import { dialUnix, seqpacket, takeDescriptors, unix } from '@ipc/socket';
+import { pathOf, type Channel, type Closable } from '@ipc/core';
+import {
+  adoptChannel,
+  dialUnix,
+  openDatagramReceiver,
+  openDatagramSender,
+  openPeerPidfd,
+  openUdpReceiver,
+  openUdpSender,
+  passableSocket,
+  seqpacket,
+  takeDescriptors,
+  tcp,
+  unix,
+} from '@ipc/socket';
 import * as native from '@ipc/native';
-import { expectBytes, noLeaks, numbered, pattern, resources, uniqueName } from '@ipc/testkit';
+import { expectBytes, inheritable, noLeaks, numbered, pattern, resources, uniqueName } from '@ipc/testkit';
 import { expect, test } from 'vitest';
 
 noLeaks();
@@ -92,6 +105,30 @@ test('L4 a flood of malformed packets with descriptors leaks none', async () => 
   }
   expect(open()).toBe(before);
 }, 30_000);
+
+test('L4 every descriptor this package opens is close-on-exec', async () => {
+  const before = inheritable();
+  const ends: Closable[] = [];
+  const pidfds: number[] = [];
+  for (const transport of [unix(), seqpacket(), unix({ namespace: 'abstract' }), tcp()]) {
+    const listener = await transport.listen(uniqueName('cloexec'));
+    const channels = await Promise.all([listener.accept(), transport.connect(listener.name)]);
+    ends.push(listener, ...channels);
+    pidfds.push(...channels.map((channel) => openPeerPidfd(channel) ?? -1).filter((fd) => fd !== -1));
+  }
+  const name = uniqueName('cloexec');
+  const udp = await openUdpReceiver({ port: 0 });
+  ends.push(openDatagramReceiver(name), openDatagramSender(name), udp);
+  ends.push(await openUdpSender({ port: udp.port }));
+  for (const type of ['stream', 'seqpacket'] as const) {
+    const { channel, descriptor } = passableSocket({ type });
+    native.setCloseOnExec(descriptor, false); // as one inherited from a parent is
+    ends.push(channel, adoptChannel(descriptor, { type }));
+  }
+  expect(inheritable()).toEqual(before);
+  pidfds.forEach(native.close);
+  await Promise.all(ends.map((end) => end.close()));
+});
 
 test('1,000 connections at once, each with its own answer', async () => {
   await using listener = await unix().listen(uniqueName('thousand'));

@@ -7,7 +7,7 @@ export { findFailures } from './find-failures.ts';
 export type { Failures } from './find-failures.ts';
 export { halfConformance } from './half-conformance.ts';
 export type { HalfFacts, HalfPair } from './half-conformance.ts';
-export { noLeaks, resources } from './leaks.ts';
+export { inheritable, noLeaks, resources } from './leaks.ts';
 export { queueConformance } from './queue-conformance.ts';
 export type { QueueEngine, TestedQueue } from './queue-conformance.ts';
 export { python } from './python.ts';

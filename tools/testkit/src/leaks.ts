@@ -30,6 +30,20 @@ export function noLeaks(): void {
   });
 }
 
+const O_CLOEXEC = 0o2000000;
+
+/** The descriptors of this process that a program it executes would have too, with their flags. */
+export function inheritable(): string[] {
+  return list('/proc/self/fd').flatMap((fd) => {
+    try {
+      const flags = /^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
+      return (parseInt(flags, 8) & O_CLOEXEC) === 0 ? [`fd ${fd}: ${flags}`] : [];
+    } catch {
+      return []; // the descriptor of the listing itself
+    }
+  });
+}
+
 function descriptors(): string[] {
   const open: string[] = [];
   for (const fd of list('/proc/self/fd')) {

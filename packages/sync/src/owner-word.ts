@@ -13,10 +13,10 @@
  * In a fair lock the word has WAITERS from the moment on that somebody sleeps in line (turns.ts), so that `take` fails, and `attempt`
  * lets nobody in before its turn: `give` leaves the bit there, and only who has the lock, and finds nobody else in line, takes it away.
  */
-import { IpcError } from '@ipc/core';
 import { ABANDONED, IDENTITY, STATE_OWNER, UNRECOVERABLE, WAITERS } from './lock-layout.ts';
 import type { Participant } from './participant.ts';
 import { NO_TICKET, type Turns } from './turns.ts';
+import { unrecoverableError } from './unrecoverable-error.ts';
 
 /** What an attempt came to. */
 export type Taken = 'taken' | 'abandoned' | undefined;
@@ -69,12 +69,7 @@ export class OwnerWord {
     for (;;) {
       const word = Atomics.load(this.#words, this.#at);
       const owner = word & IDENTITY;
-      if (owner === UNRECOVERABLE) {
-        throw new IpcError(
-          'ERR_IPC_CORRUPT',
-          'the lock was given up as unrecoverable: what it protects needs repair; unlink it to start anew',
-        );
-      }
+      if (owner === UNRECOVERABLE) throw unrecoverableError();
       const isFree = owner === 0 || !this.participant.isAlive(owner);
       const blocker = isFree ? (this.#turns?.before(ticket) ?? 0) : owner;
       if (blocker !== 0) {

@@ -5,17 +5,24 @@ import { Held, type Holder } from './held.ts';
 import { areaBytes, DEFAULT_PARTICIPANTS, FLAG_FAIR, SLOT_HELD, SLOT_WANTS, STATE } from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
+import { unrecoverableError } from './unrecoverable-error.ts';
 import { withHeld } from './with-held.ts';
 
 /** SLOT_HELD of a writer; of a reader, how many times it reads. */
 const WRITING = -1;
 /** SLOT_WANTS of a writer that waits: new readers let it go first. */
 const WANTS_TO_WRITE = 1;
-/** State: 1 when a writer died, until a writer that was told has released. */
+/** State: 1 when a writer died, until a writer that was told has released, or a repair has succeeded; 2 for ever when it was given up. */
 const ABANDONED_AT = STATE;
+const GIVEN_UP = 2;
 
 /** @see RwLock */
 export interface RwLockOptions extends LockOptions {
+  /**
+   * Called when the last writer died, while nobody else is inside and before the taker gets the lock, for reading or for writing. If it
+   * throws, the taker gets the error and the next one is asked to repair: nobody who has a `repair` gets in unrepaired. It must not wait.
+   */
+  readonly repair?: (() => void) | undefined;
   /**
    * First come, first served, readers and writers alike, across processes: readers that stand side by side in line read together.
    * Costs as that of {@link MutexOptions}. Everybody who opens or makes the lock must agree; `open` takes it as it is.
@@ -95,11 +102,11 @@ export interface Side<Possession extends Held> {
  * - A writer that waits goes before readers that come after it, unless the lock is `fair`: then all go in the order they came.
  *   One object may read several times at once, and one that reads need not wait for its turn to do so again.
  * - A reader that dies is gone, as if it had released. After a writer that died, everybody gets the lock with
- *   `held.abandoned === true` until a writer has had it, and released it.
+ *   `held.abandoned === true` until a writer has had it, and released it, or a `repair` has succeeded.
  *
  * Who reads and who writes is written in the participants' own slots and nowhere else, so it is exact whatever step anybody
  * dies at. Thread: the one that opened it. Layout: docs/wire-formats/lock.md.
- * @throws {IpcError} ERR_IPC_CLOSED from every call after `close`.
+ * @throws {IpcError} ERR_IPC_CLOSED from every call after `close`; ERR_IPC_CORRUPT from whoever takes it when it was given up.
  */
 export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** For reading. */
@@ -107,28 +114,31 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** For writing. */
   readonly exclusive: Side<ExclusiveHeld> = this.#side<ExclusiveHeld>('exclusive');
 
-  private constructor(area: OpenArea, name: string | undefined) {
+  readonly #repair: (() => void) | undefined;
+
+  private constructor(area: OpenArea, name: string | undefined, { repair }: RwLockOptions) {
     super(area, 'rwlock', name);
+    this.#repair = repair;
   }
 
   /** Makes a named lock. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. */
   static create(name: string, options: RwLockOptions = {}): RwLock {
-    return new RwLock(openNamed('create', name, contentOf(options), options), name);
+    return new RwLock(openNamed('create', name, contentOf(options), options), name, options);
   }
 
   /** Opens a named lock. @throws {IpcError} ERR_IPC_NOT_FOUND, ERR_IPC_MISMATCH, ERR_IPC_LIMIT, ERR_IPC_PERMISSION, ERR_IPC_CORRUPT. */
   static open(name: string, options: RwLockOptions = {}): RwLock {
-    return new RwLock(openNamed('open', name, contentOf(options), options), name);
+    return new RwLock(openNamed('open', name, contentOf(options), options), name, options);
   }
 
   /** Opens a named lock, or makes it. */
   static openOrCreate(name: string, options: RwLockOptions = {}): RwLock {
-    return new RwLock(openNamed('openOrCreate', name, contentOf(options), options), name);
+    return new RwLock(openNamed('openOrCreate', name, contentOf(options), options), name, options);
   }
 
   /** The lock at `offset` of a region's payload; see `Mutex.in`. */
   static in(region: Region, offset: number, options: RwLockOptions = {}): RwLock {
-    return new RwLock(openEmbedded(region, offset, contentOf(options), options), undefined);
+    return new RwLock(openEmbedded(region, offset, contentOf(options), options), undefined, options);
   }
 
   /** Bytes an embedded lock takes. */
@@ -139,6 +149,19 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** Removes a name, whoever uses it. False when there is none. */
   static unlink(name: string): boolean {
     return Region.unlink(name, 'rwlock');
+  }
+
+  /** Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on. */
+  markUnrecoverable(held: ExclusiveHeld): void {
+    this.checkOpen();
+    if (!held.isHeld) throw new TypeError('only its writer can give a lock up');
+    held.forget();
+    this.inside(() => {
+      this.ring();
+      Atomics.store(this.words, this.participant.base + ABANDONED_AT, GIVEN_UP);
+      this.#held = 0;
+    });
+    this.lookHere();
   }
 
   /** @internal */
@@ -202,17 +225,34 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     return this.slots((slot) => this.#heldIn(slot) !== 0 || this.#wantsToWrite(slot));
   }
 
+  /** @internal */
+  override attempt(...asked: Parameters<CompoundLock<Mode, Held>['attempt']>): Held | undefined {
+    return this.#repaired(super.attempt(...asked));
+  }
+
+  protected override tryTake(mode: Mode): Held | undefined {
+    return this.#repaired(super.tryTake(mode));
+  }
+
+  protected override quickTake(mode: Mode): Held | undefined {
+    return this.#repaired(super.quickTake(mode));
+  }
+
   protected override take(mode: Mode): Held | undefined {
+    const isAbandoned = this.#abandoned;
     if (mode === 'exclusive') {
       if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;
       this.#wants = 0;
       this.#held = WRITING;
-      return new ExclusiveHeld(this, this.#abandoned);
+      return new ExclusiveHeld(this, isAbandoned);
     }
     if (this.someSlot((slot) => this.#heldIn(slot) === WRITING)) return undefined;
     if (this.#held === 0 && !this.isFair && this.#otherWriterWaits()) return undefined;
-    this.#held += 1;
-    return new SharedHeld(this, this.#abandoned);
+    if (isAbandoned && this.#repair !== undefined) {
+      if (!this.#isFree()) return undefined;
+      this.#held = WRITING; // until it has repaired
+    } else this.#held += 1;
+    return new SharedHeld(this, isAbandoned);
   }
 
   protected override handBack(): void {
@@ -223,7 +263,32 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   protected override isPristine(): boolean {
-    return !this.#abandoned;
+    if (Atomics.load(this.words, this.participant.base + ABANDONED_AT) !== 0) return false;
+    return !this.someSlot((slot) => this.#heldIn(slot) === WRITING); // of one that died, and nobody has noticed yet
+  }
+
+  /** Outside: the taker of an abandoned lock, who is alone inside, repairs what there is before it gets the lock. */
+  #repaired(held: Held | undefined): Held | undefined {
+    if (held?.abandoned !== true || this.#repair === undefined) return held;
+    try {
+      this.#repair();
+      this.checkOpen();
+    } catch (error) {
+      held.forget();
+      if (this.isOpen) this.#goOnWith(0);
+      throw error;
+    }
+    if (held instanceof SharedHeld) this.#goOnWith(1);
+    return held;
+  }
+
+  /** What a writer by necessity holds afterwards: nothing, or one reading of what it has repaired. */
+  #goOnWith(readings: 0 | 1): void {
+    this.inside(() => {
+      this.ring();
+      if (readings === 1) this.#abandoned = false;
+      this.#held = readings;
+    });
   }
 
   /** Inside: the only reader, that reads once, goes on as a writer. */
@@ -232,6 +297,11 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     if (this.#held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0)) return false;
     this.#held = WRITING;
     return true;
+  }
+
+  /** Inside: nobody is. */
+  #isFree(): boolean {
+    return !this.someSlot((slot) => this.#heldIn(slot) !== 0);
   }
 
   #heldIn(slot: number): number {
@@ -284,8 +354,11 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     Atomics.store(this.words, this.participant.slot + SLOT_WANTS, value);
   }
 
+  /** @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up. */
   get #abandoned(): boolean {
-    return Atomics.load(this.words, this.participant.base + ABANDONED_AT) !== 0;
+    const state = Atomics.load(this.words, this.participant.base + ABANDONED_AT);
+    if (state === GIVEN_UP) throw unrecoverableError();
+    return state !== 0;
   }
 
   set #abandoned(value: boolean) {

@@ -1,6 +1,6 @@
 import { RwLock } from '@ipc/sync';
 import { spawnPeer, type Peer } from '@ipc/testkit';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
@@ -177,6 +177,108 @@ test('a writer that closes leaves the lock abandoned', () => {
   expect(held?.abandoned).toBe(true);
   held?.release();
   expect(() => b.shared.tryAcquire()).toThrow(expect.objectContaining({ code: 'ERR_IPC_CLOSED' }));
+});
+
+describe('after a killed writer', () => {
+  /** A lock whose writer was killed, and repairs that fail as often as asked. */
+  async function abandonedLock(
+    failures: number,
+    fair: boolean,
+  ): Promise<{ name: string; repairs: () => number; lock: RwLock }> {
+    const name = lockName();
+    let repairs = 0;
+    const lock = RwLock.openOrCreate(name, {
+      fair,
+      repair() {
+        if (repairs++ < failures) throw new Error(`repair ${repairs}`);
+      },
+    });
+    await using peer = await spawnPeer(party);
+    await peer.call('open', 'RwLock', name, { fair });
+    await peer.call('invoke', 'exclusive.acquire');
+    await peer.kill('SIGKILL');
+    return { name, repairs: () => repairs, lock };
+  }
+
+  test.each([false, true])(
+    'nobody reads or writes before a repair has succeeded (fair: %s)',
+    async (fair) => {
+      const { name, repairs, lock } = await abandonedLock(4, fair);
+      using _lock = lock;
+      using bare = RwLock.open(name);
+      expect(() => lock.shared.tryAcquire()).toThrow('repair 1');
+      expect(() => lock.exclusive.acquireSync()).toThrow('repair 2');
+      await expect(lock.shared.acquire()).rejects.toThrow('repair 3');
+      // Behind one who reads what is abandoned, and was not asked to repair it.
+      const unrepaired = bare.shared.acquireSync();
+      const waiting = lock.shared.acquire();
+      expect(lock.shared.tryAcquire()).toBeUndefined();
+      expect(repairs()).toBe(3);
+      unrepaired.release();
+      await expect(waiting).rejects.toThrow('repair 4');
+
+      const reader = await lock.shared.acquire();
+      expect(repairs()).toBe(5);
+      expect(reader.abandoned).toBe(true);
+      const other = bare.shared.tryAcquire();
+      expect(other?.abandoned).toBe(false);
+      expect(bare.exclusive.tryAcquire()).toBeUndefined();
+      other?.release();
+      reader.release();
+      expect(bare.exclusive.tryAcquire()?.abandoned).toBe(false);
+    },
+  );
+
+  test('who repairs is alone, and those who waited meanwhile get in afterwards', async () => {
+    const { name, lock: first } = await abandonedLock(0, false);
+    first.close(); // the last one; the name stays, as the next has to be told
+    using bare = RwLock.open(name);
+    let met: unknown;
+    let waiting: Promise<{ abandoned: boolean; release(): void }> | undefined;
+    using lock = RwLock.open(name, {
+      repair() {
+        met = bare.shared.tryAcquire() ?? bare.exclusive.tryAcquire();
+        waiting = bare.shared.acquire();
+      },
+    });
+    const reader = lock.shared.acquireSync();
+    expect(met).toBeUndefined();
+    const beside = await waiting;
+    expect(beside?.abandoned).toBe(false);
+    beside?.release();
+    reader.release();
+  });
+
+  test('one that is killed in its repair has not repaired', async () => {
+    const { name, repairs, lock } = await abandonedLock(0, false);
+    using _lock = lock;
+    const dies = RwLock.open(name, {
+      repair() {
+        dies.close(); // as a death would: in the middle
+      },
+    });
+    expect(() => dies.shared.tryAcquire()).toThrow(expect.objectContaining({ code: 'ERR_IPC_CLOSED' }));
+    expect(lock.shared.tryAcquire()?.abandoned).toBe(true);
+    expect(repairs()).toBe(1);
+  });
+});
+
+test('a lock that its writer gives up says so to everybody', async () => {
+  const name = lockName();
+  using a = RwLock.openOrCreate(name);
+  using b = RwLock.open(name);
+  const held = a.exclusive.acquireSync();
+  const reader = b.shared.acquire();
+  const writer = b.exclusive.acquire();
+  a.markUnrecoverable(held);
+  const givenUp = { code: 'ERR_IPC_CORRUPT' };
+  await expect(reader).rejects.toMatchObject(givenUp);
+  await expect(writer).rejects.toMatchObject(givenUp);
+  expect(() => a.shared.tryAcquire()).toThrow(expect.objectContaining(givenUp));
+  expect(() => a.exclusive.acquireSync({ timeoutMs: 0 })).toThrow(expect.objectContaining(givenUp));
+  expect(() => {
+    a.markUnrecoverable(held);
+  }).toThrow(TypeError);
 });
 
 test('readers and writers of two processes never meet', async () => {

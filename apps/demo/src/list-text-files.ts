@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readdirSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Larger files are left out, and counted: a message carries a whole file. */
@@ -13,7 +13,7 @@ const textEndings = /\.(?:c|css|csv|h|html|js|json|md|mjs|py|rs|sh|toml|ts|txt|x
 
 export interface TextFiles {
   readonly paths: readonly string[];
-  /** Text files left out because of their size or the length of their path. */
+  /** What looked like text and is left out: too large, not to be read, or with too long a path. */
   readonly skipped: number;
 }
 
@@ -27,7 +27,10 @@ export function listTextFiles(folder: string): TextFiles {
   const paths = candidates.filter((path) => {
     const found = lstatSync(path, { throwIfNoEntry: false });
     return (
-      found?.isFile() === true && found.size <= MAX_FILE_BYTES && Buffer.byteLength(path) <= MAX_PATH_BYTES
+      found?.isFile() === true &&
+      found.size <= MAX_FILE_BYTES &&
+      Buffer.byteLength(path) <= MAX_PATH_BYTES &&
+      isReadable(path)
     );
   });
   return { paths, skipped: candidates.length - paths.length };
@@ -50,7 +53,16 @@ function trackedFiles(folder: string): string[] | undefined {
 function walk(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return skippedFolders.has(entry.name) ? [] : walk(path);
+    if (entry.isDirectory()) return skippedFolders.has(entry.name) || !isReadable(path) ? [] : walk(path);
     return entry.isFile() ? [path] : [];
   });
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false; // another user's
+  }
 }

@@ -6,16 +6,7 @@ import { indexInParallel } from './index-in-parallel.ts';
 import { listTextFiles } from './list-text-files.ts';
 import { indexTexts } from './word-index.ts';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { workers: { type: 'string', default: '3' } },
-});
-const folder = resolve(positionals[0] ?? '.');
-const workers = Number(values.workers);
-if (positionals.length > 1 || !Number.isInteger(workers) || workers < 1 || workers > 64) {
-  console.error('usage: demo [folder] [--workers 1..64]');
-  process.exit(2);
-}
+const { folder, workers } = readArguments();
 
 try {
   await run();
@@ -27,7 +18,7 @@ try {
 async function run(): Promise<void> {
   const { paths, skipped } = listTextFiles(folder);
   console.log(
-    `${paths.length} text files in ${folder}${skipped > 0 ? ` (${skipped} too large or with too long a path)` : ''}`,
+    `${paths.length} text files in ${folder}${skipped > 0 ? `; ${skipped} left out: too large, not to be read, or with too long a path` : ''}`,
   );
   const { index, filesPerWorker } = await indexInParallel(paths, { workers });
   console.log(
@@ -44,4 +35,20 @@ async function run(): Promise<void> {
   if (!isDeepStrictEqual(index, alone))
     throw new Error('the index built by many processes differs from the one built by one');
   console.log('equal to the index built in one process');
+}
+
+function readArguments(): { readonly folder: string; readonly workers: number } {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { workers: { type: 'string', default: '3' } },
+    });
+    const count = Number(values.workers);
+    if (positionals.length <= 1 && Number.isInteger(count) && count >= 1 && count <= 64)
+      return { folder: resolve(positionals[0] ?? '.'), workers: count };
+  } catch {
+    // an option that there is not
+  }
+  console.error('usage: demo [folder] [--workers 1..64]');
+  process.exit(2);
 }

@@ -35,10 +35,26 @@ afterAll(() => {
 test('the index built by many processes is right, and equal to the one built by one', async () => {
   const { stdout } = await demo(folder, '--workers', '4');
   expect(stdout).toContain('42 text files');
-  expect(stdout).toContain('(1 too large or with too long a path)');
+  expect(stdout).toContain('; 1 left out: too large');
   expect(stdout).toMatch(/^ +1560 {2}tick +in 39 files$/m);
   expect(stdout).toMatch(/^ +780 {2}tock +in 39 files$/m);
   expect(stdout).toContain('equal to the index built in one process');
+});
+
+// Who is root may read everything.
+test.skipIf(process.getuid?.() === 0)('what may not be read is left out, and told', async () => {
+  const secret = join(folder, 'secret.txt');
+  const closed = join(folder, 'closed');
+  writeFileSync(secret, 'tick', { mode: 0 });
+  mkdirSync(closed, { mode: 0 });
+  try {
+    const { stdout } = await demo(folder);
+    expect(stdout).toContain('42 text files');
+    expect(stdout).toContain('; 2 left out');
+  } finally {
+    rmSync(secret);
+    rmSync(closed, { recursive: true });
+  }
 });
 
 test('a killed worker ends the run with an error, and nothing is left', async () => {
@@ -81,8 +97,10 @@ test('a folder that is not there, and wrong options, are clear errors', async ()
     code: 1,
     stderr: expect.stringContaining('ENOENT') as unknown,
   });
-  await expect(demo('--workers', '0')).rejects.toMatchObject({
-    code: 2,
-    stderr: expect.stringContaining('usage:') as unknown,
-  });
+  for (const wrong of [['--workers', '0'], ['--no-such-option'], [folder, folder]]) {
+    await expect(demo(...wrong)).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^usage: .*\n$/) as unknown,
+    });
+  }
 });

@@ -112,6 +112,27 @@ test.skipIf(browserPath === undefined)(
   },
 );
 
+test.skipIf(browserPath === undefined)(
+  'on a telephone nothing is cut off, and rows keep their plots',
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
+    const page = join(directory, 'report.html');
+    writeFileSync(page, renderHtml(report));
+    const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
+    try {
+      const tab = await browser.newPage({ viewport: { width: 400, height: 800 } });
+      await tab.goto(pathToFileURL(page).href);
+      await tab.waitForSelector('html[data-drawn=yes]');
+      expect(await tab.evaluate('document.documentElement.scrollWidth')).toBe(400);
+      for (const track of await tab.locator('.row .track').all())
+        expect((await track.boundingBox())?.width).toBeGreaterThan(300);
+    } finally {
+      await browser.close();
+      rmSync(directory, { recursive: true });
+    }
+  },
+);
+
 test('the page holds everything, and nothing of it is taken for markup', () => {
   const page = renderHtml(report);
   expect(page).not.toMatch(/<(script|link)[^>]+(src|href)=/);

@@ -47,9 +47,10 @@ export function renderHtml(report: BenchReport): string {
     ([id, title, caption]) =>
       `<figure id="${id}"><h2>${title}</h2><figcaption>${caption}</figcaption></figure>`,
   );
-  const links = [...charts.map(([id, title]) => ({ id, title })), ...tables].map(
-    ({ id, title }) => `<a href="#${id}">${escape(title)}</a>`,
-  );
+  const links = [
+    ...charts.map(([id, name]) => ({ place: 'plots', id, name })),
+    ...tables.map(({ id, title, scenario = title, place = 'machine' }) => ({ place, id, name: scenario })),
+  ];
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -59,7 +60,7 @@ export function renderHtml(report: BenchReport): string {
 <h1>IPC bench</h1>
 <p>${escape(describeMachine(report))}</p>
 <p>${escape(describeRun(report)).replaceAll('\n', '<br>')}</p>
-<nav>${links.join(' ')}</nav>
+<nav>${renderLinks(links)}</nav>
 <div id="filter" role="group" aria-label="subjects that are shown"></div>
 ${figures.join('\n')}
 ${tables.map(renderTable).join('\n')}
@@ -68,6 +69,24 @@ ${tables.map(renderTable).join('\n')}
 <script type="module">${scripts.map(ownScript).join('\n')}</script>
 </html>
 `;
+}
+
+interface PageLink {
+  readonly place: string;
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A line for each place. */
+function renderLinks(links: readonly PageLink[]): string {
+  const places = [...new Set(links.map(({ place }) => place))];
+  return places
+    .map((place) => {
+      const here = links.filter((link) => link.place === place);
+      const anchors = here.map(({ id, name }) => `<a href="#${id}">${escape(name)}</a>`);
+      return `<div><b>${escape(place)}</b> ${anchors.join(' ')}</div>`;
+    })
+    .join('\n');
 }
 
 /** Part of one module: what it imports is in it already. */

@@ -17,6 +17,9 @@ import {
 
 export interface Table {
   readonly title: string;
+  /** Its title is of this, in one of several places. */
+  readonly scenario?: string;
+  readonly place?: string;
   readonly question: string;
   readonly head: readonly string[];
   /** The first column is text, the others are figures. */
@@ -38,6 +41,7 @@ export function toTables({ results, environment }: BenchReport): Table[] {
   const { coreMatrix, placements: places } = environment.run;
   const placements = Object.entries(places) as [Placement, CpuPair | null][];
   const tables = placements.flatMap(([placement, cpus]) => {
+    const place = describePlace(placement, cpus);
     const here = results.filter((result) => result.placement === placement);
     return [...new Set(here.map(({ scenario }) => scenario))].map((id) => {
       const rows = here.filter((result) => result.scenario === id);
@@ -47,7 +51,8 @@ export function toTables({ results, environment }: BenchReport): Table[] {
         ({ isOptional, cell }) => isOptional !== true || rows.some((row) => cell(row) !== ''),
       );
       return {
-        title: `${id}, ${describePlace(placement, cpus)}`,
+        title: `${id}, ${place}`,
+        ...{ scenario: id, place },
         question: findScenario(id)?.question ?? '',
         head: columns.map(({ head }) => head),
         rows: rows.map((result) => columns.map(({ cell }) => cell(result))),

@@ -7,6 +7,7 @@ import { exits } from './campaigns/exits.ts';
 import { frameFuzz } from './campaigns/frame-fuzz.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { leftovers } from './campaigns/leftovers.ts';
+import { lockKill } from './campaigns/lock-kill.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
 import { mutexFrozen } from './campaigns/mutex-frozen.ts';
@@ -22,8 +23,9 @@ import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
 import { signalStorm } from './campaigns/signal-storm.ts';
 import { slowPeer } from './campaigns/slow-peer.ts';
+import { strangers } from './campaigns/strangers.ts';
 import { spillKill } from './campaigns/spill-kill.ts';
-import { callKill, instructionKill } from './campaigns/stepped-kill.ts';
+import { callKill, everyKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
@@ -32,6 +34,7 @@ export const campaigns: readonly Campaign[] = [
   mutexFrozen,
   exits,
   signalStorm,
+  lockKill,
   lockStress,
   ringProducerKill,
   ringConsumerKill,
@@ -42,6 +45,7 @@ export const campaigns: readonly Campaign[] = [
   ...orders,
   pidReuse,
   instructionKill,
+  everyKill,
   callKill,
   hostileMemory,
   openRace,
@@ -57,5 +61,6 @@ export const campaigns: readonly Campaign[] = [
   bulk,
   frameFuzz,
   descriptorFlood,
+  strangers,
   slowPeer,
 ];

@@ -39,24 +39,23 @@ export async function endWorker(worker: ChildProcess): Promise<void> {
   await exited;
 }
 
-/** One worker is always being started while the last one is in use: starting takes far longer than dying. */
+/** Some workers are always being started while the last ones are in use: starting takes far longer than dying. */
 export class Workers implements AsyncDisposable {
   readonly #start: () => Promise<ChildProcess>;
-  #next: Promise<ChildProcess>;
+  readonly #stock: Promise<ChildProcess>[];
 
-  constructor(name: string, args: () => readonly string[]) {
+  constructor(name: string, args: () => readonly string[], inStock = 1) {
     this.#start = () => startWorker(name, ...args());
-    this.#next = this.#start();
+    this.#stock = Array.from({ length: inStock }, this.#start);
   }
 
-  async take(): Promise<ChildProcess> {
-    const worker = await this.#next;
-    this.#next = this.#start();
-    return worker;
+  take(): Promise<ChildProcess> {
+    this.#stock.push(this.#start());
+    return this.#stock.shift() as Promise<ChildProcess>;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await endWorker(await this.#next);
+    for (const worker of this.#stock) await endWorker(await worker);
   }
 }
 

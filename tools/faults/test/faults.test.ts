@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 const small: Readonly<Record<string, number>> = {
   'mutex-kill': 12,
   'mutex-frozen': 3,
+  'lock-kill': 4,
   exits: 4,
   'signal-storm': 16,
   'ring-producer-kill': 8,
@@ -12,6 +13,7 @@ const small: Readonly<Record<string, number>> = {
   'pid-reuse': 2,
   'instruction-kill': 5,
   'call-kill': 9,
+  'every-kill': 8,
   'hostile-memory': 1200,
   'memory-full': 20,
   'wake-up': 20_000,

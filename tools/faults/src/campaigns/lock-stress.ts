@@ -4,10 +4,12 @@ import type { ChildProcess } from 'node:child_process';
 import { Region } from '@ipc/shm';
 import { Mutex, RwLock, Semaphore } from '@ipc/sync';
 import type { Campaign } from '../campaign.ts';
-import { campaignName, endWorker, startWorker } from '../worker.ts';
-import { ALIVE, OPERATIONS, VIOLATIONS, WORDS } from '../lock-stress-layout.ts';
+import { campaignName, endWorker, Workers } from '../worker.ts';
+import { ACCESS, ALIVE, OPERATIONS, PERMITS, VIOLATIONS, WORDS } from '../lock-stress-layout.ts';
 
 const processes = 64;
+/** As busy as the others are, one takes seconds to start. */
+const inStock = 12;
 /** Everybody who lives gets on within this time, however busy the machine is. */
 const patienceMs = 60_000;
 
@@ -25,14 +27,18 @@ export const lockStress: Campaign = {
     using fair = Mutex.create(`${name}.fair`, { fair: true });
     using semaphore = Semaphore.create(name, { permits: 3 });
     using lock = RwLock.create(name);
-    const start = (index: number): Promise<ChildProcess> =>
-      startWorker('lock-stress', name, String(index), String(Math.floor(random() * 2 ** 31)));
-    const go = (worker: ChildProcess, index: number): void => {
+    const seed = (): string => String(Math.floor(random() * 2 ** 31));
+    await using stock = new Workers('lock-stress', () => [name, seed()], inStock);
+    const start = async (index: number): Promise<ChildProcess> => {
+      const worker = await stock.take();
+      // What the one before it said of itself.
+      for (const block of [PERMITS, ACCESS]) Atomics.store(words, block + index, 0);
       Atomics.store(words, ALIVE + index, 1);
-      worker.send('go');
+      worker.send(index);
+      return worker;
     };
-    const workers = await Promise.all(Array.from({ length: processes }, (_, index) => start(index)));
-    workers.forEach(go);
+    const workers: ChildProcess[] = [];
+    while (workers.length < processes) workers.push(await start(workers.length));
     const operations = (): number =>
       Array.from({ length: processes }, (_, index) => done(index)).reduce((a, b) => a + b);
     const done = (index: number): number => Atomics.load(words, OPERATIONS + index) >>> 0;
@@ -42,9 +48,7 @@ export const lockStress: Campaign = {
       const index = Math.floor(random() * processes);
       Atomics.store(words, ALIVE + index, 0); // first: what a dead one seems to hold is no violation
       await endWorker(workers[index] as ChildProcess);
-      const next = await start(index);
-      workers[index] = next;
-      go(next, index);
+      workers[index] = await start(index);
     }
     const before = workers.map((_, index) => done(index));
     const deadline = performance.now() + patienceMs;

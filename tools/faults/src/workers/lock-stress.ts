@@ -5,8 +5,9 @@ import { Mutex, RwLock, Semaphore, type Held } from '@ipc/sync';
 import { randomOf } from '../campaign.ts';
 import { ACCESS, ALIVE, INSIDE, OPERATIONS, PERMITS, PROCESSES, VIOLATIONS } from '../lock-stress-layout.ts';
 
-const [name = '', index = '0', seed = '1'] = process.argv.slice(2);
-const me = Number(index);
+const [name = '', seed = '1'] = process.argv.slice(2);
+/** Which of the processes this is, from its start on. */
+let me = 0;
 const random = randomOf(Number(seed));
 const { words } = Region.open(name, { kind: 'faults' });
 const mutexes = [Mutex.open(name), Mutex.open(`${name}.fair`)] as const;
@@ -78,8 +79,8 @@ const operations: readonly (() => Promise<{ release(): void } | undefined>)[] = 
   },
 ];
 
-for (const block of [PERMITS, ACCESS]) Atomics.store(words, block + me, 0);
-process.once('message', () => {
+process.once('message', (index: number) => {
+  me = index;
   void (async () => {
     for (;;) {
       const held = await operations[Math.floor(random() * operations.length)]?.();
@@ -93,4 +94,5 @@ process.once('message', () => {
     }
   })();
 });
+process.on('disconnect', () => process.exit());
 process.send?.('ready');

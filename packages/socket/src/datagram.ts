@@ -18,6 +18,7 @@ import { letGo } from './let-go.ts';
 import { PacketInbox } from './packet-inbox.ts';
 import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
+import { reserveSendBuffer } from './send-buffer.ts';
 import { openSocket } from './serve-unix.ts';
 import { unixAddress, type UnixNamespace } from './unix-address.ts';
 
@@ -66,6 +67,7 @@ export function openDatagramSender(name: string, options: DatagramOptions = {}):
   const address = unixAddress(name, options.namespace, suffix);
   const fd = openSocket('datagram', name);
   try {
+    reserveSendBuffer(fd, maxMessageBytes);
     native.connect(fd, address.native);
     const socket = new PacketSocket(fd);
     const writer = new PacketWriter(socket, {
@@ -118,7 +120,7 @@ class DatagramReader implements ReceivePort {
   }
 
   pull(patient = false): Uint8Array | undefined {
-    return this.#next(patient) ? this.#inbox.take(0).slice() : undefined;
+    return this.#next(patient) ? this.#inbox.takeOwn(0) : undefined;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {

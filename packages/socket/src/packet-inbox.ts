@@ -6,6 +6,11 @@ const [mostPackets, mostBytes] = [32, 8 << 20];
 /** From this size a packet fills the cache rather than a system call the time. */
 const largeBytes = 8 << 10;
 
+const nothing = new Uint8Array(0);
+
+/** Of the processor's cache. */
+const lineBytes = 64;
+
 /** Buffers kept for reuse, of whatever slot size was used last. Untouched pages of a slot cost no memory. */
 const keptBuffers = 4;
 let spare: Uint8Array[] = [];
@@ -16,6 +21,7 @@ let spare: Uint8Array[] = [];
  */
 export class PacketInbox {
   readonly #fd: number;
+  readonly #maxPacketBytes: number;
   readonly #slotBytes: number;
   readonly #lengths: Int32Array;
   readonly #oneLength: Int32Array;
@@ -29,7 +35,8 @@ export class PacketInbox {
   /** @param maxPacketBytes - A longer one has the length -1. */
   constructor(fd: number, maxPacketBytes: number) {
     this.#fd = fd;
-    this.#slotBytes = Math.max(1, maxPacketBytes);
+    this.#maxPacketBytes = maxPacketBytes;
+    this.#slotBytes = slotBytesFor(maxPacketBytes);
     this.#lengths = new Int32Array(
       Math.max(1, Math.min(mostPackets, Math.floor(mostBytes / this.#slotBytes))),
     );
@@ -65,7 +72,8 @@ export class PacketInbox {
 
   /** The length of the next packet, -1 when it was cut off; `take` it afterwards. */
   get nextLength(): number {
-    return this.#lengths[this.#next] ?? -1;
+    const length = this.#lengths[this.#next] ?? -1;
+    return length <= this.#maxPacketBytes ? length : -1;
   }
 
   /** The first byte of the next packet. */
@@ -76,7 +84,15 @@ export class PacketInbox {
   /** The next packet from byte `from`, as a view that is valid until the next call. */
   take(from: number): Uint8Array {
     const start = this.#next * this.#slotBytes;
-    const packet = (this.#buffer ?? new Uint8Array(0)).subarray(start + from, start + this.nextLength);
+    const packet = (this.#buffer ?? nothing).subarray(start + from, start + this.nextLength);
+    this.#next++;
+    return packet;
+  }
+
+  /** As `take`, in memory of its own. */
+  takeOwn(from: number): Uint8Array {
+    const start = this.#next * this.#slotBytes;
+    const packet = (this.#buffer ?? nothing).slice(start + from, start + this.nextLength);
     this.#next++;
     return packet;
   }
@@ -87,6 +103,11 @@ export class PacketInbox {
     this.#buffer = undefined;
     this.#count = this.#next = 0;
   }
+}
+
+/** An odd number of cache lines: were it a power of two, the starts of all slots would share a few lines of the cache. */
+function slotBytesFor(maxPacketBytes: number): number {
+  return (Math.ceil(maxPacketBytes / lineBytes) | 1) * lineBytes;
 }
 
 function takeSlots(bytes: number): Uint8Array {

@@ -33,7 +33,7 @@ export class PacketOutbox {
     const end = start + head.length + message.length;
     if (this.#count === mostPackets || end > POOLED_BYTES) return false;
     if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
-    if (head.length > 0) this.#buffer.set(head, start);
+    for (let i = 0; i < head.length; i++) this.#buffer[start + i] = head[i] ?? 0; // a byte at most
     this.#buffer.set(message, start + head.length);
     this.#ends[this.#count++] = end;
     return true;

@@ -54,7 +54,7 @@ export class PacketReader implements ReceivePort {
 
   pull(patient = false): Uint8Array | undefined {
     if (!this.#next(patient)) return undefined;
-    const message = this.#takeAhead() ?? this.#inbox.take(PACKET_HEADER_BYTES).slice();
+    const message = this.#takeAhead() ?? this.#inbox.takeOwn(PACKET_HEADER_BYTES);
     this.#goOn();
     return message;
   }

@@ -159,7 +159,7 @@ export class PacketWriter implements SendPort {
 
   /** One packet, now. -1 when there is no room. */
   #send(message: Uint8Array, hasDescriptors: boolean): number {
-    if (!hasDescriptors) return native.writev(this.#socket.fd, [this.#head, message]);
+    if (!hasDescriptors) return native.writePair(this.#socket.fd, this.#head, this.#head.length, message);
     const packet = new Uint8Array(this.#head.length + message.length);
     packet.set(this.#head);
     packet.set(message, this.#head.length);

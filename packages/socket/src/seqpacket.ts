@@ -1,6 +1,5 @@
 /** Unix seqpacket sockets as a transport: the kernel keeps the bounds of messages, and descriptors travel with them. */
-import { channelOf, checkMaxMessageBytes, IpcError, type Channel, type Transport } from '@ipc/core';
-import * as native from '@ipc/native';
+import { channelOf, checkMaxMessageBytes, type Channel, type Transport } from '@ipc/core';
 import type { BindOptions } from './bind-unix.ts';
 import { checkMaxDescriptorsInFlight, DescriptorsInFlight } from './descriptors-in-flight.ts';
 import { checkMaxDescriptors } from './descriptors.ts';
@@ -11,6 +10,7 @@ import { PacketSocket } from './packet-socket.ts';
 import { PacketWriter } from './packet-writer.ts';
 import { PACKET_HEADER_BYTES, type PacketLimits } from './packet.ts';
 import { channelWithPeer, type PeerRule } from './peer.ts';
+import { reserveSendBuffer } from './send-buffer.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
 export interface SeqpacketOptions extends BindOptions {
@@ -67,7 +67,7 @@ export function checkLimits({
  */
 export function packetChannel(fd: number, limits: PacketLimits): Channel {
   return channelWithPeer(fd, () => {
-    reserveSendBuffer(fd, limits.maxMessageBytes);
+    reserveSendBuffer(fd, PACKET_HEADER_BYTES + limits.maxMessageBytes);
     const inFlight = new DescriptorsInFlight(fd, limits.maxDescriptorsInFlight);
     const channel = packetsOver(new PacketSocket(fd, inFlight), limits);
     inFlight.belongTo(channel);
@@ -100,19 +100,4 @@ function packetsOver(socket: PacketSocket, limits: PacketLimits): Channel {
     if (readable) reader.onReadable();
   };
   return channelOf(writer, reader);
-}
-
-/** What the kernel keeps of the send buffer for itself, per message. */
-const overheadBytes = 32;
-
-function reserveSendBuffer(fd: number, maxMessageBytes: number): void {
-  const needed = maxMessageBytes + PACKET_HEADER_BYTES + overheadBytes;
-  if (native.socketBuffer(fd, 'send') >= needed) return;
-  native.setSocketBuffer(fd, 'send', needed);
-  const got = native.socketBuffer(fd, 'send');
-  if (got >= needed) return;
-  throw new IpcError(
-    'ERR_IPC_LIMIT',
-    `a message of ${maxMessageBytes} bytes needs a send buffer of ${needed}, and net.core.wmem_max allows ${got}; raise it with \`sysctl net.core.wmem_max=${needed}\` or lower maxMessageBytes`,
-  );
 }

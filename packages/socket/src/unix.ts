@@ -6,6 +6,7 @@ import { checkMaxDescriptors } from './descriptors.ts';
 import { dialUnix } from './dial-unix.ts';
 import { listenUnix } from './listen-unix.ts';
 import type { PeerRule } from './peer.ts';
+import { DEFAULT_SEND_BUFFER_BYTES } from './send-buffer.ts';
 import { streamChannel } from './stream-channel.ts';
 import type { UnixNamespace } from './unix-address.ts';
 
@@ -27,12 +28,6 @@ export interface UnixOptions extends BindOptions {
 }
 
 /**
- * A sender is woken when three quarters of its buffer are free. The system's default, 208 KiB, holds three messages of
- * 64 KiB, and then the receiver has none left when the sender goes on: they would take turns.
- */
-const defaultSendBufferBytes = 512 << 10;
-
-/**
  * Channels over unix stream sockets: frames, coalesced, at one write and one read per turn of the event loop.
  *
  * `listen` takes a name for itself alone until it is closed or its process dies; see `bind-unix.ts` for how. The
@@ -45,7 +40,7 @@ export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
   const maxDescriptorsInFlight = checkMaxDescriptorsInFlight(options.maxDescriptorsInFlight);
-  const { namespace, sendBufferBytes = defaultSendBufferBytes } = options;
+  const { namespace, sendBufferBytes = DEFAULT_SEND_BUFFER_BYTES } = options;
   const channelOn = (fd: number): Channel =>
     streamChannel(fd, { maxMessageBytes, maxDescriptors, maxDescriptorsInFlight, sendBufferBytes });
   return {

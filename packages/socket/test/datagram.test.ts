@@ -50,3 +50,24 @@ test('a message over the receiver\u2019s limit is ERR_IPC_CORRUPT, never a part 
   await sender.send(pattern(9));
   await expect(receiver.receive()).rejects.toMatchObject({ code: 'ERR_IPC_CORRUPT' });
 });
+
+test('several large messages are under way at once, so that the two ends need not take turns', async () => {
+  const name = uniqueName('large');
+  await using receiver = openDatagramReceiver(name);
+  await using sender = openDatagramSender(name);
+  const message = pattern(64 << 10);
+  let sent = 0;
+  while (sender.trySend(message)) sent++;
+  expect(sent).toBeGreaterThan(4); // what the system's default has room for
+  for (let i = 0; i < sent; i++) expectBytes(await receiver.receive(), message);
+});
+
+test('a limit that no send buffer can hold is ERR_IPC_LIMIT, with the command that raises it', () => {
+  const name = uniqueName('beyond');
+  expect(() => openDatagramSender(name, { maxMessageBytes: 1 << 30 })).toThrow(
+    expect.objectContaining({
+      code: 'ERR_IPC_LIMIT',
+      message: expect.stringContaining('sysctl net.core.wmem_max=') as string,
+    }),
+  );
+});

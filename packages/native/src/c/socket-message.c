@@ -130,7 +130,7 @@ static napi_value send_messages(napi_env env, napi_callback_info info) {
   if (to - from > MESSAGES_MAX) to = from + MESSAGES_MAX;
   if (from == to) return js_int(env, 0);
 
-  struct mmsghdr messages[MESSAGES_MAX] = {0};
+  struct mmsghdr messages[MESSAGES_MAX];
   struct iovec vectors[MESSAGES_MAX];
   uint8_t nothing[1], *bytes = source.data ? source.data : nothing; // an empty array may have no address
   const int32_t *end = ends.data;
@@ -141,8 +141,7 @@ static napi_value send_messages(napi_env env, napi_callback_info info) {
     if (start < 0 || stop < start || (size_t)stop > source.length)
       return throw_range_error(env, "ends: expected ascending offsets inside the %zu bytes", source.length);
     vectors[i - from] = (struct iovec){bytes + start, (size_t)(stop - start)};
-    messages[i - from].msg_hdr.msg_iov = &vectors[i - from];
-    messages[i - from].msg_hdr.msg_iovlen = 1;
+    messages[i - from] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i - from], .msg_iovlen = 1}};
     start = stop;
   }
   int count;
@@ -168,12 +167,11 @@ static napi_value receive_messages(napi_env env, napi_callback_info info) {
   if (slots > MESSAGES_MAX) slots = MESSAGES_MAX;
   if (slots == 0) return throw_range_error(env, "target: expected room for a message of %d bytes", slot_bytes);
 
-  struct mmsghdr messages[MESSAGES_MAX] = {0};
+  struct mmsghdr messages[MESSAGES_MAX];
   struct iovec vectors[MESSAGES_MAX];
   for (size_t i = 0; i < slots; i++) {
     vectors[i] = (struct iovec){(uint8_t *)target.data + i * (size_t)slot_bytes, (size_t)slot_bytes};
-    messages[i].msg_hdr.msg_iov = &vectors[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
+    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
   }
   int count;
   do

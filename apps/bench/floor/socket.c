@@ -1,8 +1,9 @@
 /*
- * Sockets: unix(7) pairs of each type, and TCP over the loopback, tcp(7).
+ * Sockets: unix(7) of each type, and TCP over the loopback, tcp(7).
  *
- * A pair is what two connected sockets with names are, without the names. Stream sockets carry frames;
- * a seqpacket or datagram socket keeps message boundaries by itself.
+ * A pair is what two connected sockets with names are, without the names. Not so for datagrams: what a socket with a name
+ * receives from whoever knows it waits in a queue of net.unix.max_dgram_qlen, and a pair has no such limit.
+ * Stream sockets carry frames; a seqpacket or datagram socket keeps message boundaries by itself.
  */
 #include "stream.h"
 
@@ -10,6 +11,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static struct stream streams_of[2]; /* by role */
@@ -59,7 +61,7 @@ static void run_stream(enum role role, const struct plan *plan, struct board *bo
 }
 
 struct packets {
-  int fd;
+  int read_fd, write_fd;
   uint8_t *buffer;
   size_t capacity;
 };
@@ -75,30 +77,60 @@ static bool fits_send_buffer(int fd, size_t bytes) {
   return bytes + PACKET_OVERHEAD <= (size_t)capacity;
 }
 
-static const char *open_packets(const struct plan *plan, int type) {
-  const size_t bytes = plan->message_bytes;
-  int pair[2];
-  if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, pair) != 0) fail_call("socketpair");
-  for (int role = LEADER; role <= FOLLOWER; role++) {
-    if (!fits_send_buffer(pair[role], bytes)) {
-      const int wanted = (int)(bytes + PACKET_OVERHEAD);
-      if (setsockopt(pair[role], SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted) != 0)
-        fail_call("setsockopt SO_SNDBUF");
-      if (!fits_send_buffer(pair[role], bytes))
-        return unsupported("a packet of %zu bytes does not fit the largest send buffer (net.core.wmem_max is %ld)",
-                           bytes, system_limit("/proc/sys/net/core/wmem_max", -1));
-    }
-    packets_of[role] = (struct packets){pair[role], allocate_message(bytes), bytes};
-  }
-  return NULL;
+/* Makes room for a packet in the send buffer; returns NULL, or why there can be none. */
+static const char *reserve_send_buffer(int fd, size_t bytes) {
+  if (fits_send_buffer(fd, bytes)) return NULL;
+  const int wanted = (int)(bytes + PACKET_OVERHEAD);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof wanted) != 0) fail_call("setsockopt SO_SNDBUF");
+  if (fits_send_buffer(fd, bytes)) return NULL;
+  return unsupported("a packet of %zu bytes does not fit the largest send buffer (net.core.wmem_max is %ld)", bytes,
+                     system_limit("/proc/sys/net/core/wmem_max", -1));
 }
 
-static const char *open_seqpacket(const struct plan *plan) { return open_packets(plan, SOCK_SEQPACKET); }
-static const char *open_datagram(const struct plan *plan) { return open_packets(plan, SOCK_DGRAM); }
+static const char *open_seqpacket(const struct plan *plan) {
+  const size_t bytes = plan->message_bytes;
+  const char *reason = NULL;
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) fail_call("socketpair");
+  for (int role = LEADER; role <= FOLLOWER && !reason; role++) {
+    packets_of[role] = (struct packets){pair[role], pair[role], allocate_message(bytes), bytes};
+    reason = reserve_send_buffer(pair[role], bytes);
+  }
+  return reason;
+}
+
+static int datagram_socket(void) {
+  const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) fail_call("socket");
+  return fd;
+}
+
+/* One way: a receiver with an abstract name that the kernel chooses, and a sender connected to it. */
+static void connect_datagrams(int *receiver, int *sender) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  socklen_t length = sizeof address;
+  *receiver = datagram_socket();
+  *sender = datagram_socket();
+  if (bind(*receiver, (struct sockaddr *)&address, sizeof address.sun_family) != 0) fail_call("bind");
+  if (getsockname(*receiver, (struct sockaddr *)&address, &length) != 0) fail_call("getsockname");
+  if (connect(*sender, (struct sockaddr *)&address, length) != 0) fail_call("connect");
+}
+
+static const char *open_datagram(const struct plan *plan) {
+  const size_t bytes = plan->message_bytes;
+  const char *reason = NULL;
+  for (int role = LEADER; role <= FOLLOWER; role++)
+    packets_of[role] = (struct packets){.buffer = allocate_message(bytes), .capacity = bytes};
+  for (int role = LEADER; role <= FOLLOWER && !reason; role++) {
+    connect_datagrams(&packets_of[role].read_fd, &packets_of[!role].write_fd);
+    reason = reserve_send_buffer(packets_of[!role].write_fd, bytes);
+  }
+  return reason;
+}
 
 static void send_packet(void *link, uint8_t *payload, size_t bytes) {
   const struct packets *packets = link;
-  while (send(packets->fd, payload, bytes, MSG_NOSIGNAL) < 0)
+  while (send(packets->write_fd, payload, bytes, MSG_NOSIGNAL) < 0)
     if (errno != EINTR) fail_call("send");
 }
 
@@ -106,7 +138,7 @@ static const uint8_t *receive_packet(void *link, size_t *bytes) {
   const struct packets *packets = link;
   for (;;) {
     /* MSG_TRUNC: a packet larger than the buffer tells its true size. */
-    const ssize_t got = recv(packets->fd, packets->buffer, packets->capacity, MSG_TRUNC);
+    const ssize_t got = recv(packets->read_fd, packets->buffer, packets->capacity, MSG_TRUNC);
     if (got == 0) fail("the other process closed the socket");
     if (got > 0) {
       *bytes = (size_t)got;

@@ -13,6 +13,9 @@ import type { WakeLine } from './wake-line.ts';
 /** After this many spins in a row that found something, one lets the event loop run, so that nothing else starves. */
 const spinsPerTurn = 32;
 
+/** What follows runs as a microtask: by `queueMicrotask`, Node would make an AsyncResource for each. */
+const resolved = Promise.resolve();
+
 /** A ring's reading end as a port of a channel: when nothing is there, it spins while that pays, and sleeps until the wake line rings. */
 export class RingReceivePort implements ReceivePort {
   readonly #reader: RingReader;
@@ -89,9 +92,7 @@ export class RingReceivePort implements ReceivePort {
     this.#awaited = on;
     if (!on) this.#wakeUp();
     // Not at once: what the caller does next, such as sending what it awaits the answer to, comes first.
-    else queueMicrotask(() => {
-      this.#sleep();
-    }); // prettier-ignore
+    else void resolved.then(this.#sleep);
   }
 
   release(): void {
@@ -103,24 +104,29 @@ export class RingReceivePort implements ReceivePort {
   }
 
   /** Spins; then sleeps until the line rings, unless a message came meanwhile. */
-  #sleep(): void {
+  readonly #sleep = (): void => {
     if (!this.#awaited || this.#asleep || this.#released) return;
     this.#beforeIdle();
     try {
-      if (this.#line.ended) {
-        this.#reportSoon();
-      } else if (this.#spin.until(this.#look) || !this.#reader.sleep()) {
-        if (++this.#spinsThisTurn < spinsPerTurn) this.#report();
-        else this.#reportSoon();
-      } else {
-        this.#asleep = true;
-        this.#spinsThisTurn = 0;
-        this.#line.ref();
-      }
+      if (!this.#line.ended && !this.#spin.until(this.#look) && this.#fallAsleep()) return;
     } catch (error) {
       this.#damaged(error);
-      this.#reportSoon();
     }
+    if (!this.#line.ended && this.#damage === undefined && ++this.#spinsThisTurn < spinsPerTurn)
+      this.#report();
+    else this.#reportSoon();
+  };
+
+  /** Whether it sleeps now: there is no message, and the line has not ended. */
+  #fallAsleep(): boolean {
+    this.#line.ref();
+    try {
+      this.#asleep = !this.#line.ended && this.#reader.sleep();
+    } finally {
+      if (this.#asleep) this.#spinsThisTurn = 0;
+      else this.#line.unref();
+    }
+    return this.#asleep;
   }
 
   #wakeUp(): void {

@@ -145,16 +145,16 @@ export class RingSendPort implements SendPort {
       this.#stopWaiting();
       return;
     }
+    this.#line.ref();
     try {
-      if (this.#writer.awaitRoom()) {
-        this.#waiting = true;
-        this.#line.ref();
-        return;
-      }
+      this.#waiting = !this.#line.ended && this.#writer.awaitRoom();
     } catch (error) {
       this.#fail(error);
       return;
+    } finally {
+      if (!this.#waiting) this.#line.unref();
     }
+    if (this.#waiting) return;
     setImmediate(() => {
       if (!this.#released && !this.#notice()) this.#onRoom();
     });

@@ -228,6 +228,21 @@ test('a sender learns in the middle of a large message that nobody reads any mor
   await Promise.all([expect(next).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' }), there.close()]);
 });
 
+test('who was woken answers before it takes the wake-up, and is not kept alive by it once it waits no more', async () => {
+  const name = uniqueName('thread');
+  const listener = closing(await ring({ spinUs: 0 }).listen(name));
+  const thread = new Worker(new URL('../dist-test/workers/ring-woken.js', import.meta.url), {
+    argv: [name, '30'],
+  });
+  const exited = once(thread, 'exit');
+  const channel = closing(await listener.accept());
+  for (let sequence = 0; sequence < 30; sequence++) {
+    await channel.send(Uint8Array.of(sequence));
+    expect(await channel.receive()).toEqual(Uint8Array.of(sequence));
+  }
+  expect(await exited).toEqual([0]);
+});
+
 test('a thread that is terminated while it waits in a ring: its peer is told, and the process goes on', async () => {
   for (let round = 0; round < 3; round++) {
     const name = uniqueName('thread');

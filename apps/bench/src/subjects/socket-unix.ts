@@ -7,6 +7,7 @@ export const subject: MessageSubject<Uint8Array> = transportSubject(
   unix({ maxMessageBytes: MOST_MESSAGE_BYTES }),
   {
     floor: 'socket.unix',
+    copies: true,
     spins: true,
     fans: true,
   },

@@ -1,12 +1,21 @@
 import {
   Consumer,
+  Counters,
   LatestReader,
   LatestWriter,
+  LoanPublisher,
+  LoanReceiver,
   MpscReceiver,
   MpscSender,
   Producer,
+  Publisher,
   Region,
+  ringBytes,
+  RingMemory,
+  RingReader,
+  RingWriter,
   SharedMap,
+  Subscriber,
 } from '@ipc/shm';
 import { Mutex, RwLock, Semaphore } from '@ipc/sync';
 import { SharedQueue } from '@ipc/mq';
@@ -15,6 +24,8 @@ import { numbered, numberOf } from './numbered.ts';
 /** Something that a process does again and again until it is killed between two instructions, and what must be true then. */
 export interface Step {
   readonly name: string;
+  /** How many uses it takes until every kind of them was there. @default 1 */
+  readonly kinds?: number;
   /** Opens what it needs, in the process that will die; the function does it once. */
   open(name: string): () => void;
   /** What is wrong now, in another process, after the death of the first; undefined when all is well. */
@@ -26,6 +37,7 @@ const patience = { timeoutMs: 5000 };
 const shape = { slots: 8, maxMessageBytes: 1024 };
 const ring = { capacityBytes: 4096 };
 const entry = { capacity: 8, keyBytes: 8, valueBytes: 64 };
+const pool = { chunks: 3, chunkBytes: 64 };
 const memory = { kind: 'faults', bytes: 64 };
 
 /** Two words that are equal unless somebody is between them. */
@@ -118,6 +130,7 @@ const semaphore: Step = {
 
 const map: Step = {
   name: 'map',
+  kinds: 4,
   open(name) {
     const shared = SharedMap.open(name, entry);
     const value = new Uint8Array(entry.valueBytes);
@@ -139,6 +152,7 @@ const map: Step = {
 
 const latest: Step = {
   name: 'latest',
+  kinds: 4,
   open(name) {
     const writer = LatestWriter.open(name, { maxBytes: 64 });
     const value = new Uint8Array(64);
@@ -186,6 +200,7 @@ const queue: Step = {
 
 const mpsc: Step = {
   name: 'mpsc',
+  kinds: 3,
   open(name) {
     const sender = MpscSender.open(name, ring);
     const receiver = MpscReceiver.open(name);
@@ -216,10 +231,127 @@ const mpsc: Step = {
   unlink: (name) => void Region.unlink(name, 'mpsc'),
 };
 
+const broadcast: Step = {
+  name: 'broadcast',
+  open(name) {
+    const publisher = Publisher.open(name, { ...shape, overflow: 'wait' });
+    const subscriber = Subscriber.open(name);
+    let count = 0;
+    return () => {
+      publisher.trySend(numbered(count++));
+      subscriber.tryReceive();
+    };
+  },
+  async verify(name) {
+    await using publisher = Publisher.open(name, { ...shape, overflow: 'wait' });
+    await using subscriber = Subscriber.open(name, { history: shape.slots });
+    for (let left = subscriber.tryReceive(); left !== undefined; left = subscriber.tryReceive())
+      if (numberOf(left) < 0) return 'a torn message';
+    for (let index = 0; index < 3 * shape.slots; index++) {
+      if (!publisher.sendSync(numbered(index), patience)) return 'the dead subscriber holds the publisher up';
+      const message = subscriber.receiveSync(patience);
+      if (message === undefined || numberOf(message) !== index) return `message ${index} is lost`;
+    }
+    return undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'broadcast'),
+};
+
+const loans: Step = {
+  name: 'loans',
+  open(name) {
+    const publisher = LoanPublisher.open(name, pool);
+    const receiver = LoanReceiver.open(name);
+    let count = 0;
+    return () => {
+      const loan = publisher.tryLoan();
+      loan?.bytes.fill(++count);
+      loan?.publish();
+      receiver.tryBorrow()?.release();
+    };
+  },
+  verify(name) {
+    using publisher = LoanPublisher.open(name, pool);
+    using receiver = LoanReceiver.open(name);
+    for (let left = receiver.tryBorrow(); left !== undefined; left = receiver.tryBorrow()) {
+      if (left.bytes.some((byte) => byte !== left.bytes[0])) return 'a torn message';
+      left.release();
+    }
+    for (let chunk = 0; chunk < pool.chunks; chunk++)
+      if (publisher.loanSync(patience) === undefined) return `only ${chunk} chunks came back`;
+    return undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'pool'),
+};
+
+const counters: Step = {
+  name: 'counters',
+  open(name) {
+    const counted = Counters.open(name, { capacity: 8 }).counter('steps');
+    return () => {
+      counted.increment();
+    };
+  },
+  verify(name) {
+    using all = Counters.open(name, { capacity: 8 });
+    const counted = all.counter('steps');
+    const before = counted.value;
+    counted.increment();
+    all.counter('another').increment();
+    return counted.value === before + 1 ? undefined : 'it does not count any more';
+  },
+  unlink: (name) => void Region.unlink(name, 'counters'),
+};
+
+const ringOfOne: Step = {
+  name: 'ring',
+  kinds: 3,
+  open(name) {
+    const records = ringIn(name);
+    const writer = new RingWriter(records);
+    const reader = new RingReader(records);
+    let count = 0;
+    return () => {
+      const message = numbered(count++);
+      if (count % 3 === 0) writer.trySend(message);
+      else {
+        const claim = writer.tryClaim(message.length);
+        claim?.bytes.set(message);
+        if (count % 3 === 1) claim?.commit();
+        else claim?.abort();
+      }
+      reader.tryReceive();
+    };
+  },
+  verify(name) {
+    const records = ringIn(name);
+    const writer = new RingWriter(records);
+    const reader = new RingReader(records);
+    for (let left = reader.tryReceive(); left !== undefined; left = reader.tryReceive())
+      if (numberOf(left) < 0) return 'a torn message';
+    for (let index = 0; index < 10; index++) {
+      if (!writer.trySend(numbered(index))) return 'there is no room any more';
+      const message = reader.tryReceive();
+      if (message === undefined || numberOf(message) !== index) return `message ${index} is lost`;
+    }
+    return undefined;
+  },
+  unlink: (name) => void Region.unlink(name, 'faults'),
+};
+
+function ringIn(name: string): RingMemory {
+  const region = Region.openOrCreate(name, {
+    kind: 'faults',
+    bytes: ringBytes(ring.capacityBytes),
+  });
+  return new RingMemory(region.buffer, region.offset, ring.capacityBytes);
+}
+
 const sharedQueue: Step = {
   name: 'shared-queue',
+  kinds: 3,
   open(name) {
-    const jobs = SharedQueue.openOrCreate(name);
+    const jobs = SharedQueue.openOrCreate(name, { capacityBytes: 1 << 15 });
     let count = 0;
     return () => {
       jobs.trySend(numbered(count++), { priority: count % 3 });
@@ -227,7 +359,7 @@ const sharedQueue: Step = {
     };
   },
   verify(name) {
-    using jobs = SharedQueue.openOrCreate(name);
+    using jobs = SharedQueue.openOrCreate(name, { capacityBytes: 1 << 15 });
     let left = jobs.attributes().messages;
     if (left > 1) return `${left} messages where there was room for one`;
     for (; left > 0; left--) {
@@ -264,6 +396,10 @@ export const steps: readonly Step[] = [
   latest,
   queue,
   mpsc,
+  broadcast,
+  loans,
+  counters,
+  ringOfOne,
   sharedQueue,
   region,
 ];

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,10 +12,13 @@ import { campaignName, startWorker } from '../worker.ts';
 const source = fileURLToPath(new URL('../../src/peers/stepper.c', import.meta.url));
 
 interface Granularity {
-  readonly kind: 'instruction' | 'call';
+  readonly kind: 'instruction' | 'call' | 'change';
   /** How often the step is done before, so that its code is compiled, and while it is counted. */
   readonly warmUp: number;
   readonly times: number;
+}
+
+interface RandomPoints extends Granularity {
   /** Where it ends, as long as nobody has seen that. */
   readonly firstGuess: number;
 }
@@ -25,7 +28,7 @@ export const instructionKill: Campaign = {
   name: 'instruction-kill',
   what: 'kill -9 after the k-th machine instruction of locks, map, queues, latest value and regions, in code that runs hot',
   rounds: 800,
-  run: (options) => run(options, { kind: 'instruction', warmUp: 5_000, times: 60, firstGuess: 150_000 }),
+  run: (options) => run(options, { kind: 'instruction', warmUp: 5_000, times: 20, firstGuess: 20_000 }),
 };
 
 /** C5: killed at any system call of creating, opening, using and closing. */
@@ -36,36 +39,98 @@ export const callKill: Campaign = {
   run: (options) => run(options, { kind: 'call', warmUp: 0, times: 2, firstGuess: 250 }),
 };
 
-async function run({ rounds, random }: CampaignOptions, granularity: Granularity): Promise<Findings> {
-  const folder = mkdtempSync(join(tmpdir(), 'ipc-stepper-'));
-  using _folder: Disposable = {
-    [Symbol.dispose]() {
-      rmSync(folder, { recursive: true });
-    },
-  };
-  const stepper = join(folder, 'stepper');
-  execFileSync('cc', ['-O1', '-o', stepper, source], { stdio: 'inherit' });
+/**
+ * C4, all of it: a window of what each structure does, killed wherever that makes a difference to anybody else, one after the other.
+ *
+ * The window is as many uses as there are kinds of them, in code that runs hot.
+ */
+export const everyKill: Campaign = {
+  name: 'every-kill',
+  what: 'kill -9 after each machine instruction that changes shared memory or calls the kernel, structure by structure',
+  rounds: 100_000,
+  async run({ rounds }) {
+    using stepper = buildStepper();
+    const violations: string[] = [];
+    const changes = new Map<Step, number>();
+    const left = new Set(steps);
+    const windows: string[] = [];
+    for (let killed = 0; left.size > 0 && killed < rounds;) {
+      for (const step of left) {
+        if (killed === rounds) break;
+        const point = (changes.get(step) ?? 0) + 1;
+        const times = step.kinds ?? 1;
+        const { outcome, wrong } = await killAndVerify(stepper.path, step, point, point, {
+          kind: 'change',
+          warmUp: 5_000,
+          times,
+        });
+        if (wrong !== undefined) violations.push(`${step.name}, change ${point}: ${wrong}`);
+        const [, end, instructions] = /^ended (\d+) (\d+)/.exec(outcome) ?? [];
+        changes.set(step, point);
+        if (end === undefined || instructions === undefined) killed++;
+        else if (left.delete(step)) windows.push(`${step.name} ${end} of ${instructions}`);
+      }
+    }
+    const open = [...left].map((step) => `${step.name} not beyond ${changes.get(step) ?? 0}`);
+    return {
+      figure: `killed after each change in a window of so many instructions: ${[...windows, ...open].join(', ')}; the next process went on each time`,
+      violations,
+    };
+  },
+};
 
+interface Stepper extends Disposable {
+  readonly path: string;
+}
+
+function buildStepper(): Stepper {
+  const folder = mkdtempSync(join(tmpdir(), 'ipc-stepper-'));
+  const path = join(folder, 'stepper');
+  const remove = (): void => {
+    rmSync(folder, { recursive: true });
+  };
+  try {
+    execFileSync('cc', ['-O1', '-o', path, source], { stdio: 'inherit' });
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { path, [Symbol.dispose]: remove };
+}
+
+async function run({ rounds, random }: CampaignOptions, granularity: RandomPoints): Promise<Findings> {
+  using stepper = buildStepper();
   const violations: string[] = [];
   const ends = new Map<Step, number>();
   let killed = 0;
   for (let round = 0; round < rounds; round++) {
     const step = steps[round % steps.length] as Step; // below its length
-    const name = campaignName(`${step.name}-${round}`);
     const point = 1 + Math.floor(random() * (ends.get(step) ?? granularity.firstGuess));
-    const outcome = await killAt(stepper, step, name, point, granularity);
+    const { outcome, wrong } = await killAndVerify(stepper.path, step, round, point, granularity);
     const end = /^ended (\d+)/.exec(outcome)?.[1];
     if (end === undefined) killed++;
     else ends.set(step, Number(end));
-    const wrong = await Promise.resolve(step.verify(name)).catch(String);
     if (wrong !== undefined) violations.push(`${step.name}, ${granularity.kind} ${point}: ${wrong}`);
-    step.unlink(name);
   }
   const seen = [...ends].map(([{ name }, end]) => `${name} ${end}`).join(', ');
   return {
     figure: `${killed} kills at one of about so many ${granularity.kind}s: ${seen}; the next process went on each time`,
     violations,
   };
+}
+
+async function killAndVerify(
+  stepper: string,
+  step: Step,
+  round: number,
+  point: number,
+  granularity: Granularity,
+): Promise<{ outcome: string; wrong: string | undefined }> {
+  const name = campaignName(`${step.name}-${round}`);
+  const outcome = await killAt(stepper, step, name, point, granularity);
+  const wrong = await Promise.resolve(step.verify(name)).catch(String);
+  step.unlink(name);
+  return { outcome, wrong };
 }
 
 async function killAt(
@@ -81,9 +146,18 @@ async function killAt(
   const exited = once(worker, 'exit');
   worker.send('go');
   await stopped(worker);
-  const { stdout } = await promisify(execFile)(stepper, [String(worker.pid), kind, String(point)]);
+  const files = kind === 'change' ? sharedFiles(worker) : [];
+  const { stdout } = await promisify(execFile)(stepper, [String(worker.pid), kind, String(point), ...files]);
   await exited;
   return stdout;
+}
+
+/** What it has mapped and others may have too, by path. Which name a mapping had when it was made does not matter: the inode does. */
+function sharedFiles({ pid }: ChildProcess): string[] {
+  const maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
+  const inodes = new Set(Array.from(maps.matchAll(/ rw-s \w+ \S+ (\d+)/g), ([, inode]) => Number(inode)));
+  const paths = readdirSync('/dev/shm').map((name) => `/dev/shm/${name}`);
+  return paths.filter((path) => inodes.has(statSync(path, { throwIfNoEntry: false })?.ino ?? -1));
 }
 
 /** Waits until it has stopped itself. */

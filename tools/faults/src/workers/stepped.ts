@@ -1,4 +1,4 @@
-/** Stops itself, does one of the `steps` some times, and stops itself again: see peers/stepper.c. */
+/** Stops itself, and does one of the `steps` some times, between two calls of geteuid(2): see peers/stepper.c. */
 import { steps } from '../steps.ts';
 
 const [which = '', name = '', warmUp = '', times = ''] = process.argv.slice(2);
@@ -16,7 +16,8 @@ if (Number(warmUp) > 0) {
 }
 process.once('message', () => {
   process.kill(process.pid, 'SIGSTOP');
+  process.geteuid?.();
   repeat((once ??= step.open(name)), Number(times));
-  process.kill(process.pid, 'SIGSTOP');
+  process.geteuid?.();
 });
 process.send?.('ready');

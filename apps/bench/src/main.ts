@@ -21,6 +21,8 @@ import { scenarios } from './scenarios/index.ts';
 import { subjectIds } from './subjects/index.ts';
 import { UsageError } from './usage-error.ts';
 
+/** Of a line; a file has no limit. */
+const width = process.stdout.isTTY ? process.stdout.columns : Infinity;
 const interrupt = new AbortController();
 // Whoever reads may have enough, as `head` does: then there is nobody left to measure for.
 for (const stream of [process.stdout, process.stderr]) {
@@ -42,7 +44,7 @@ async function execute(invocation: Invocation): Promise<number> {
       const compared = compare(readReport(before), readReport(after), threshold);
       if (compared.comparisons.length === 0)
         throw new UsageError(`${before} and ${after} have no result in common`);
-      process.stdout.write(renderComparison(compared));
+      process.stdout.write(renderComparison(compared, width));
       return compared.comparisons.some(({ verdict }) => verdict === 'worse') ? 1 : 0;
     }
     case 'report':
@@ -82,7 +84,7 @@ async function measure(options: RunInvocation): Promise<number> {
   });
   progress.clear();
   const code = interrupt.signal.aborted ? 130 : report.environment.run.failures.length === 0 ? 0 : 1;
-  process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report));
+  process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report, width));
   await save(file, `${JSON.stringify(report, null, 2)}\n`);
   return code;
 }
@@ -93,7 +95,7 @@ async function tellAgain({ file = latestFile, html, md, csv }: ReportInvocation)
   if (md !== undefined) await save(md, renderMarkdown(report));
   if (csv !== undefined) await save(csv, renderCsv(report));
   if (html === undefined && md === undefined && csv === undefined)
-    process.stdout.write(renderTerminal(report));
+    process.stdout.write(renderTerminal(report, width));
   return 0;
 }
 

@@ -117,6 +117,20 @@ test('figures have three digits that count', () => {
   expect([formatRate(undefined), formatMicroseconds(null)]).toEqual(['—', '—']);
 });
 
+test('a narrow terminal gets fewer columns instead of broken lines', () => {
+  const widest = (width?: number): number =>
+    Math.max(
+      ...renderTerminal(report, width)
+        .split('\n')
+        .filter((line) => line.includes('──') || line.includes('shm.ring'))
+        .map(({ length }) => length),
+    );
+  expect(widest()).toBeGreaterThan(80);
+  expect(widest(80)).toBeLessThanOrEqual(80);
+  expect(renderTerminal(report, 80)).toContain('messages/s');
+  expect(renderTerminal(report)).toContain('of process.send');
+});
+
 describe('a report', () => {
   test('in Markdown: a table per question, the floor and process.send beside', () => {
     const text = renderMarkdown(report);

@@ -7,12 +7,15 @@ import { renderTable } from './terminal.ts';
 const order: readonly Verdict[] = ['worse', 'better', 'unsure', 'same'];
 
 /** The comparison as a table, what is worse first, and a sentence that counts. */
-export function renderComparison({ circumstances, comparisons, unmatched }: ComparedReports): string {
+export function renderComparison(
+  { circumstances, comparisons, unmatched }: ComparedReports,
+  width?: number,
+): string {
   const count = (verdict: Verdict): number =>
     comparisons.filter((comparison) => comparison.verdict === verdict).length;
   const ordered = [...comparisons].sort((a, b) => order.indexOf(a.verdict) - order.indexOf(b.verdict));
   const head = ['subject', 'scenario', 'message', 'placement', 'before', 'after', 'speed', '95 %', ''];
-  const table = renderTable(head, ordered.map(toRow));
+  const table = renderTable(head, ordered.map(toRow), width);
   const sums = order.map((verdict) => `${String(count(verdict))} ${verdict}`).join(', ');
   const rest = unmatched.length === 0 ? '' : `; ${unmatched.length} in only one of the two`;
   const changed = circumstances.map((change) => `Not the code alone has changed: ${change}.\n`).join('');

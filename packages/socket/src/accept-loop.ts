@@ -24,7 +24,7 @@ export class AcceptLoop {
   #closed = false;
 
   /**
-   * @param fd - Listening; owned from now on.
+   * @param fd - Listening; owned from now on. It is closed with the thread, also with one that is terminated.
    * @param onConnection - Owns the descriptor it is given, also when it throws.
    * @param onFailure - Accepting is over, for a reason that will not go away.
    */
@@ -32,9 +32,10 @@ export class AcceptLoop {
     this.#fd = fd;
     this.#onConnection = onConnection;
     this.#onFailure = onFailure;
-    this.#watch = native.watch(fd, () => {
+    const onReady = (): void => {
       this.#accept();
-    });
+    };
+    this.#watch = native.watch(fd, onReady, true);
     this.#watch.update(native.READABLE);
   }
 

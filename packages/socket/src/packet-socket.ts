@@ -2,7 +2,7 @@ import * as native from '@ipc/native';
 import type { DescriptorsInFlight } from './descriptors-in-flight.ts';
 import { letGo } from './let-go.ts';
 
-/** A connected socket that keeps the bounds of messages, on the event loop. It owns its descriptor. */
+/** A connected socket that keeps the bounds of messages, on the event loop. It owns its descriptor, which is closed with the thread, also with one that is terminated. */
 export class PacketSocket {
   /** Level-triggered, as of `ByteStream`. Assigned by the owner. */
   onReady: (readable: boolean, writable: boolean) => void = () => undefined;
@@ -22,10 +22,11 @@ export class PacketSocket {
       inFlight.onRoom = () => {
         this.#update();
       };
-    this.#watch = native.watch(fd, (readiness) => {
+    const onReady = (readiness: number): void => {
       if ((readiness & native.FAILED) !== 0) this.#update(); // a failure stops a watch; the next call tells what it was
       this.onReady((readiness & ~native.WRITABLE) !== 0, (readiness & ~native.READABLE) !== 0);
-    });
+    };
+    this.#watch = native.watch(fd, onReady, true);
   }
 
   set readable(on: boolean) {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { isIpcError } from '@ipc/core';
-import { ring } from '@ipc/shm';
 import { Mutex } from '@ipc/sync';
 import { times, type Campaign } from '../campaign.ts';
+import { leftTransports } from '../left-transports.ts';
 import { campaignName, endWorker, startQuietWorker } from '../worker.ts';
 
 const patienceMs = 30_000;
@@ -11,7 +11,7 @@ const promptMs = 1000;
 
 interface Leaving {
   /** What the process is in the middle of, besides holding a mutex. */
-  readonly place: 'acquire' | 'acquireSync' | 'ring';
+  readonly place: 'acquire' | 'acquireSync' | keyof typeof leftTransports;
   readonly where: 'main' | 'thread';
   readonly end: 'exit' | 'throw' | 'SIGTERM' | 'terminate';
 }
@@ -22,9 +22,10 @@ function isPossible({ place, where, end }: Leaving): boolean {
   return where === 'thread' || place !== 'acquireSync' || end === 'SIGTERM';
 }
 
+const channels = Object.keys(leftTransports) as (keyof typeof leftTransports)[];
 const leavings: readonly Leaving[] = (['exit', 'throw', 'SIGTERM', 'terminate'] as const)
   .flatMap((end) =>
-    (['acquire', 'acquireSync', 'ring'] as const).flatMap((place) =>
+    (['acquire', 'acquireSync', ...channels] as const).flatMap((place) =>
       (['main', 'thread'] as const).map((where) => ({ place, where, end })),
     ),
   )
@@ -53,7 +54,7 @@ async function inTime(promise: Promise<unknown>): Promise<boolean> {
 /** C10: a process ends in the middle of a call by its own will, or by that of others; it ends soon, and its peers go on. */
 export const exits: Campaign = {
   name: 'exits',
-  what: 'process.exit, an uncaught error, SIGTERM and worker.terminate() of a process that holds a mutex and waits in a lock or a ring',
+  what: 'process.exit, an uncaught error, SIGTERM and worker.terminate() of a process that holds a mutex and waits in a lock or a channel',
   rounds: 4000,
   async run({ rounds }) {
     const name = campaignName('exits');
@@ -65,17 +66,18 @@ export const exits: Campaign = {
     using mutex = Mutex.create(name);
     using other = Mutex.create(`${name}.other`);
     using kept = other.acquireSync();
-    await using listener = await ring({ capacityBytes: 4096 }).listen(name);
     for (let round = 0; round < rounds && kept.isHeld; round++) {
       const { place, where, end } = leavings[(round * stride) % leavings.length] as Leaving;
       const complain = (what: string): void => {
         violations.push(`round ${round} (${end}, ${place} in ${where}): ${what}`);
       };
-      const accepted = place === 'ring' ? listener.accept() : undefined;
+      const transport = place === 'acquire' || place === 'acquireSync' ? undefined : leftTransports[place];
+      await using listener = await transport?.listen(`${name}.${place}`);
+      const accepted = listener?.accept();
       const worker = await startQuietWorker('leaver', name, place, where);
       await using channel = await accepted;
       const waits = (): boolean => other.waiters.some(({ pid }) => pid === worker.pid);
-      while (mutex.owner?.pid !== worker.pid || (place !== 'ring' && !waits())) await setTimeout(1);
+      while (mutex.owner?.pid !== worker.pid || (transport === undefined && !waits())) await setTimeout(1);
 
       const next = mutex.acquire({ signal: AbortSignal.timeout(patienceMs) });
       const received = channel?.receive({ signal: AbortSignal.timeout(patienceMs) });
@@ -96,10 +98,10 @@ export const exits: Campaign = {
         ),
         received?.then(
           () => {
-            complain('it looks like one that has closed the ring');
+            complain('it looks like one that has closed the channel');
           },
           (error: unknown) => {
-            if (!isIpcError(error, 'ERR_IPC_PEER_GONE')) complain(`the ring: ${String(error)}`);
+            if (!isIpcError(error, 'ERR_IPC_PEER_GONE')) complain(`the channel: ${String(error)}`);
           },
         ),
       ]);

@@ -1,8 +1,8 @@
-/** Holds a mutex while it waits for another one, or in a ring, in its main thread or in a worker thread; ends as it is told. */
+/** Holds a mutex while it waits for another one, or in a channel, in its main thread or in a worker thread; ends as it is told. */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { ring } from '@ipc/shm';
 import { Mutex } from '@ipc/sync';
+import { leftTransports } from '../left-transports.ts';
 
 const args = isMainThread ? process.argv.slice(2) : (workerData as string[]);
 const [name = '', place = '', where = ''] = args;
@@ -13,7 +13,8 @@ async function wait(): Promise<void> {
   const other = Mutex.open(`${name}.other`);
   if (place === 'acquireSync') other.acquireSync();
   else if (place === 'acquire') await other.acquire();
-  else await (await ring().connect(name)).receive();
+  else
+    await (await leftTransports[place as keyof typeof leftTransports].connect(`${name}.${place}`)).receive();
 }
 
 if (!isMainThread) {

@@ -4,6 +4,7 @@ import type { Subject } from '../subject.ts';
 const modules: ReadonlyMap<string, URL> = new Map(
   [
     'shm.ring',
+    'shm.sleeping-ring',
     'shm.loan',
     'shm.broadcast',
     'shm.queue',

@@ -104,12 +104,14 @@ export {
 export {
   IPC_CREAT,
   IPC_EXCL,
+  messageBox,
   messageWaiter,
   msgGet,
   msgReceive,
   msgRemove,
   msgSend,
   msgStatus,
+  type MessageBox,
   type MessageStatus,
   type MessageWaiter,
 } from './sysv.ts';

@@ -115,6 +115,7 @@ const signatures: Record<string, readonly Kind[]> = {
   lostPages: [mapping],
   map: [fd, positive],
   memfdCreate: [{ ...path, good: 'x' }, optional(integer(0, 2 ** 32 - 1))],
+  messageBox: [integer(0, int), integer(0, int - 16), wantedType],
   messageWaiter: [integer(0, int), fd],
   mkfifo: [path, mode],
   mqAttributes: [fd],

@@ -3,6 +3,7 @@ import {
   eventfd,
   IPC_CREAT,
   IPC_EXCL,
+  messageBox,
   messageWaiter,
   msgGet,
   msgReceive,
@@ -72,6 +73,36 @@ test('says full, too long, existing, missing', () => {
   expect(() => msgGet(key, IPC_CREAT | IPC_EXCL)).toThrow(expect.objectContaining({ code: 'EEXIST' }));
   msgRemove(id);
   expect(() => msgStatus(id)).toThrow(expect.objectContaining({ errno: expect.any(Number) as number }));
+});
+
+test('a box carries messages by memory of its own, and says full, empty, too long', () => {
+  using queue = opened();
+  const { memory, send, receive } = messageBox(queue.id, 1024, -(2 ** 40));
+  const [types, payload] = [new BigInt64Array(memory, 0, 1), new Uint8Array(memory, 8)];
+  expect(payload.length).toBe(1024);
+  for (const [type, length] of [
+    [2n ** 40n, 1024],
+    [3n, 0],
+  ] as const) {
+    types[0] = type;
+    payload.fill(length === 0 ? 0 : 7);
+    expect(send(length)).toBe(true);
+  }
+  types[0] = 2n ** 41n; // not wanted
+  expect(send(1)).toBe(true);
+  payload.fill(0);
+  expect([receive(), types[0]]).toEqual([0, 3n]);
+  expect([receive(), types[0], payload[1023]]).toEqual([1024, 2n ** 40n, 7]);
+  expect(receive()).toBe(-1);
+
+  for (const wrong of [-1, 1025, 0.5, NaN]) expect(() => send(wrong)).toThrow(RangeError);
+  expect(() => send('1' as unknown as number)).toThrow(TypeError);
+  types[0] = 0n;
+  expect(() => send(1)).toThrow(expect.objectContaining({ code: 'EINVAL', syscall: 'msgsnd' }));
+  types[0] = 1n;
+  while (send(1024));
+  expect(messageBox(queue.id, 1024, 0).receive()).toBe(1);
+  expect(() => messageBox(queue.id, 8, 0).receive()).toThrow(expect.objectContaining({ code: 'E2BIG' }));
 });
 
 test('a waiter tells of a message and leaves it where it is', () => {

@@ -2,6 +2,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "addon.h"
 #include "args.h"
@@ -29,6 +31,18 @@ static napi_value queue_open(napi_env env, napi_callback_info info) {
   return js_descriptor(env, mq_open(name.chars, flags, mode, &attributes), "mq_open", name.chars);
 }
 
+/**
+ * Not by the C library's functions: those are points where a thread can be cancelled, and saying so costs as much as copying a small
+ * message. No time-out, so whoever may not wait gets EAGAIN, as the descriptor does not block.
+ */
+static int send_now(int fd, const void *data, size_t length, unsigned priority) {
+  return (int)syscall(SYS_mq_timedsend, fd, data, length, priority, NULL);
+}
+
+static ssize_t receive_now(int fd, void *data, size_t length, unsigned *priority) {
+  return syscall(SYS_mq_timedreceive, fd, data, length, priority, NULL);
+}
+
 static napi_value queue_send(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
   int fd, priority, result;
@@ -38,7 +52,7 @@ static napi_value queue_send(napi_env env, napi_callback_info info) {
       !argument_int(env, argument[4], "priority", 0, PRIORITY_MAX, &priority))
     return NULL;
   do
-    result = mq_send(fd, (const char *)source.data, source.length, (unsigned)priority);
+    result = send_now(fd, source.data, source.length, (unsigned)priority);
   while (result < 0 && errno == EINTR);
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "mq_send", NULL);
@@ -57,7 +71,7 @@ static napi_value queue_receive(napi_env env, napi_callback_info info) {
   ssize_t count;
   unsigned received;
   do
-    count = mq_receive(fd, (char *)target.data, target.length, &received);
+    count = receive_now(fd, target.data, target.length, &received);
   while (count < 0 && errno == EINTR);
   if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "mq_receive", NULL);
   *(uint32_t *)priority.data = received;
@@ -87,7 +101,7 @@ static napi_value queue_send_many(napi_env env, napi_callback_info info) {
       if (sent == 0) return throw_range_error(env, "lengths: the message reaches over the end of the source");
       break;
     }
-    if (mq_send(fd, (const char *)source.data + offset, length, (unsigned)priority) < 0) {
+    if (send_now(fd, (const uint8_t *)source.data + offset, length, (unsigned)priority) < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || sent > 0) break;
       return throw_errno(env, "mq_send", NULL);
@@ -114,7 +128,7 @@ static napi_value queue_receive_many(napi_env env, napi_callback_info info) {
   while (count < lengths.length && count < priorities.length && offset <= target.length &&
          (size_t)message_bytes <= target.length - offset) {
     unsigned priority;
-    ssize_t length = mq_receive(fd, (char *)target.data + offset, (size_t)message_bytes, &priority);
+    ssize_t length = receive_now(fd, (uint8_t *)target.data + offset, (size_t)message_bytes, &priority);
     if (length < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || count > 0) break;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/msg.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "addon.h"
@@ -179,6 +180,15 @@ static struct msgbuf *stage(size_t length) {
   return staging.message;
 }
 
+/** Not by the C library's functions: they are points where a thread can be cancelled, which costs as much as copying the message. */
+static int msgsnd_now(int id, const struct msgbuf *message, size_t length) {
+  return (int)syscall(SYS_msgsnd, id, message, length, IPC_NOWAIT);
+}
+
+static ssize_t msgrcv_now(int id, struct msgbuf *message, size_t length, long wanted) {
+  return syscall(SYS_msgrcv, id, message, length, wanted, IPC_NOWAIT);
+}
+
 static napi_value message_send(napi_env env, napi_callback_info info) {
   ARGUMENTS(5);
   int id, result;
@@ -193,7 +203,7 @@ static napi_value message_send(napi_env env, napi_callback_info info) {
   message->mtype = (long)type;
   memcpy(message->mtext, source.data, source.length);
   do
-    result = msgsnd(id, message, source.length, IPC_NOWAIT);
+    result = msgsnd_now(id, message, source.length);
   while (result < 0 && errno == EINTR);
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "msgsnd", NULL);
@@ -215,12 +225,101 @@ static napi_value message_receive(napi_env env, napi_callback_info info) {
   if (!message) return throw_error_number(env, ENOMEM, "msgrcv", NULL);
   ssize_t count;
   do
-    count = msgrcv(id, message, target.length, (long)wanted, IPC_NOWAIT);
+    count = msgrcv_now(id, message, target.length, (long)wanted);
   while (count < 0 && errno == EINTR);
   if (count < 0) return errno == ENOMSG ? js_int(env, -1) : throw_errno(env, "msgrcv", NULL);
   memcpy(target.data, message->mtext, (size_t)count);
   *(double *)type.data = (double)message->mtype;
   return js_int(env, (int32_t)count);
+}
+
+/**
+ * A queue's end with memory of its own that JavaScript sees, so that no call has to say where a message is. Its owners are two
+ * functions and an ArrayBuffer, which go in any order; the memory stays where it is even when the ArrayBuffer is detached.
+ */
+struct box {
+  int id;
+  int owners;
+  long wanted;
+  size_t capacity;
+  struct msgbuf *message;
+};
+
+static void release_box(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)data;
+  struct box *box = hint;
+  if (--box->owners > 0) return;
+  free(box->message);
+  free(box);
+}
+
+static napi_value box_send(napi_env env, napi_callback_info info) {
+  napi_value argument[1];
+  size_t count = 1;
+  struct box *box;
+  int64_t length;
+  if (napi_get_cb_info(env, info, &count, argument, NULL, (void **)&box) != napi_ok ||
+      !argument_integer(env, argument[0], "length", 0, (int64_t)box->capacity, &length))
+    return NULL;
+  int result;
+  do
+    result = msgsnd_now(box->id, box->message, (size_t)length);
+  while (result < 0 && errno == EINTR);
+  if (result == 0) return js_boolean(env, true);
+  return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "msgsnd", NULL);
+}
+
+static napi_value box_receive(napi_env env, napi_callback_info info) {
+  size_t none = 0;
+  struct box *box;
+  if (napi_get_cb_info(env, info, &none, NULL, NULL, (void **)&box) != napi_ok) return NULL;
+  ssize_t count;
+  do
+    count = msgrcv_now(box->id, box->message, box->capacity, box->wanted);
+  while (count < 0 && errno == EINTR);
+  if (count < 0) return errno == ENOMSG ? js_int(env, -1) : throw_errno(env, "msgrcv", NULL);
+  return js_int(env, (int32_t)count);
+}
+
+static bool box_function(napi_env env, struct box *box, const char *name, napi_callback call, napi_value *result) {
+  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, call, box, result) != napi_ok) return false;
+  box->owners++;
+  if (napi_add_finalizer(env, *result, NULL, release_box, box, NULL) == napi_ok) return true;
+  box->owners--;
+  return false;
+}
+
+static napi_value message_box(napi_env env, napi_callback_info info) {
+  ARGUMENTS(3);
+  int id;
+  int64_t bytes, wanted;
+  if (!argument_int(env, argument[0], "id", 0, INT_MAX, &id) ||
+      !argument_integer(env, argument[1], "bytes", 0, INT_MAX - 16, &bytes) ||
+      !argument_integer(env, argument[2], "wanted", -SAFE_INTEGER_MAX, SAFE_INTEGER_MAX, &wanted))
+    return NULL;
+  struct box *box = calloc(1, sizeof *box);
+  struct msgbuf *message = calloc(1, sizeof(long) + (size_t)bytes + 1);
+  if (!box || !message) {
+    free(box);
+    free(message);
+    return throw_error_number(env, ENOMEM, "msgget", NULL);
+  }
+  *box = (struct box){.id = id, .owners = 2, .wanted = (long)wanted, .capacity = (size_t)bytes, .message = message};
+  napi_value memory, send, receive, result;
+  const napi_status status =
+      napi_create_external_arraybuffer(env, message, sizeof(long) + (size_t)bytes, release_box, box, &memory);
+  if (status == napi_no_external_buffers_allowed) box->owners--;  // else it is one of them, even where it fails
+  const bool made = status == napi_ok && box_function(env, box, "send", box_send, &send) &&
+                    box_function(env, box, "receive", box_receive, &receive) &&
+                    napi_create_object(env, &result) == napi_ok &&
+                    napi_set_named_property(env, result, "memory", memory) == napi_ok &&
+                    napi_set_named_property(env, result, "send", send) == napi_ok &&
+                    napi_set_named_property(env, result, "receive", receive) == napi_ok;
+  release_box(env, NULL, box);
+  if (status == napi_no_external_buffers_allowed)
+    return throw_unsupported(env, "this runtime was built without external buffers: a message box cannot have its memory");
+  return made ? result : throw_runtime_error(env, "msgget");
 }
 
 static napi_value message_status(napi_env env, napi_callback_info info) {
@@ -254,7 +353,7 @@ bool sysv_init(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       FUNCTION("msgGet", message_get),         FUNCTION("msgSend", message_send),
       FUNCTION("msgReceive", message_receive), FUNCTION("msgStatus", message_status),
-      FUNCTION("msgRemove", message_remove),
+      FUNCTION("msgRemove", message_remove),   FUNCTION("messageBox", message_box),
   };
   napi_value class;
   return DEFINE_FUNCTIONS(env, exports, functions) &&

@@ -52,4 +52,6 @@ export type { Borrowed, Loan } from './loan.ts';
 
 // For those who build a structure of their own in a region.
 export { ownedCopy } from './owned-copy.ts';
+export { setBytes } from './set-bytes.ts';
+export { Spin } from './spin.ts';
 export type { CopySource } from './owned-copy.ts';

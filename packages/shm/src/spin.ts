@@ -24,15 +24,22 @@ const [shortestPauseMs, longestPauseMs] = [0.5, 20];
  */
 export class Spin {
   readonly #longestMs: number;
+  readonly #restMs: number;
+  readonly #looksPerTick: number;
   #budgetMs = 0;
   #inVain = 0;
   #pausedUntilMs = 0;
   #pauseMs = shortestPauseMs;
   #sleepingSinceMs = 0;
 
-  /** @param spinUs - Longest time of one spin, in microseconds. */
-  constructor(spinUs: number) {
+  /**
+   * @param spinUs - Longest time of one spin, in microseconds.
+   * @param restUs - Between two looks, for looks that keep the peer from the very thing that is waited for.
+   */
+  constructor(spinUs: number, restUs = 0) {
     this.#longestMs = processors > 1 ? spinUs / 1000 : 0;
+    this.#restMs = restUs / 1000;
+    this.#looksPerTick = restUs > 0 ? 1 : looksPerTick;
   }
 
   /** Whether `look` succeeded in time. Otherwise the caller sleeps, and says by `woken` when that is over. */
@@ -42,13 +49,15 @@ export class Spin {
     const endMs = nowMs + this.#budgetMs;
     if (this.#budgetMs > 0 && nowMs >= this.#pausedUntilMs) {
       do {
-        for (let looks = 0; looks < looksPerTick; looks++) {
+        for (let looks = 0; looks < this.#looksPerTick; looks++) {
           if (!look()) continue;
           this.#inVain = 0;
           this.#pauseMs = shortestPauseMs;
           return true;
         }
-        nowMs = performance.now();
+        const nextMs = nowMs + this.#restMs;
+        do nowMs = performance.now();
+        while (nowMs < nextMs);
       } while (nowMs < endMs);
       if (this.#budgetMs === this.#longestMs) this.#inVain++;
     }

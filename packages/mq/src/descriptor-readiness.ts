@@ -1,5 +1,6 @@
 import { FAILED, READABLE, watch, WRITABLE, type Watch } from '@ipc/native';
-import { AdaptiveSpin } from './adaptive-spin.ts';
+import type { Spin } from '@ipc/shm';
+import { queueSpin } from './queue-spin.ts';
 
 /** Told that an fd is, or may be, ready. Whoever is served no longer wants it when the call returns. */
 export interface ReadinessEvents {
@@ -16,8 +17,8 @@ export interface ReadinessEvents {
 export class DescriptorReadiness {
   readonly #watch: Watch;
   readonly #events: ReadinessEvents;
-  readonly #readSpin = new AdaptiveSpin();
-  readonly #writeSpin = new AdaptiveSpin();
+  readonly #readSpin = queueSpin();
+  readonly #writeSpin = queueSpin();
   readonly #tryRead: () => boolean;
   readonly #tryWrite: () => boolean;
   #wanted = 0;
@@ -57,13 +58,13 @@ export class DescriptorReadiness {
     this.#watch.close();
   }
 
-  #want(bit: number, on: boolean, spin: AdaptiveSpin, attempt: () => boolean): void {
+  #want(bit: number, on: boolean, spin: Spin, attempt: () => boolean): void {
     this.#wanted = on ? this.#wanted | bit : this.#wanted & ~bit;
     if (this.#calling) return;
     if (on) {
       this.#calling = true;
       try {
-        spin.run(attempt);
+        spin.until(attempt);
       } finally {
         this.#calling = false;
       }

@@ -1,9 +1,10 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { fromErrno } from '@ipc/core';
 import { mqReceiveMany } from '@ipc/native';
+import { type CopySource, ownedCopy } from '@ipc/shm';
 
-/** Up to here V8 keeps a typed array's bytes in its own heap: a copy costs less than a view, and keeps nothing else alive. */
-const inHeapBytes = 64;
+/** Up to here a copy costs less than room for the longest message that is not used. */
+const copiedBytes = 256;
 const blockBytes = 32 << 10;
 
 /**
@@ -18,7 +19,7 @@ export class MessageMemory {
   readonly #isSharedBlock: boolean;
   readonly #lengths: Uint32Array;
   readonly #priorities: Uint32Array;
-  #block: Uint8Array | undefined;
+  #block = newBlock(0);
   /** Everything before it belongs to those who were handed a view. */
   #free = 0;
   /** Where the next message to be handed out lies. */
@@ -54,27 +55,28 @@ export class MessageMemory {
   borrow(): Uint8Array {
     const from = this.#at;
     this.#at = (from + this.#length + 7) & ~7;
-    return this.#existingBlock().subarray(from, from + this.#length);
+    return new Uint8Array(this.#block.buffer, from, this.#length);
   }
 
   /** The message advanced to, owned by the caller. */
   take(): Uint8Array {
     const length = this.#length;
-    if (length <= inHeapBytes || !this.#isSharedBlock) return this.borrow().slice();
     const from = this.#at;
-    this.#free = this.#at = (from + length + 7) & ~7;
-    return new Uint8Array(this.#existingBlock().buffer, from, length);
+    this.#at = (from + length + 7) & ~7;
+    if (length <= copiedBytes || !this.#isSharedBlock) return ownedCopy(this.#block, from, length);
+    this.#free = this.#at;
+    return new Uint8Array(this.#block.buffer, from, length);
   }
 
   #refill(fd: number): boolean {
-    if (this.#block === undefined || this.#free + this.#messageBytes > this.#block.length) {
+    if (this.#free + this.#messageBytes > this.#block.bytes.length) {
       this.#block = newBlock(this.#isSharedBlock ? blockBytes : this.#messageBytes);
       this.#free = 0;
     }
     try {
       this.#count = mqReceiveMany(
         fd,
-        this.#block,
+        this.#block.bytes,
         this.#free,
         this.#messageBytes,
         this.#lengths,
@@ -88,16 +90,15 @@ export class MessageMemory {
     this.#next = 0;
     return this.#count > 0;
   }
+}
 
-  #existingBlock(): Uint8Array {
-    if (this.#block === undefined) throw new RangeError('no message was received yet');
-    return this.#block;
-  }
+interface Block extends CopySource {
+  readonly buffer: ArrayBuffer;
 }
 
 /** Transferring one message's buffer to a worker would take all others away: refuse it. */
-function newBlock(bytes: number): Uint8Array {
-  const buffer = new ArrayBuffer(bytes);
+function newBlock(bytes: number): Block {
+  const buffer = new ArrayBuffer((bytes + 7) & ~7);
   markAsUntransferable(buffer);
-  return new Uint8Array(buffer);
+  return { buffer, bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
 }

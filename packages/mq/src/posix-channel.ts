@@ -114,7 +114,7 @@ class PosixSendPort implements SendPort {
     this.maxMessageBytes = queue.messageBytes;
     this.#onTick = () => {
       this.#tickScheduled = false;
-      this.#flush();
+      if (this.#flush() && this.#roomAwaited) this.#events.room();
       this.#want();
     };
   }

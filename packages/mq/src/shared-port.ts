@@ -1,7 +1,7 @@
-import { Region } from '@ipc/shm';
-import { AdaptiveSpin } from './adaptive-spin.ts';
+import { Region, type Spin } from '@ipc/shm';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort, QueueTiming } from './queue-port.ts';
+import { queueSpin } from './queue-spin.ts';
 import { PRIORITIES, QUEUE_KIND } from './shared-layout.ts';
 import type { DeadLetter } from './message-table.ts';
 import { SharedStore, type StoreCounts } from './shared-store.ts';
@@ -22,8 +22,8 @@ export class SharedPort implements QueuePort {
   readonly maxMessageBytes: number;
   readonly #region: Region;
   readonly #store: SharedStore;
-  readonly #messageSpin = new AdaptiveSpin();
-  readonly #roomSpin = new AdaptiveSpin();
+  readonly #messageSpin = queueSpin();
+  readonly #roomSpin = queueSpin();
   #events!: QueueEvents;
   #wantsMessage = false;
   #wantsRoom = false;
@@ -122,12 +122,12 @@ export class SharedPort implements QueuePort {
     return !this.#wantsMessage;
   };
 
-  #settle(on: boolean, spin: AdaptiveSpin, attempt: () => boolean): void {
+  #settle(on: boolean, spin: Spin, attempt: () => boolean): void {
     if (this.#calling || this.#released) return;
     if (on) {
       this.#calling = true;
       try {
-        spin.run(attempt);
+        spin.until(attempt);
       } finally {
         this.#calling = false;
       }

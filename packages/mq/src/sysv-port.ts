@@ -1,9 +1,10 @@
 import { fromErrno, IpcError } from '@ipc/core';
-import { AdaptiveSpin } from './adaptive-spin.ts';
-import { msgReceive, msgRemove, msgSend, msgStatus, poll } from '@ipc/native';
+import { msgRemove, msgStatus, poll } from '@ipc/native';
 import type { QueueAttributes, QueueMessage, QueueTraits } from './queue.ts';
 import type { QueueEvents, QueuePort } from './queue-port.ts';
+import { queueSpin } from './queue-spin.ts';
 import { raiseMessageBytes, sysvQueueLimits } from './sysv-limits.ts';
+import { SysvBox } from './sysv-box.ts';
 import { SysvWaiter } from './sysv-waiter.ts';
 
 const maxPriority = 32_767;
@@ -21,14 +22,13 @@ export class SysvPort implements QueuePort {
   readonly #id: number;
   readonly #sendType: number | undefined;
   readonly #select: number;
-  readonly #type = new Float64Array(1);
-  #buffer: Uint8Array;
+  readonly #box: SysvBox;
   #events!: QueueEvents;
   #waiter: SysvWaiter | undefined;
   #stopRoomTimer: (() => void) | undefined;
   #pauseMs = firstPauseMs;
-  readonly #roomSpin = new AdaptiveSpin();
-  readonly #messageSpin = new AdaptiveSpin();
+  readonly #roomSpin = queueSpin();
+  readonly #messageSpin = queueSpin();
   #wantsRoom = false;
   #wantsMessage = false;
   /** Inside `room` or `ready`, which say what they want next: it is acted on behind them. */
@@ -41,7 +41,7 @@ export class SysvPort implements QueuePort {
     this.#sendType = sendType;
     this.#select = select;
     this.maxMessageBytes = Math.min(sysvQueueLimits().maxMessageBytes, this.#status().maxBytes);
-    this.#buffer = new Uint8Array(this.maxMessageBytes);
+    this.#box = new SysvBox(id, this.maxMessageBytes, select);
   }
 
   attach(events: QueueEvents): void {
@@ -49,31 +49,38 @@ export class SysvPort implements QueuePort {
   }
 
   push(message: Uint8Array, priority: number): boolean {
-    const type = this.#sendType ?? maxPriority + 1 - priority;
-    const sent = this.#ask('send to queue', () => msgSend(this.#id, message, 0, message.length, type));
-    if (sent) this.#pauseMs = firstPauseMs;
-    return sent;
+    try {
+      if (!this.#box.send(message, this.#sendType ?? maxPriority + 1 - priority)) return false;
+    } catch (error) {
+      throw explained(error, 'send to queue');
+    }
+    this.#pauseMs = firstPauseMs;
+    return true;
   }
 
   pull(): QueueMessage | undefined {
     const taken = this.#waiter?.taken() ?? 0;
     if (taken !== 0) return { bytes: new Uint8Array(0), priority: priorityOf(taken) };
-    const length = this.#ask('receive from queue', () => this.#receive());
-    if (length < 0) return undefined;
-    return { bytes: this.#buffer.slice(0, length), priority: priorityOf(this.#type[0] ?? 0) };
+    const box = this.#box;
+    try {
+      const bytes = box.receive();
+      return bytes && { bytes, priority: priorityOf(box.type) };
+    } catch (error) {
+      throw explained(error, 'receive from queue');
+    }
   }
 
   awaitRoom(on: boolean): void {
     this.#wantsRoom = on;
     if (this.#calling) return;
-    if (on) this.#call(() => this.#roomSpin.run(this.#tryRoom));
+    if (on) this.#call(() => this.#roomSpin.until(this.#tryRoom));
     this.#sleep();
   }
 
   awaitMessage(on: boolean): void {
     this.#wantsMessage = on;
     if (this.#calling) return;
-    if (on) this.#call(() => this.#messageSpin.run(this.#tryMessage));
+    if (on) this.#call(() => this.#messageSpin.until(this.#tryMessage));
     this.#sleep();
   }
 
@@ -112,21 +119,9 @@ export class SysvPort implements QueuePort {
     const taken = this.#waiter?.taken() ?? 0;
     if (taken === 0) return;
     try {
-      msgSend(this.#id, new Uint8Array(0), 0, 0, taken);
+      this.#box.send(new Uint8Array(0), taken);
     } catch {
       // the queue is gone, and with it everybody who could miss the message
-    }
-  }
-
-  /** One that was sent when `kernel.msgmax` was higher than now is longer than the buffer: it stays until that has grown. */
-  #receive(): number {
-    for (;;) {
-      try {
-        return msgReceive(this.#id, this.#buffer, 0, this.#buffer.length, this.#select, this.#type);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'E2BIG') throw error;
-        this.#buffer = new Uint8Array(this.#buffer.length * 2);
-      }
     }
   }
 
@@ -202,18 +197,18 @@ export class SysvPort implements QueuePort {
   }
 
   #status(): { messages: number; maxBytes: number } {
-    return this.#ask('read attributes of queue', () => msgStatus(this.#id));
-  }
-
-  #ask<T>(what: string, call: () => T): T {
     try {
-      return call();
+      return msgStatus(this.#id);
     } catch (error) {
-      throw isGone(error)
-        ? new IpcError('ERR_IPC_NOT_FOUND', `${what}: the queue was removed`, { cause: error })
-        : fromErrno(error, what);
+      throw explained(error, 'read attributes of queue');
     }
   }
+}
+
+function explained(error: unknown, what: string): IpcError {
+  return isGone(error)
+    ? new IpcError('ERR_IPC_NOT_FOUND', `${what}: the queue was removed`, { cause: error })
+    : fromErrno(error, what);
 }
 
 /** BLOCKS the thread. */

@@ -31,8 +31,8 @@ const smaller: readonly Edit[] = [
 
 /** Nobody spins: one attempt, and then to sleep. */
 class NoSpin {
-  run(attempt: () => boolean): boolean {
-    return attempt();
+  until(look: () => boolean): boolean {
+    return look();
   }
 
   woken(): void {
@@ -111,7 +111,7 @@ export function mqSource(edits: readonly Edit[]): MqSource {
     '@ipc/native': native,
     '@ipc/shm': { Region: ModelRegion, ownedCopy },
     '@ipc/sync': { Monitor: watched },
-    'packages/mq/src/adaptive-spin.ts': { AdaptiveSpin: NoSpin },
+    'packages/mq/src/queue-spin.ts': { queueSpin: () => new NoSpin() },
     'packages/mq/src/monotonic-clock.ts': { nowMs: () => 0 },
   };
   const globals = {

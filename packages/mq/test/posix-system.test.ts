@@ -19,6 +19,8 @@ function run(setUp: string, call: string, command: readonly string[] = []): Outc
 }
 
 const namespace = ['unshare', '--ipc', '--mount'];
+/** What is mounted already shows the queues of the namespace outside. */
+const ownMount = 'umount -a -t mqueue; mount -t mqueue none /mnt';
 const mayUnshare = spawnSync('unshare', ['--ipc', '--mount', 'true']).status === 0;
 /** CAP_SYS_RESOURCE is exempt from queues_max. */
 const isExempt =
@@ -68,7 +70,7 @@ describe('X3 limits of System V queues', () => {
 
 describe('PosixQueue.list', () => {
   test.skipIf(!mayUnshare)('tells what is there, who has it open, and so what was left behind', () => {
-    const { value } = run('mount -t mqueue none /mnt', 'list', namespace);
+    const { value } = run(ownMount, 'list', namespace);
     const { pid, listed, after } = value as { pid: number; listed: { name: string }[]; after: string[] };
     expect(listed.sort((a, b) => a.name.localeCompare(b.name))).toEqual([
       { name: '/ipc-kept.mq', uid: process.getuid?.(), mode: 0o640, bytes: 5, openIn: [pid] },
@@ -88,7 +90,7 @@ describe('PosixQueue.reclaim', () => {
   test.skipIf(!mayUnshare)(
     'takes payloads of queues nobody has open that are gone or empty, and no others',
     () => {
-      const { value } = run('mount -t mqueue none /mnt', 'reclaim', namespace);
+      const { value } = run(ownMount, 'reclaim', namespace);
       expect(value).toEqual({ heldByPlain: 1, removed: true, gone: 0, queued: 1, held: 1, empty: 0 });
     },
   );

@@ -165,6 +165,22 @@ export function plan(): readonly Planned[] {
         mortals: [0],
       }),
     },
+    {
+      quick: true,
+      scenario: latest({ parties: [{ publishes: 1 }, { reads: 'all on the loop' }], deaths: 0 }),
+    },
+    {
+      quick: false,
+      scenario: latest({ parties: [{ publishes: 2 }, { reads: 'all on the loop' }], deaths: 0 }),
+    },
+    {
+      quick: false,
+      scenario: latest({
+        parties: [{ publishes: 2 }, { reads: 'all on the loop' }],
+        deaths: 1,
+        mortals: [0],
+      }),
+    },
     { quick: true, scenario: latest({ parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0 }) },
     {
       quick: true,
@@ -177,6 +193,16 @@ export function plan(): readonly Planned[] {
     { quick: true, scenario: queue({ slots: 2, parties: [consumer, producer], deaths: 0 }) },
     { quick: false, scenario: queue({ slots: 2, parties: [consumer, producer], deaths: 1 }) },
     { quick: false, scenario: queue({ slots: 2, parties: [filling, consumer], deaths: 0 }) },
+    { quick: false, scenario: queue({ slots: 2, quantum: 4, parties: [filling, consumer], deaths: 0 }) },
+    {
+      quick: true,
+      scenario: queue({
+        slots: 2,
+        quantum: 4,
+        parties: [filling, { takes: 1, spelling: 'async' }],
+        deaths: 0,
+      }),
+    },
     { quick: false, scenario: queue({ slots: 2, parties: [filling, consumer], deaths: 1, mortals: [1] }) },
     {
       quick: false,

@@ -2,7 +2,7 @@
 import { mutant, type Mutant } from './mutant.ts';
 import { broadcast, type BroadcastShape } from './scenarios/broadcast.ts';
 import { latest, type LatestShape } from './scenarios/latest.ts';
-import { queue, type QueueShape } from './scenarios/queue.ts';
+import { queue, type QueueParty, type QueueShape } from './scenarios/queue.ts';
 
 const publisher = { publishes: 1, spelling: 'sync' } as const;
 /** Two messages are there, in two slots, when all begin. */
@@ -16,6 +16,7 @@ const lapped: BroadcastShape = { overflow: 'lap', slots: 2, parties: [subscriber
 const waited: BroadcastShape = { overflow: 'wait', slots: 2, parties: [subscriber, lapping], deaths: 0 };
 const full: QueueShape = { slots: 2, parties: [filling, consumer], deaths: 0 };
 const read: LatestShape = { parties: [{ publishes: 2 }, { reads: 'all' }], deaths: 0 };
+const onLoop: LatestShape = { parties: [{ publishes: 1 }, { reads: 'all on the loop' }], deaths: 0 };
 const overtaken: LatestShape = { parties: [{ publishes: 5 }, { reads: 1 }], deaths: 0 };
 const onArm: LatestShape = { ...overtaken, processor: 'armv8' };
 
@@ -27,6 +28,14 @@ function inBroadcast(name: string, file: string, from: string, to: string, shape
 
 function inQueue(name: string, file: string, from: string, to: string, shape: QueueShape): Mutant {
   return mutant(`queue: ${name}`, `packages/shm/src/${file}.ts`, from, to, (edits) => queue(shape, edits));
+}
+
+/** Two messages are taken before anybody is told of the room; the third waits for it. */
+function inQueueOwing(name: string, file: string, from: string, to: string, consumer: QueueParty): Mutant {
+  const sender = { sends: 3, spelling: 'sync', before: 2 } as const;
+  return mutant(`queue: ${name}`, file, from, to, (edits) =>
+    queue({ slots: 2, quantum: 4, parties: [sender, consumer], deaths: 0 }, edits),
+  );
 }
 
 function inLatest(
@@ -172,6 +181,41 @@ export function slotMutants(): readonly Mutant[] {
       read,
     ),
     inLatest('a reader may look again before it has copied', 'reader', '      fence();\n', '', onArm),
+    inLatest(
+      'nobody on an event loop is rung',
+      'writer',
+      'if ((sleeping & 1) !== 0) this.#ring(sleeping);',
+      '',
+      onLoop,
+    ),
+    inLatest(
+      'a publisher looks for those on event loops before it publishes',
+      'writer',
+      '    Atomics.exchange(this.#words, SEQUENCE, sequence);\n',
+      '    const early = Atomics.load(this.#words, SLEEPING_READERS);\n    Atomics.exchange(this.#words, SEQUENCE, sequence);\n    if ((early & 1) === 0) return;\n',
+      onLoop,
+    ),
+    inLatest(
+      'a reader on its event loop only hears of what comes',
+      'reader',
+      'SLEEPING_READERS,\n        participant',
+      'SLEEPERS,\n        participant',
+      onLoop,
+    ),
+    inQueueOwing(
+      'what was taken one by one is told of when it is enough, and never else',
+      'packages/shm/src/owed-wake.ts',
+      'this.settle();\n    });',
+      '});',
+      { takes: 1, spelling: 'async' },
+    ),
+    inQueueOwing(
+      'a consumer in a thread that blocks leaves it to its event loop to tell of room',
+      'packages/shm/src/records-receiver.ts',
+      '        this.#port.settle();\n',
+      '',
+      { takes: 1, spelling: 'sync' },
+    ),
     inLatest(
       'nobody is woken',
       'writer',

@@ -27,9 +27,12 @@ export interface Edit {
 /** An edit that does not fit the source any more. */
 export class StaleEdit extends Error {}
 
-/** A private field of an object that such source made. */
+/** A private field or method of an object that such source made. */
 export function hidden(object: object, field: string): unknown {
-  const name = Object.keys(object).find((key) => key.startsWith(`${field}$`));
+  const names = [object, Object.getPrototypeOf(object) as object].flatMap((each) =>
+    Object.getOwnPropertyNames(each),
+  );
+  const name = names.find((key) => key.startsWith(`${field}$`));
   if (name === undefined) throw new Error(`there is no #${field}`);
   return (object as Record<string, unknown>)[name];
 }

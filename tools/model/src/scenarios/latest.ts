@@ -2,7 +2,8 @@
 import type { LatestReader, LatestWriter } from '@ipc/shm';
 import type { Scenario } from '../explore.ts';
 import { party } from '../party.ts';
-import type { Edit } from '../source.ts';
+import { hidden, type Edit } from '../source.ts';
+import { loopState, runLoop, type LoopPromise } from '../thread.ts';
 import { Violation } from '../violation.ts';
 import type { Processor } from '../weak-memory.ts';
 import type { World } from '../world.ts';
@@ -12,8 +13,8 @@ import { shmSource } from './shm-source.ts';
 export type LatestParty =
   /** Publishes so many values; `opens: 'late'`: only if there is no other writer by then. */
   | { readonly publishes: number; readonly opens?: 'late' }
-  /** Reads so often, or waits until there is nothing new to come. */
-  | { readonly reads: number | 'all' };
+  /** Reads so often, or waits until there is nothing new to come: blocking, or on the event loop. */
+  | { readonly reads: number | 'all' | 'all on the loop' };
 
 export interface LatestShape {
   readonly parties: readonly LatestParty[];
@@ -32,34 +33,37 @@ interface LatestRecord extends Record<string, unknown> {
 
 const slotsAtWord = 64;
 const slotsEndWord: number = slotsAtWord + 4 * 32;
+const lineBytes = 128;
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function latest(shape: LatestShape, edits: readonly Edit[] = []): Scenario {
   const { parties, deaths, mortals, processor } = shape;
   const source = shmSource(edits, 'latest-writer', 'latest-reader');
+  const participants = parties.filter((each) => isOnLoop(each)).length;
   return {
     name: nameOf(shape),
     parties: parties.length,
-    memoryBytes: 4 * slotsEndWord,
+    memoryBytes: 4 * slotsEndWord + participants * lineBytes,
     deaths,
     ...(mortals === undefined ? {} : { mortals }),
     ...(processor === undefined ? {} : { processor }),
-    races: (word) => word >= slotsAtWord,
+    races: (word) => word >= slotsAtWord && word < slotsEndWord,
     record: { published: 0, seen: parties.map(() => 0) } satisfies LatestRecord,
     program(index) {
       const { LatestReader, LatestWriter } = source();
       const each = parties[index] as LatestParty;
       if ('reads' in each) {
         const reader = LatestReader.open('model');
+        if (isOnLoop(each)) readOnLoop(reader);
         party().begin();
         if (each.reads === 'all') readAll(reader);
-        else for (let left = each.reads; left > 0; left--) readOnce(reader);
+        else for (let left = Number(each.reads); left > 0; left--) readOnce(reader);
         return;
       }
       if (each.opens === 'late') party().begin();
       let writer: LatestWriter;
       try {
-        writer = LatestWriter.open('model', { maxBytes: messageBytes, participants: 0 });
+        writer = LatestWriter.open('model', { maxBytes: messageBytes, participants });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ERR_IPC_EXISTS') return;
         throw error;
@@ -80,7 +84,7 @@ export function latest(shape: LatestShape, edits: readonly Edit[] = []): Scenari
 function nameOf({ parties, processor }: LatestShape): string {
   const describe = (each: LatestParty): string =>
     'reads' in each
-      ? `reader${each.reads === 'all' ? '' : ` of ${each.reads}`}`
+      ? `reader${each.reads === 'all' ? '' : isOnLoop(each) ? ' on the event loop' : ` of ${each.reads}`}`
       : `${each.opens === undefined ? '' : 'late '}writer of ${each.publishes}`;
   return `latest value${processor === undefined ? '' : ` on ${processor}`}, ${parties.map(describe).join(' + ')}`;
 }
@@ -99,10 +103,41 @@ function readAll(reader: LatestReader): void {
   }
 }
 
+/** As `next`, for ever. Takes part from the start. */
+function readOnLoop(reader: LatestReader): never {
+  const wait = (hidden(reader, 'wait') as () => object).call(reader);
+  // What its `wait` is made of: an async function cannot be stopped.
+  const takers = hidden(wait, 'takers');
+  const take = (hidden(wait, 'take') as () => Uint8Array | undefined).bind(wait);
+  const awaited = (hidden(wait, 'await') as (queue: unknown) => LoopPromise<Uint8Array>).bind(wait);
+  party().begin();
+  for (;;) {
+    let value = take();
+    if (value === undefined) {
+      awaited(takers).then((next) => (value = next), undefined);
+      runLoop(
+        () => value !== undefined,
+        () => {
+          party().settle(reader, loopState());
+        },
+      );
+    }
+    saw(value as Uint8Array);
+    party().settle(reader, loopState());
+  }
+}
+
+function isOnLoop(each: LatestParty): boolean {
+  return 'reads' in each && each.reads === 'all on the loop';
+}
+
 function readOnce(reader: LatestReader): void {
-  const { index } = party();
   const bytes = reader.read();
-  if (bytes === undefined) return;
+  if (bytes !== undefined) saw(bytes);
+}
+
+function saw(bytes: Uint8Array): void {
+  const { index } = party();
   const { by, number } = readMessage(bytes);
   // A later writer comes behind everything of the one before, whose last value may have been published by a dying hand.
   const place = by * 16 + number + 1;

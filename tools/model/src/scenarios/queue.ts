@@ -2,25 +2,31 @@
  * What many send into and each message of which one receives: the queue of many consumers, and the ring of records with one.
  * Every message once, in the order of its sender, none lost but what a consumer had when it died, nobody asleep beside one.
  */
+import type { Consumer } from '@ipc/shm';
 import type { Scenario } from '../explore.ts';
-import { party } from '../party.ts';
+import { idle, party } from '../party.ts';
 import type { Edit } from '../source.ts';
+import { loopState, runLoop } from '../thread.ts';
 import { Violation } from '../violation.ts';
 import type { World } from '../world.ts';
 import { receiveAll, sendAll, type Sent, type Spelling } from './ends.ts';
-import { messageBytes } from './messages.ts';
+import { messageBytes, readMessage } from './messages.ts';
 import { shmSource } from './shm-source.ts';
 
 export type QueueParty =
   /** `before`: so many of them while all set up. */
   | { readonly sends: number; readonly spelling: Spelling; readonly before?: number }
-  | { readonly receives: Spelling };
+  | { readonly receives: Spelling }
+  /** Takes so many that are there, and is idle: in a thread that blocks, or behind one turn of its event loop. */
+  | { readonly takes: number; readonly spelling: Spelling };
 
 export interface QueueShape {
   readonly slots: number;
   readonly parties: readonly QueueParty[];
   readonly deaths: number;
   readonly mortals?: readonly number[];
+  /** How much room makes one wake-up of producers. @default as shipped: for so few slots each bit of it */
+  readonly quantum?: number;
 }
 
 interface QueueRecord extends Record<string, unknown> {
@@ -38,14 +44,26 @@ const slotWords = 16;
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function queue(shape: QueueShape, edits: readonly Edit[] = []): Scenario {
   const { slots, parties, deaths, mortals } = shape;
-  const source = shmSource(edits, 'queue-producer', 'queue-consumer');
+  const quantum: Edit[] =
+    shape.quantum === undefined
+      ? []
+      : [
+          {
+            file: 'packages/shm/src/queue-consumer.ts',
+            from: 'memory.slots >>> 3',
+            to: String(shape.quantum),
+          },
+        ];
+  const source = shmSource([...quantum, ...edits], 'queue-producer', 'queue-consumer');
   const options = { slots, maxMessageBytes: messageBytes, participants: parties.length };
   const describe = (each: QueueParty): string =>
     'receives' in each
       ? `${each.receives} consumer`
-      : `${each.spelling} producer of ${each.before === undefined ? '' : `${each.before} + `}${each.sends - (each.before ?? 0)}`;
+      : 'takes' in each
+        ? `${each.spelling} consumer that takes ${each.takes}`
+        : `${each.spelling} producer of ${each.before === undefined ? '' : `${each.before} + `}${each.sends - (each.before ?? 0)}`;
   return {
-    name: `queue of ${slots} slots, ${parties.map(describe).join(' + ')}`,
+    name: `queue of ${slots} slots${shape.quantum === undefined ? '' : `, wake-ups for ${shape.quantum}`}, ${parties.map(describe).join(' + ')}`,
     parties: parties.length,
     memoryBytes: 4 * (tableWords + parties.length * 32 + slots * slotWords),
     deaths,
@@ -63,7 +81,8 @@ export function queue(shape: QueueShape, edits: readonly Edit[] = []): Scenario 
       }
       const consumer = Consumer.open('model');
       party().begin();
-      receiveAll(consumer, each.receives, got);
+      if ('takes' in each) takeSome(consumer, each.takes, each.spelling);
+      else receiveAll(consumer, each.receives, got);
     },
     died(world, index) {
       if ('sends' in (parties[index] as QueueParty) || hasTaken(world, index, parties.length, slots)) return;
@@ -71,12 +90,37 @@ export function queue(shape: QueueShape, edits: readonly Edit[] = []): Scenario 
       world.record = { ...record, lost: record.lost + 1 };
     },
     mayWait(world, index) {
-      return 'sends' in (parties[index] as QueueParty) ? !hasReceiver(world, parties) : missing(world) === 0;
+      const each = parties[index] as QueueParty;
+      if ('sends' in each) return !hasReceiver(world, parties) && !isPassedOver(world, shape);
+      return missing(world) === 0;
     },
     ended(world) {
       if (hasReceiver(world, parties) && missing(world) > 0) throw new Violation('messages are missing');
     },
   };
+}
+
+function takeSome(consumer: Consumer, count: number, spelling: Spelling): void {
+  for (let taken = 0; taken < count; taken++) {
+    party().settle(consumer, taken, loopState());
+    const bytes = spelling === 'sync' ? consumer.receiveSync() : consumer.tryReceive();
+    if (bytes === undefined) throw new Violation('what was sent before all began is not there');
+    got(readMessage(bytes));
+  }
+  if (spelling === 'async') {
+    runLoop(
+      () => true, // after one turn
+      () => undefined,
+    );
+  }
+  idle();
+}
+
+/** Whether there is room that those who took it have told nobody of: they live, and do nothing more. */
+function isPassedOver({ record, dead }: World, { slots, parties }: QueueShape): boolean {
+  if (!parties.some((each, index) => 'takes' in each && dead[index] !== true)) return false;
+  const { sent, got } = record as QueueRecord;
+  return sent.length - got.length < slots;
 }
 
 function hasReceiver({ dead }: World, parties: readonly QueueParty[]): boolean {

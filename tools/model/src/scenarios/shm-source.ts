@@ -4,10 +4,13 @@ import type * as shm from '@ipc/shm';
 import { sharedGlobals } from '../globals.ts';
 import { ModelRegion, NeverCutShort } from '../model-region.ts';
 import { Source, type Edit } from '../source.ts';
-import { crypto, fs, loopGlobals, native, os, startThread } from '../thread.ts';
+import { crypto, fs, loopGlobals, LoopPromise, native, os, startThread } from '../thread.ts';
+
+/** Its promises are those of the modelled event loop. */
+const { WaitQueue } = new Source({ Promise: LoopPromise }, {}, []).load('packages/core/src/wait-queue.ts');
 
 const imports = {
-  '@ipc/core': core,
+  '@ipc/core': { ...core, WaitQueue },
   '@ipc/native': native,
   'node:fs': fs,
   'node:crypto': crypto,
@@ -19,7 +22,7 @@ const imports = {
 /** Constants made small: more of the same looks would be more of the same states. */
 const smaller: readonly Edit[] = [
   {
-    file: 'packages/shm/src/slot-receive-port.ts',
+    file: 'packages/shm/src/records-receive-port.ts',
     from: '(++this.#blocked & (looksPerProof - 1)) === 0 && ',
     to: '',
   },

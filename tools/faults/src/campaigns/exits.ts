@@ -76,6 +76,7 @@ export const exits: Campaign = {
       const accepted = listener?.accept();
       const worker = await startQuietWorker('leaver', name, place, where);
       await using channel = await accepted;
+      await channel?.receive(); // it is in there
       const waits = (): boolean => other.waiters.some(({ pid }) => pid === worker.pid);
       while (mutex.owner?.pid !== worker.pid || (transport === undefined && !waits())) await setTimeout(1);
 

@@ -13,8 +13,11 @@ async function wait(): Promise<void> {
   const other = Mutex.open(`${name}.other`);
   if (place === 'acquireSync') other.acquireSync();
   else if (place === 'acquire') await other.acquire();
-  else
-    await (await leftTransports[place as keyof typeof leftTransports].connect(`${name}.${place}`)).receive();
+  else {
+    const channel = await leftTransports[place as keyof typeof leftTransports].connect(`${name}.${place}`);
+    await channel.send(Uint8Array.of(1)); // it is there
+    await channel.receive();
+  }
 }
 
 if (!isMainThread) {

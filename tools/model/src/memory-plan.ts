@@ -86,6 +86,14 @@ export function memoryPlan(): readonly Planned[] {
     },
     {
       quick: false,
+      scenario: sharedQueue({
+        parties: [{ sends: ['urgent'], spelling: 'sync' }, consumer],
+        deaths: 1,
+        mortals: [0],
+      }),
+    },
+    {
+      quick: false,
       scenario: sharedQueue({ parties: [{ sends: ['urgent'], spelling: 'sync' }, consumer], deaths: 1 }),
     },
     {

@@ -84,18 +84,14 @@ export function memoryPlan(): readonly Planned[] {
       quick: false,
       scenario: sharedQueue({ parties: [{ sends: ['urgent'], spelling: 'sync' }, consumer], deaths: 0 }),
     },
-    {
+    ...[0, 1].map((mortal) => ({
       quick: false,
       scenario: sharedQueue({
         parties: [{ sends: ['urgent'], spelling: 'sync' }, consumer],
         deaths: 1,
-        mortals: [0],
+        mortals: [mortal],
       }),
-    },
-    {
-      quick: false,
-      scenario: sharedQueue({ parties: [{ sends: ['urgent'], spelling: 'sync' }, consumer], deaths: 1 }),
-    },
+    })),
     {
       quick: false,
       scenario: sharedQueue({ parties: [{ sends: ['small'], spelling: 'sync' }, consumer], deaths: 0 }),

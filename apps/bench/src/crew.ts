@@ -146,7 +146,8 @@ export class Crew implements AsyncDisposable {
       // What a leader has started ends when it is left alone.
       for (const control of this.#controls) control.close();
     };
-    if (this.#failure !== undefined) kill();
+    // Who is interrupted can still tidy up.
+    if (this.#failure !== undefined && !signal.aborted) kill();
     const timer = setTimeout(kill, farewellMs);
     await Promise.all(this.#children.map(ended));
     clearTimeout(timer);

@@ -12,7 +12,7 @@ import {
   describeCell,
   describeCrew,
   keyOf,
-  pathOf,
+  pathsOf,
   type PlannedCell,
   type PlannedCrew,
 } from './planned.ts';
@@ -84,8 +84,11 @@ export class CellMeter {
       if (known === 'failed') return;
       const crew = known ?? (await this.#start(planned));
       if (repeat === 0 || known === undefined) {
-        // The first size last: what the compiler assumes of it holds for the others as well, or is corrected by then.
-        for (current of planned.cells.toReversed()) await this.#rehearse(planned, current, crew);
+        for (const [first, ...others] of pathsOf(planned.cells)) {
+          for (current of others) await this.#rehearse(planned, current, crew);
+          // Last: what the compiler assumes of the first size holds for the others as well, or is corrected by then.
+          await this.#warmUp(planned, (current = first), crew);
+        }
       }
       const floors = gauge && new CrewFloors(gauge, planned);
       for (current of cells) {
@@ -152,22 +155,22 @@ export class CellMeter {
     if (!this.#options.signal.aborted) this.#options.misses.explain(planned, cell, error);
   }
 
-  /** What a crew does for the first time is checked, but not counted: the compiler has seen nothing of it yet. */
+  /** What a crew does for the first time is checked, but not counted: buffers and caches know nothing of its size yet. */
   async #rehearse(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
     const { onDoing, pace } = this.#options;
-    const { scenario, messageBytes, placement } = cell;
-    if (scenario.slow === true || messageBytes > crew.maxMessageBytes || pace.isLate()) return;
-    const path = pathOf(scenario);
-    const isFirst = cell === planned.cells.find((other) => pathOf(other.scenario) === path);
-    if (!isFirst && (placement === 'same-core' || messageBytes > mostRehearsedBytes)) return;
+    const { messageBytes, placement } = cell;
+    if (placement === 'same-core' || messageBytes > Math.min(crew.maxMessageBytes, mostRehearsedBytes))
+      return;
+    if (pace.isLate()) return;
     onDoing(`rehearsing ${describeCell(planned, cell)}`);
-    if (isFirst) await this.#warmUp(cell, crew);
-    else await crew.measure(cell, this.#times(cell, pace.rehearsalMs));
+    await crew.measure(cell, this.#times(cell, pace.rehearsalMs));
   }
 
-  /** Until its figures grow no more, or its time is up. */
-  async #warmUp(cell: PlannedCell, crew: Crew): Promise<void> {
-    const { pace } = this.#options;
+  /** The compiler has seen nothing of it yet: until its figures grow no more, or its time is up. */
+  async #warmUp(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
+    const { onDoing, pace } = this.#options;
+    if (cell.messageBytes > crew.maxMessageBytes || pace.isLate()) return;
+    onDoing(`warming up ${describeCell(planned, cell)}`);
     const mostMs = pace.warmUpMs();
     const sliceMs = Math.min(mostMs, mostSliceMs);
     const begin = performance.now();

@@ -235,7 +235,7 @@ export class Crew implements AsyncDisposable {
     this.#reports = new Map();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(new CrewFailure(`no answer within ${withinMs / 1000} seconds`));
+        this.#fail(new CrewFailure(`no answer within ${Math.round(withinMs / 1000)} seconds`));
       }, withinMs);
       this.#settle = {
         resolve(reports) {

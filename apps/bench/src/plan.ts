@@ -2,7 +2,7 @@
 import { atDepth, isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
-import { pathOf, type PlannedCell, type PlannedCrew } from './planned.ts';
+import { pathsOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
@@ -145,13 +145,7 @@ export function workload(crews: readonly PlannedCrew[], repeats: number, fresh: 
     crews.reduce((total, crew) => total + count(crew), 0);
   return {
     crews: crews.length * times,
-    warmUps: sum(({ cells }) => warmedPaths(cells).size) * times,
+    warmUps: sum(({ cells }) => pathsOf(cells).length) * times,
     cells: sum(({ cells }) => cells.reduce((total, { every }) => total + Math.ceil(repeats / every), 0)),
   };
-}
-
-function warmedPaths(cells: readonly PlannedCell[]): ReadonlySet<string> {
-  return new Set(
-    cells.filter(({ scenario }) => scenario.slow !== true).map(({ scenario }) => pathOf(scenario)),
-  );
 }

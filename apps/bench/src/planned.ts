@@ -25,9 +25,22 @@ export interface PlannedCell {
   readonly every: number;
 }
 
-/** What the compiler has to see once for each crew: the code that a scenario runs, whatever the size. */
-export function pathOf({ id, warmedBy = id }: Scenario): string {
-  return warmedBy;
+/**
+ * The cells that run the same code, in the order of the plan: what the compiler has to see once for each crew. Not those of
+ * scenarios that are not rehearsed.
+ */
+export function pathsOf(
+  cells: readonly PlannedCell[],
+): readonly (readonly [PlannedCell, ...PlannedCell[]])[] {
+  const paths = new Map<string, [PlannedCell, ...PlannedCell[]]>();
+  for (const cell of cells) {
+    const { id, warmedBy = id, slow } = cell.scenario;
+    if (slow === true) continue;
+    const path = paths.get(warmedBy);
+    if (path === undefined) paths.set(warmedBy, [cell]);
+    else path.push(cell);
+  }
+  return [...paths.values()];
 }
 
 export function describeCrew({ subject, followers }: PlannedCrew): string {

@@ -83,7 +83,8 @@ async function measure(options: RunInvocation): Promise<number> {
     },
   });
   progress.clear();
-  const code = interrupt.signal.aborted ? 130 : report.environment.run.failures.length === 0 ? 0 : 1;
+  const isDone = report.environment.run.failures.length === 0 && report.results.length > 0;
+  const code = interrupt.signal.aborted ? 130 : isDone ? 0 : 1;
   process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report, width));
   await save(file, `${JSON.stringify(report, null, 2)}\n`);
   return code;

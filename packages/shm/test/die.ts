@@ -3,6 +3,9 @@ import { ofdLock } from '@ipc/native';
 
 const atomics = ['load', 'store', 'exchange', 'add', 'sub', 'or', 'compareExchange'] as const;
 
+/** What died is kept: a region that is collected closes its descriptor, and by then a stranger has that number. */
+const dead: unknown[] = [];
+
 /**
  * Does `use` to what `open` opened, and dies before or after its nth atomic operation: what follows has no effect, and the kernel
  * closes what it had open, with every lock and bell.
@@ -12,6 +15,7 @@ const atomics = ['load', 'store', 'exchange', 'add', 'sub', 'or', 'compareExchan
 export function dieAtStep<T>(step: number, open: () => T, use: (opened: T) => void): boolean {
   const before = descriptors();
   const opened = open();
+  dead.push(opened);
   const own = [...descriptors()].filter(([fd, file]) => before.get(fd) !== file).map(([fd]) => fd);
   let left = step;
   const count = (): void => {

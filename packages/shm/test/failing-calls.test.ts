@@ -8,5 +8,5 @@ test('X1 whichever system call fails, of creating, opening, using and closing: a
     return;
   }
   expect(failures.findings).toEqual([]);
-  expect(failures.failed).toBeGreaterThan(50);
+  expect(failures.neverMade).toEqual([]);
 }, 90_000);

@@ -2,9 +2,9 @@ import { findFailures } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
 
 describe.each([
-  ['unix sockets', 'failing-calls', 50],
-  ['TCP and UDP', 'failing-net-calls', 30],
-] as const)('%s', (_, worker, least) => {
+  ['unix sockets', 'failing-calls'],
+  ['TCP and UDP', 'failing-net-calls'],
+] as const)('%s', (_, worker) => {
   test('X1 whichever system call fails, of creating, opening, sending, receiving and closing: a typed error, and nothing is left', (context) => {
     const failures = findFailures(new URL(`../dist-test/workers/${worker}.js`, import.meta.url));
     if (failures === undefined) {
@@ -12,6 +12,6 @@ describe.each([
       return;
     }
     expect(failures.findings).toEqual([]);
-    expect(failures.failed).toBeGreaterThan(least);
+    expect(failures.neverMade).toEqual([]);
   }, 90_000);
 });

@@ -10,8 +10,8 @@ const source = fileURLToPath(new URL('../c/failing-calls.c', import.meta.url));
 const prefix = `${namePrefix}failing`;
 
 export interface Failures {
-  /** How many calls were made to fail. */
-  readonly failed: number;
+  /** Calls that no work made, by those functions: an injection that goes past what is called proves nothing. */
+  readonly neverMade: readonly string[];
   readonly findings: readonly string[];
 }
 

@@ -16,6 +16,7 @@ const failures = {
   fcntl: EPERM,
   ioctl: EIO,
   read: EIO,
+  readv: EIO,
   write: EIO,
   writev: EIO,
   close: EIO,

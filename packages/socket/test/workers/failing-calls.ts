@@ -70,7 +70,6 @@ await failEachCall({
     rename: EIO,
     unlink: EIO,
     fcntl: EPERM,
-    read: EIO,
     write: EIO,
     writev: EIO,
     sendmsg: ENOMEM,

@@ -3,8 +3,8 @@ import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
-import { expect, test } from 'vitest';
+import { chromium, type Browser } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
 import { observeEnvironment } from '../src/environment.ts';
 import { summarise } from '../src/latency.ts';
 import { renderCsv } from '../src/render/csv.ts';
@@ -59,14 +59,23 @@ const report: BenchReport = {
   ],
 };
 
-test.skipIf(browserPath === undefined)(
-  'a browser draws all five charts, light and dark, without a network',
-  async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
-    const page = join(directory, 'report.html');
-    writeFileSync(page, renderHtml(report));
-    const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
-    try {
+/** A browser that may look at the page, which it has as a file. */
+async function withBrowser(look: (browser: Browser, address: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
+  const page = join(directory, 'report.html');
+  writeFileSync(page, renderHtml(report));
+  const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
+  try {
+    await look(browser, pathToFileURL(page).href);
+  } finally {
+    await browser.close();
+    rmSync(directory, { recursive: true });
+  }
+}
+
+describe.skipIf(browserPath === undefined)('a browser', () => {
+  test('draws all five charts, light and dark, without a network', () =>
+    withBrowser(async (browser, address) => {
       const backgrounds = new Set<string>();
       for (const colorScheme of ['light', 'dark'] as const) {
         const tab = await browser.newPage({ colorScheme });
@@ -74,10 +83,10 @@ test.skipIf(browserPath === undefined)(
         const requests: string[] = [];
         tab.on('pageerror', ({ message }) => errors.push(message));
         tab.on('request', (request) => requests.push(request.url()));
-        await tab.goto(pathToFileURL(page).href);
+        await tab.goto(address);
         await tab.waitForSelector('html[data-drawn=yes]');
         expect(errors).toEqual([]);
-        expect(requests).toEqual([pathToFileURL(page).href]);
+        expect(requests).toEqual([address]);
         expect(await tab.title()).toBe('IPC bench');
         for (const chart of ['sizes', 'scaling', 'spectrum']) {
           const canvas = tab.locator(`#${chart} canvas`);
@@ -105,33 +114,18 @@ test.skipIf(browserPath === undefined)(
         await tab.close();
       }
       expect(backgrounds.size).toBe(2);
-    } finally {
-      await browser.close();
-      rmSync(directory, { recursive: true });
-    }
-  },
-);
+    }));
 
-test.skipIf(browserPath === undefined)(
-  'on a telephone nothing is cut off, and rows keep their plots',
-  async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
-    const page = join(directory, 'report.html');
-    writeFileSync(page, renderHtml(report));
-    const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
-    try {
+  test('of a telephone cuts nothing off, and rows keep their plots', () =>
+    withBrowser(async (browser, address) => {
       const tab = await browser.newPage({ viewport: { width: 400, height: 800 } });
-      await tab.goto(pathToFileURL(page).href);
+      await tab.goto(address);
       await tab.waitForSelector('html[data-drawn=yes]');
       expect(await tab.evaluate('document.documentElement.scrollWidth')).toBe(400);
       for (const track of await tab.locator('.row .track').all())
         expect((await track.boundingBox())?.width).toBeGreaterThan(300);
-    } finally {
-      await browser.close();
-      rmSync(directory, { recursive: true });
-    }
-  },
-);
+    }));
+});
 
 test('the page holds everything, and nothing of it is taken for markup', () => {
   const page = renderHtml(report);

@@ -9,8 +9,8 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
 import { answer } from './round-trip.ts';
+import { arrived, checkTotals, parts, perSecond } from './shape.ts';
 
 /** As many as a busy service has in flight. */
 const callers = 64;
@@ -25,15 +25,11 @@ export const calls: MessageScenario = defineScenario({
   sizes: { quick: [] },
   floorScenario: () => 'calls',
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? call(line, request) : answer(line, request);
-  },
+  run: parts(call, answer),
 
   combine(leader: Sample, [follower]: Followers): Figures {
-    if (leader.total !== follower.total)
-      throw new Error(`${leader.total} calls were made and ${follower.total} were answered`);
-    const { count = 0, elapsedNs = 0 } = leader;
-    return { messagesPerSecond: elapsedNs === 0 ? 0 : (count * 1e9) / elapsedNs };
+    checkTotals(leader, 'calls were made', follower, 'were answered');
+    return { messagesPerSecond: perSecond(leader) };
   },
 });
 
@@ -63,8 +59,7 @@ async function call<T>(
   };
   const take = async (): Promise<void> => {
     for (;;) {
-      const reply = link.tryReceive() ?? (await link.receive());
-      if (reply === undefined) throw new DamagedMessage(total, messageBytes, 'the channel has ended');
+      const reply = arrived(link.tryReceive() ?? (await link.receive()), messageBytes, total);
       const number = format.numberOf(reply);
       const resolve = pending.get(number);
       if (resolve === undefined) throw new DamagedMessage(number, messageBytes, 'nobody asked for it');

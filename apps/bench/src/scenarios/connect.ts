@@ -10,6 +10,7 @@ import {
   type TransportScenario,
 } from '../scenario.ts';
 import type { Role } from '../subject.ts';
+import { checkTotals } from './shape.ts';
 
 /** Connection after connection, each used for one request. */
 export const connect: TransportScenario = defineScenario({
@@ -25,8 +26,7 @@ export const connect: TransportScenario = defineScenario({
   },
 
   combine(leader: Sample, [follower]: Followers): Figures {
-    if (leader.total !== follower.total)
-      throw new Error(`${follower.total} connections were made and ${leader.total} were served`);
+    checkTotals(follower, 'connections were made', leader, 'were served');
     return { latencyNs: follower.latencyNs ?? new Float64Array() };
   },
 });

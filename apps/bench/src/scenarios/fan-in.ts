@@ -9,23 +9,17 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, crowd, parts, perSecond } from './shape.ts';
 
 /** All others send, one receives. */
 export const fanIn: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'fan-in',
   question: 'How many messages per second does one receiver take from that many senders together?',
-  placements: ['unpinned'],
-  inDepth: 'chosen',
-  followers: { chosen: [1, 4], full: [1, 2, 4, 8] },
-  sizes: { quick: [] },
-  floorScenario: () => undefined,
+  ...crowd,
   combine,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? gather(line, request) : contribute(line, request);
-  },
+  run: parts(gather, contribute),
 });
 
 /** A message's number is its sender's index and, in the lower bits, its place among that sender's. */
@@ -70,8 +64,7 @@ async function gather<T>({ link, format }: Line<T>, request: CellRequest): Promi
       if (beginNs === 0 && timeNs >= startNs) [beginNs, first] = [timeNs, total];
       else if (timeNs >= startNs + durationNs) [endNs, last] = [timeNs, total];
     }
-    const message = link.tryReceive() ?? (await link.receive());
-    if (message === undefined) throw new DamagedMessage(total, messageBytes, 'the channel has ended');
+    const message = arrived(link.tryReceive() ?? (await link.receive()), messageBytes, total);
     if (arrivedNs === 0) arrivedNs = nowNs();
     if (take(format, message, messageBytes, totals) === Mark.last) open--;
     total++;
@@ -92,10 +85,11 @@ function take<T>(format: MessageFormat<T>, message: T, messageBytes: number, tot
   return format.check(message, messageBytes, ((sender + 1) << PLACE_BITS) | (place & PLACE_MASK));
 }
 
-function combine({ totals = [], count = 0, elapsedNs = 0 }: Sample, followers: Followers): Figures {
+function combine(leader: Sample, followers: Followers): Figures {
+  const { totals = [] } = leader;
   for (const [index, { total }] of followers.entries()) {
     if (totals[index] !== total)
       throw new Error(`sender ${index + 1} sent ${total} messages and ${String(totals[index])} arrived`);
   }
-  return { messagesPerSecond: elapsedNs === 0 ? 0 : (count * 1e9) / elapsedNs };
+  return { messagesPerSecond: perSecond(leader) };
 }

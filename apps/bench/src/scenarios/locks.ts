@@ -8,6 +8,7 @@ import {
   type Sample,
 } from '../scenario.ts';
 import type { GuardedCounter, Role } from '../subject.ts';
+import { perSecond } from './shape.ts';
 
 /** One process takes and gives a lock that nobody else wants: the price of being safe. */
 export const lockUncontended: LockScenario = defineScenario({
@@ -96,9 +97,5 @@ function combine(leader: Sample, followers: Followers, { counterBefore }: CellRe
   // Who read last has seen everything, unless an increment was lost because two were inside at once.
   if (counted !== done)
     throw new Error(`${done} operations were done under the lock and ${counted} were counted`);
-  return { operationsPerSecond: all.reduce((sum, sample) => sum + rate(sample), 0) };
-}
-
-function rate({ count = 0, elapsedNs = 0 }: Sample): number {
-  return elapsedNs === 0 ? 0 : (count * 1e9) / elapsedNs;
+  return { operationsPerSecond: all.reduce((sum, sample) => sum + perSecond(sample), 0) };
 }

@@ -7,6 +7,7 @@ import {
   type StructureScenario,
 } from '../scenario.ts';
 import type { Role, SharedStructure } from '../subject.ts';
+import { perSecond } from './shape.ts';
 
 /** One process uses a shared structure, and nobody disturbs it. */
 export const operationsAlone: StructureScenario = defineScenario({
@@ -57,6 +58,6 @@ function use(structure: SharedStructure, { startNs, durationNs }: CellRequest): 
   return { count: total - warmUp, elapsedNs: timeNs - beginNs, total };
 }
 
-function combine({ count = 0, elapsedNs = 0 }: Sample): Figures {
-  return { operationsPerSecond: elapsedNs === 0 ? 0 : (count * 1e9) / elapsedNs };
+function combine(leader: Sample): Figures {
+  return { operationsPerSecond: perSecond(leader) };
 }

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { nowNs } from '../clock.ts';
-import { DamagedMessage, Mark } from '../message-format.ts';
+import { Mark } from '../message-format.ts';
 import {
   defineScenario,
   type CellRequest,
@@ -8,8 +8,8 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
 import { answer, combineRoundTrips } from './round-trip.ts';
+import { arrived, parts } from './shape.ts';
 
 /** Slow enough for every mechanism here, and many enough for a p99 within a second. */
 const requestsPerSecond = 5000;
@@ -30,9 +30,7 @@ export const roundTripPaced: MessageScenario = defineScenario({
   floorScenario: () => undefined,
   combine: combineRoundTrips,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? ask(line, request) : answer(line, request);
-  },
+  run: parts(ask, answer),
 });
 
 async function ask<T>(line: Line<T>, request: CellRequest): Promise<Sample> {
@@ -69,8 +67,7 @@ async function take<T>(
 ): Promise<Float64Array> {
   const latencyNs = new Float64Array(total - warmUp);
   for (let sequence = 0; sequence < total; sequence++) {
-    const reply = await link.receive();
-    if (reply === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const reply = arrived(await link.receive(), messageBytes, sequence);
     const timeNs = nowNs();
     format.check(reply, messageBytes, sequence);
     if (sequence >= warmUp) latencyNs[sequence - warmUp] = timeNs - (beginNs + sequence * periodNs);

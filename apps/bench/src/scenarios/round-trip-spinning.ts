@@ -7,8 +7,8 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
 import { combineRoundTrips, Rounds } from './round-trip.ts';
+import { parts } from './shape.ts';
 
 /** One request in flight, both sides polling: what is left when nobody has to be woken. */
 export const roundTripSpinning: MessageScenario = defineScenario({
@@ -21,9 +21,7 @@ export const roundTripSpinning: MessageScenario = defineScenario({
   floorScenario: () => 'round-trip',
   combine: combineRoundTrips,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? ask(line, request) : answer(line, request);
-  },
+  run: parts(ask, answer),
 });
 
 async function ask<T>(line: Line<T>, request: CellRequest): Promise<Sample> {

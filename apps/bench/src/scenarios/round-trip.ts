@@ -1,5 +1,5 @@
 import { nowNs } from '../clock.ts';
-import { DamagedMessage, Mark } from '../message-format.ts';
+import { Mark } from '../message-format.ts';
 import {
   defineScenario,
   type CellRequest,
@@ -9,7 +9,7 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, checkTotals, parts } from './shape.ts';
 
 /** One request in flight, both sides waiting on their event loops: what a caller waits for an idle server. */
 export const roundTrip: MessageScenario = defineScenario({
@@ -20,9 +20,7 @@ export const roundTrip: MessageScenario = defineScenario({
   floorScenario: (subject) => (subject === 'shm.ring' ? 'round-trip-sleeping' : 'round-trip'),
   combine: combineRoundTrips,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? ask(line, request) : answer(line, request);
-  },
+  run: parts(ask, answer),
 });
 
 async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<Sample> {
@@ -33,8 +31,7 @@ async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<
     const mark = rounds.next(nowNs());
     const message = format.stamp(blank, sequence, mark);
     if (!link.trySend(message)) await link.send(message);
-    const reply = await link.receive();
-    if (reply === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const reply = arrived(await link.receive(), messageBytes, sequence);
     format.check(reply, messageBytes, sequence);
     if (mark === Mark.last) return rounds.sample(nowNs());
   }
@@ -44,8 +41,7 @@ async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<
 export async function answer<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
   const blank = format.blank(messageBytes);
   for (let sequence = 0; ; sequence++) {
-    const question = await link.receive();
-    if (question === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const question = arrived(await link.receive(), messageBytes, sequence);
     const mark = format.check(question, messageBytes, sequence);
     const reply = format.stamp(blank, sequence, mark);
     if (!link.trySend(reply)) await link.send(reply);
@@ -96,9 +92,7 @@ export class Rounds {
 }
 
 export function combineRoundTrips(leader: Sample, [follower]: Followers): Figures {
-  if (leader.total !== follower.total) {
-    throw new Error(`${leader.total} requests were sent and ${follower.total} were answered`);
-  }
+  checkTotals(leader, 'requests were sent', follower, 'were answered');
   if (leader.latencyNs === undefined) throw new Error('no round trip was measured');
   return { latencyNs: leader.latencyNs };
 }

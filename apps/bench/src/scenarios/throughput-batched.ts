@@ -1,4 +1,4 @@
-import { DamagedMessage, Mark } from '../message-format.ts';
+import { Mark } from '../message-format.ts';
 import {
   defineScenario,
   type CellRequest,
@@ -6,7 +6,8 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Link, Role } from '../subject.ts';
+import type { Link } from '../subject.ts';
+import { arrived, parts } from './shape.ts';
 import { ArrivalStopwatch, combineOneWay, Lapse } from './throughput.ts';
 
 /** One way, many in flight, in batches: what a mechanism gains when a call carries more than one message. */
@@ -19,20 +20,21 @@ export const throughputBatched: MessageScenario = defineScenario({
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    const link = batching(line.link);
-    return role === 'leader' ? send({ ...line, link }, request) : receive({ ...line, link }, request);
-  },
+  run: parts(
+    (line, request) => send(batching(line), request),
+    (line, request) => receive(batching(line), request),
+  ),
 });
 
 type BatchLink<T> = Link<T> & Required<Pick<Link<T>, 'trySendMany' | 'sendMany' | 'drain'>>;
 type BatchLine<T> = Line<T> & { readonly link: BatchLink<T> };
 
-function batching<T>(link: Link<T>): BatchLink<T> {
+function batching<T>(line: Line<T>): BatchLine<T> {
+  const { link } = line;
   if (link.trySendMany === undefined || link.sendMany === undefined || link.drain === undefined) {
     throw new TypeError('throughput-batched needs a link with trySendMany, sendMany and drain');
   }
-  return link as BatchLink<T>;
+  return { ...line, link: link as BatchLink<T> };
 }
 
 /** Up to 256 messages, of up to half a MiB together. */
@@ -76,8 +78,7 @@ async function receive<T>({ link, format }: BatchLine<T>, { messageBytes }: Cell
   for (;;) {
     while (!stopwatch.stopped && link.drain(take) > 0);
     if (stopwatch.stopped) return stopwatch.sample;
-    const message = await link.receive();
-    if (message === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const message = arrived(await link.receive(), messageBytes, sequence);
     take(message);
   }
 }

@@ -6,7 +6,7 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, parts } from './shape.ts';
 import { ArrivalStopwatch, combineOneWay, sendOneWay } from './throughput.ts';
 
 /**
@@ -22,12 +22,11 @@ export const throughputCopied: MessageScenario = defineScenario({
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
+  run: parts(
+    sendOneWay,
     // What is no bytes is refused below, by its first message.
-    return role === 'leader'
-      ? sendOneWay(line, request)
-      : receive(line as Line<unknown> as Line<Uint8Array>, request);
-  },
+    (line, request) => receive(line as Line<unknown> as Line<Uint8Array>, request),
+  ),
 });
 
 async function receive({ link, format }: Line<Uint8Array>, { messageBytes }: CellRequest): Promise<Sample> {
@@ -46,8 +45,7 @@ async function receive({ link, format }: Line<Uint8Array>, { messageBytes }: Cel
   for (;;) {
     while (!stopwatch.stopped && link.drain(take, 1) > 0);
     if (stopwatch.stopped) return stopwatch.sample;
-    const message = await link.receive();
-    if (message === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const message = arrived(await link.receive(), messageBytes, sequence);
     take(message);
   }
 }

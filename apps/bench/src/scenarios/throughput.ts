@@ -1,5 +1,5 @@
 import { nowNs } from '../clock.ts';
-import { DamagedMessage, Mark } from '../message-format.ts';
+import { Mark } from '../message-format.ts';
 import {
   defineScenario,
   type CellRequest,
@@ -9,7 +9,7 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, checkTotals, parts, perSecond } from './shape.ts';
 
 /** One way, many in flight, message by message. */
 export const throughput: MessageScenario = defineScenario({
@@ -19,9 +19,7 @@ export const throughput: MessageScenario = defineScenario({
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? sendOneWay(line, request) : receiveOneWay(line, request);
-  },
+  run: parts(sendOneWay, receiveOneWay),
 });
 
 /** Sends for as long as asked, message by message. */
@@ -54,8 +52,7 @@ export async function receiveOneWay<T>(
 ): Promise<Sample> {
   const stopwatch = new ArrivalStopwatch();
   for (let sequence = 0; ; sequence++) {
-    const message = link.tryReceive() ?? (await link.receive());
-    if (message === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
+    const message = arrived(link.tryReceive() ?? (await link.receive()), messageBytes, sequence);
     const mark = format.check(message, messageBytes, sequence);
     if (mark === Mark.plain) continue;
     stopwatch.press(mark, sequence);
@@ -121,10 +118,8 @@ export class ArrivalStopwatch {
 }
 
 export function combineOneWay(leader: Sample, [follower]: Followers): Figures {
-  if (leader.total !== follower.total) {
-    throw new Error(`${leader.total} messages were sent and ${follower.total} arrived`);
-  }
-  const { count = 0, elapsedNs = 0 } = follower;
-  if (count === 0 || elapsedNs <= 0) throw new Error('no message was measured');
-  return { messagesPerSecond: (count * 1e9) / elapsedNs };
+  checkTotals(leader, 'messages were sent', follower, 'arrived');
+  const messagesPerSecond = perSecond(follower);
+  if (messagesPerSecond === 0) throw new Error('no message was measured');
+  return { messagesPerSecond };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nowNs } from '../clock.ts';
-import { DamagedMessage, Mark } from '../message-format.ts';
+import { Mark } from '../message-format.ts';
 import {
   defineScenario,
   type CellRequest,
@@ -10,7 +10,7 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, checkTotals, parts } from './shape.ts';
 
 /** Long enough for the receiver's processor to fall asleep. */
 const restMs = 2;
@@ -26,9 +26,7 @@ export const wakeUp: MessageScenario = defineScenario({
   floorScenario: () => 'wake-up',
   combine,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? send(line, request) : receive(line, request);
-  },
+  run: parts(send, receive),
 });
 
 /** The times of both sides are of one clock; their difference is the way. */
@@ -51,18 +49,15 @@ async function send<T>(
 async function receive<T>({ link, format }: Line<T>, { messageBytes }: CellRequest): Promise<Sample> {
   const timesNs: number[] = [];
   for (let sequence = 0; ; sequence++) {
-    const message = await link.receive();
+    const message = arrived(await link.receive(), messageBytes, sequence);
     timesNs.push(nowNs());
-    if (message === undefined) throw new DamagedMessage(sequence, messageBytes, 'the channel has ended');
     const mark = format.check(message, messageBytes, sequence);
     if (mark === Mark.last) return { timesNs: Float64Array.from(timesNs), total: sequence + 1 };
   }
 }
 
 function combine(leader: Sample, [follower]: Followers): Figures {
-  if (leader.total !== follower.total) {
-    throw new Error(`${leader.total} messages were sent and ${follower.total} arrived`);
-  }
+  checkTotals(leader, 'messages were sent', follower, 'arrived');
   const [sent, arrived] = [leader.timesNs, follower.timesNs];
   if (sent === undefined || arrived === undefined) throw new Error('no time was taken');
   // The clocks of two processes are the same to within a microsecond; the first one still compiles.

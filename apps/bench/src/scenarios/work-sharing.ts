@@ -9,7 +9,7 @@ import {
   type MessageScenario,
   type Sample,
 } from '../scenario.ts';
-import type { Role } from '../subject.ts';
+import { arrived, crowd, parts } from './shape.ts';
 
 /** One sends, and each message goes to one of all others, whoever comes first: a queue of work. */
 export const workSharing: MessageScenario = defineScenario({
@@ -17,16 +17,10 @@ export const workSharing: MessageScenario = defineScenario({
   id: 'work-sharing',
   question:
     'How many messages per second do that many receivers take from one queue, each message by one of them?',
-  placements: ['unpinned'],
-  inDepth: 'chosen',
-  followers: { chosen: [1, 4], full: [1, 2, 4, 8] },
-  sizes: { quick: [] },
-  floorScenario: () => undefined,
+  ...crowd,
   combine,
 
-  run<T>(role: Role, line: Line<T>, request: CellRequest): Promise<Sample> {
-    return role === 'leader' ? distribute(line, request) : work(line, request);
-  },
+  run: parts(distribute, work),
 });
 
 /** Between two looks at the clock. */
@@ -58,8 +52,7 @@ async function work<T>(
   let [count, total, numbers, previous] = [0, 0, 0, -1];
   let beginNs = 0;
   for (;;) {
-    const message = link.tryReceive() ?? (await link.receive());
-    if (message === undefined) throw new DamagedMessage(total, messageBytes, 'the channel has ended');
+    const message = arrived(link.tryReceive() ?? (await link.receive()), messageBytes, total);
     const number = format.numberOf(message);
     // Others have taken those between; but what one of them takes is in order.
     if (number <= previous)

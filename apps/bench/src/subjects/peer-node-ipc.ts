@@ -17,7 +17,8 @@ export const subject: MessageSubject<string> = defineSubject<string>({
   followerStartedBy: 'bench',
   format: textFormat,
   async open({ role, directory }) {
-    Object.assign(ipc.config, { silent: true, retry: 5 });
+    ipc.config.silent = true;
+    ipc.config.retry = 5;
     const path = join(directory, 'node-ipc');
     return { link: role === 'leader' ? await serve(path) : await connect(path), maxMessageBytes };
   },

@@ -78,7 +78,7 @@ export class CellMeter {
   async measure(planned: PlannedCrew, cells: readonly PlannedCell[], repeat: number): Promise<void> {
     const { gauge, misses, onDoing, pace } = this.#options;
     let current: PlannedCell | undefined;
-    let left = repeat === Infinity ? 0 : cells.length;
+    const left = new Set(repeat === Infinity ? [] : cells);
     try {
       const known = this.#living.get(planned);
       if (known === 'failed') return;
@@ -95,7 +95,7 @@ export class CellMeter {
         if (pace.isLate()) {
           misses.leaveOut(
             describeCrew(planned),
-            `no time was left for ${left} of its figures; see --seconds`,
+            `no time was left for ${left.size} of its figures; see --seconds`,
           );
           break;
         }
@@ -103,12 +103,12 @@ export class CellMeter {
         onDoing(describeCell(planned, current));
         const hasFloor = Math.floor(repeat / current.every) % floorEvery === 0;
         await this.#measureCell(planned, current, crew, hasFloor ? floors : undefined);
-        left--;
+        left.delete(current);
       }
     } catch (error) {
       await this.#giveUp(planned, current, error as Error);
     } finally {
-      pace.strike({ cells: Math.max(0, left) });
+      for (const cell of left) pace.strikeCell(cell);
     }
   }
 
@@ -144,7 +144,7 @@ export class CellMeter {
       signal,
     });
     this.#living.add(planned, crew);
-    pace.strike({ crews: 1 });
+    pace.strikeCrew();
     pace.crewTook(performance.now() - begin);
     this.#pinnedBy.add(crew.pinnedBy);
     return crew;
@@ -191,7 +191,7 @@ export class CellMeter {
     const begin = performance.now();
     const figures = await crew.measure(cell, this.#times(cell, cellMs));
     const floor = await floors?.beside(cell, cellMs, signal);
-    pace.cellDone(cellMs, performance.now() - begin);
+    pace.cellDone(cell, cellMs, performance.now() - begin);
     if (isMeasured(figures)) {
       table.add(keyOf(planned, cell), figures, floor);
       return;

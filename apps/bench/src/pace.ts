@@ -8,7 +8,8 @@ export interface Workload {
   readonly crews: number;
   /** The times that a crew runs a scenario for the first time. */
   readonly warmUps: number;
-  readonly cells: number;
+  /** Each cell, and how many times it is measured. */
+  readonly cells: ReadonlyMap<object, number>;
 }
 
 /** A shorter cell measures nothing; a longer one tells nothing more. */
@@ -46,12 +47,14 @@ export class Pace {
   readonly #deadlineMs: number;
   readonly #plannedEndMs: number;
   readonly #lateMs: number;
-  readonly #left: { crews: number; warmUps: number; cells: number };
+  readonly #left: { crews: number; warmUps: number };
+  /** How many times each cell is still to be measured, and what it took beyond its time: orders, answers, the floor. */
+  readonly #cells: Map<object, { left: number; overheadMs: Average | undefined }>;
   /** Start of a crew. */
   readonly #crewMs = new Average(200, 32);
   /** Its end, where others follow. */
   readonly #endMs = new Average(0, 32);
-  /** What a cell takes beyond its time: orders, answers, the floor. */
+  /** Of the cells that were not measured yet. */
   readonly #overheadMs = new Average(20, 256);
   #cellMs = leastCellMs;
   /** Of what all warm-ups may take. */
@@ -63,7 +66,8 @@ export class Pace {
     nowMs: number = performance.now(),
   ) {
     this.#lateMs = isStrict ? budgetMs * (1 + overdraft) : Infinity;
-    this.#left = { ...work };
+    this.#left = { crews: work.crews, warmUps: work.warmUps };
+    this.#cells = new Map([...work.cells].map(([cell, left]) => [cell, { left, overheadMs: undefined }]));
     this.#deadlineMs = budgetMs;
     this.#plannedEndMs = budgetMs - (refines ? (budgetMs - nowMs) * refiningShare : 0);
     this.#warmUpLeftMs = Math.min((budgetMs - nowMs) * warmUpShare, work.warmUps * mostWarmUpMs);
@@ -71,8 +75,8 @@ export class Pace {
 
   /** The time of the next cell, its own warm-up included, and not the floor's. */
   cellMs(nowMs: number = performance.now()): number {
-    const { cells } = this.#left;
-    if (cells <= 0) return this.#cellMs;
+    const cells = this.#cellsLeft();
+    if (cells === 0) return this.#cellMs;
     const free = this.#plannedEndMs - nowMs - this.#otherMs();
     this.#cellMs = Math.max(leastCellMs, Math.min(mostCellMs, free / cells));
     return this.#cellMs;
@@ -80,7 +84,7 @@ export class Pace {
 
   /** When all that is planned will be done, if nothing comes between. */
   expectedMs(nowMs: number = performance.now()): number {
-    return nowMs + this.#otherMs() + this.#left.cells * this.cellMs(nowMs);
+    return nowMs + this.#otherMs() + this.#cellsLeft() * this.cellMs(nowMs);
   }
 
   /** How long the next first rehearsal of a path may take. */
@@ -102,9 +106,10 @@ export class Pace {
     return nowMs >= this.#lateMs;
   }
 
-  /** The planned repeats have ended: whether there is time for another one like those before. */
-  hasTimeFor(cells: number, nowMs: number = performance.now()): boolean {
-    return nowMs + cells * (this.#cellMs + this.#overheadMs.value) < this.#deadlineMs;
+  /** The planned repeats have ended: whether there is time for one more of these cells. */
+  hasTimeFor(cells: readonly object[], nowMs: number = performance.now()): boolean {
+    const tookMs = cells.reduce((sum, cell) => sum + this.#cellMs + this.#overheadOf(cell), 0);
+    return nowMs + tookMs < this.#deadlineMs;
   }
 
   /** How long it takes until the deadline, or what is left to do if that is less. */
@@ -128,24 +133,43 @@ export class Pace {
     this.#warmUpLeftMs = this.#left.warmUps <= 0 ? 0 : Math.max(0, this.#warmUpLeftMs - tookMs);
   }
 
-  /** This much of the work is done, or will not be. */
-  strike({ crews = 0, cells = 0 }: Partial<Workload>): void {
-    this.#left.crews -= crews;
-    this.#left.cells -= cells;
+  /** A crew will not be started any more, or is. */
+  strikeCrew(): void {
+    this.#left.crews--;
+  }
+
+  /** A cell has been measured once, or will not be. */
+  strikeCell(cell: object): void {
+    const known = this.#cells.get(cell);
+    if (known !== undefined && known.left > 0) known.left--;
   }
 
   /** A cell that was given `cellMs` took `tookMs`, its floor included. */
-  cellDone(cellMs: number, tookMs: number): void {
-    this.strike({ cells: 1 });
-    this.#overheadMs.add(Math.max(0, tookMs - cellMs));
+  cellDone(cell: object, cellMs: number, tookMs: number): void {
+    const overheadMs = Math.max(0, tookMs - cellMs);
+    this.#overheadMs.add(overheadMs);
+    const known = this.#cells.get(cell);
+    if (known === undefined) return;
+    if (known.overheadMs === undefined) known.overheadMs = new Average(overheadMs, 8);
+    else known.overheadMs.add(overheadMs);
+    this.strikeCell(cell);
+  }
+
+  #cellsLeft(): number {
+    let sum = 0;
+    for (const { left } of this.#cells.values()) sum += left;
+    return sum;
+  }
+
+  #overheadOf(cell: object): number {
+    return this.#cells.get(cell)?.overheadMs?.value ?? this.#overheadMs.value;
   }
 
   /** What is left beside the cells' own time. */
   #otherMs(): number {
-    const { crews, cells } = this.#left;
-    return (
-      crews * (this.#crewMs.value + this.#endMs.value) + this.#warmUpLeftMs + cells * this.#overheadMs.value
-    );
+    let sum = this.#left.crews * (this.#crewMs.value + this.#endMs.value) + this.#warmUpLeftMs;
+    for (const [cell, { left }] of this.#cells) sum += left * this.#overheadOf(cell);
+    return sum;
   }
 }
 

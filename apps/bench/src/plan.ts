@@ -103,6 +103,8 @@ function isSized(place: Place, subject: Subject, options: CellOptions): boolean 
   const isMain = isMainPlace(place, options);
   if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
   if (areSizesChosen) return true;
+  if (isVariant(subject) && !isInDepth({ inDepth: 'chosen' }, depth))
+    return isMain && messageBytes === bulkBytes;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
   if (!isMain) return messageBytes <= mostBytesEverywhere && !isRival(subject);
   return (
@@ -134,6 +136,10 @@ function isMainPlace({ scenario, placement }: Place, { placements }: CellOptions
   );
 }
 
+function isVariant(subject: Subject): boolean {
+  return subject.kind === 'messages' && subject.isVariant === true;
+}
+
 function isRival({ id }: Subject): boolean {
   return id.startsWith('peer.');
 }
@@ -143,9 +149,11 @@ export function workload(crews: readonly PlannedCrew[], repeats: number, fresh: 
   const times = fresh ? repeats : 1;
   const sum = (count: (crew: PlannedCrew) => number): number =>
     crews.reduce((total, crew) => total + count(crew), 0);
+  const cells = new Map<PlannedCell, number>();
+  for (const crew of crews) for (const cell of crew.cells) cells.set(cell, Math.ceil(repeats / cell.every));
   return {
     crews: crews.length * times,
     warmUps: sum(({ cells }) => pathsOf(cells).length) * times,
-    cells: sum(({ cells }) => cells.reduce((total, { every }) => total + Math.ceil(repeats / every), 0)),
+    cells,
   };
 }

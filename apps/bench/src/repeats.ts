@@ -2,7 +2,7 @@
 import type { CellMeter } from './cell-meter.ts';
 import type { Misses } from './misses.ts';
 import type { Pace } from './pace.ts';
-import { describeCrew, keyOf, type PlannedCell, type PlannedCrew } from './planned.ts';
+import { describeCrew, keyOf, type PlannedCrew } from './planned.ts';
 import type { ResultTable } from './result.ts';
 import { supportsPercentile } from './statistics.ts';
 
@@ -80,29 +80,32 @@ async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptio
 }
 
 /**
- * While there is time: once more what is least certain. Then what starts a process for each sample, and has only one or two
- * a cell: until its p99 can be told.
+ * While there is time: once more what is a few round trips short of its p99, then what is the least certain. At last what
+ * starts a process for each sample, and has only one or two a cell: until its p99 can be told.
  */
 async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Promise<void> {
   const all = crews.flatMap((crew) => crew.cells.map((cell) => ({ crew, cell, key: keyOf(crew, cell) })));
-  const isSlow = ({ cell }: { cell: PlannedCell }): boolean => cell.scenario.slow === true;
   while (!isAborted(signal)) {
     const alive = all.filter(({ crew }) => !meter.hasFailed(crew));
+    const rare = alive.map((one) => ({ ...one, samples: table.samples(one.key) })).filter(isRare);
+    const nearest = rare
+      .filter(({ cell }) => cell.scenario.slow !== true)
+      .sort((a, b) => b.samples - a.samples)
+      .slice(0, 1);
     const widest = alive
-      .filter((one) => !isSlow(one))
+      .filter(({ cell }) => cell.scenario.slow !== true)
       .map((one) => ({ ...one, error: table.uncertainty(one.key, mostRepeats) }))
       .filter(({ error }) => error > certainEnough)
       .sort((a, b) => b.error - a.error)
       .slice(0, refinedAtOnce);
-    const rare = alive.filter((one) => isSlow(one) && isRare(table.samples(one.key)));
-    const next = widest.length > 0 ? widest : rare;
-    if (next.length === 0 || !pace.hasTimeFor(next.length)) return;
+    const next = [nearest, widest, rare].find((some) => some.length > 0);
+    if (next === undefined || !pace.hasTimeFor(next.map(({ cell }) => cell))) return;
     for (const { crew, cell } of next) await meter.measure(crew, [cell], Infinity);
   }
 }
 
 /** There is a figure, and too little of it for a p99. */
-function isRare(samples: number): boolean {
+function isRare({ samples }: { readonly samples: number }): boolean {
   return samples > 0 && !supportsPercentile(samples, 0.99);
 }
 

@@ -128,6 +128,16 @@ test('rivals send no megabyte back, and nothing on one core', () => {
   ]);
 });
 
+test('a variant has the first size and 64 KiB, and the others when it is chosen', () => {
+  const sizesIn = (depth: Depth): unknown[] =>
+    plan({
+      subjects: [{ module: 'a.line', subject: { ...line, isVariant: true, scenarios: ['round-trip'] } }],
+      ...{ scenarios, placements, depth, messageBytes: [64, 1 << 10, 64 << 10, 1 << 20] },
+    }).flatMap(({ cells }) => cells.map(({ placement, messageBytes }) => `${placement} ${messageBytes}`));
+  expect(sizesIn('default')).toEqual(['cross-core 64', 'cross-core 65536', 'same-core 64']);
+  expect(sizesIn('chosen').length).toBe(8);
+});
+
 test('a quick run leaves out more; but the first size is measured on one core too, whichever it is', () => {
   expect(cellsOf('quick', [1 << 10, 64 << 10])[0]).toEqual([
     'a.line',
@@ -179,8 +189,10 @@ test('what polls is not measured on one core, and rivals in a full run only', ()
 
 test('the work of all repeats, in the same processes or in fresh ones', () => {
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
-  expect(workload(crews, 3, false)).toEqual({ crews: 2, warmUps: 4, cells: 18 });
-  expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: 18 });
+  const work = workload(crews, 3, false);
+  expect(work).toMatchObject({ crews: 2, warmUps: 4 });
+  expect([...work.cells.values()].reduce((sum, times) => sum + times)).toBe(18);
+  expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: work.cells });
 });
 
 test('on two cores the plans of all subjects fit into the times that are promised', async () => {

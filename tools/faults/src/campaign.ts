@@ -4,12 +4,18 @@ export interface Campaign {
   /** What is done, in a few words. */
   readonly what: string;
   readonly rounds: number;
+  /** Whether it goes through its rounds in an order, and can begin with a later one. @default false */
+  readonly isResumable?: true;
   run(options: CampaignOptions): Promise<Findings>;
 }
 
 export interface CampaignOptions {
   readonly rounds: number;
   readonly random: () => number;
+  /** With which round to begin, where that can be chosen. @default 1 */
+  readonly from?: number;
+  /** Is told how far it has come, where that takes long. */
+  readonly onProgress?: (line: string) => void;
 }
 
 export interface Findings {

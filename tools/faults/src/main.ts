@@ -13,19 +13,25 @@ const program = new Command('faults').description(
   'Kills, freezes and starves real processes, and counts what goes wrong.',
 );
 for (const campaign of campaigns) {
-  program
+  const command = program
     .command(campaign.name)
     .description(campaign.what)
     .option('--rounds <count>', 'how often', number, campaign.rounds)
     .option('--seed <number>', 'decides the moments', number, 1)
-    .action(async ({ rounds, seed }: { rounds: number; seed: number }) => {
+    .action(async ({ rounds, seed, from }: { rounds: number; seed: number; from?: number }) => {
       const startMs = performance.now();
-      const { figure, violations } = await campaign.run({ rounds, random: randomOf(seed) });
+      const { figure, violations } = await campaign.run({
+        rounds,
+        random: randomOf(seed),
+        ...(from === undefined ? {} : { from }),
+        onProgress: (line) => process.stderr.write(`${line}\n`),
+      });
       const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
       const verdict = violations.length === 0 ? 'ok' : `${violations.length} VIOLATIONS`;
       process.stdout.write(`${campaign.name}: ${verdict}; ${figure} (seed ${seed}, ${seconds} s)\n`);
       for (const violation of violations.slice(0, 20)) process.stdout.write(`  ${violation}\n`);
       if (violations.length > 0) process.exitCode = 1;
     });
+  if (campaign.isResumable) command.option('--from <round>', 'with which to begin', number);
 }
 await program.parseAsync();

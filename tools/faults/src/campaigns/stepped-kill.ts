@@ -42,38 +42,42 @@ export const callKill: Campaign = {
 /**
  * C4, all of it: a window of what each structure does, killed wherever that makes a difference to anybody else, one after the other.
  *
- * The window is as many uses as there are kinds of them, in code that runs hot.
+ * The window is as many uses as there are kinds of them, in code that runs hot. A round is the same change of every structure: one that was
+ * interrupted goes on with `from` the last one told.
  */
 export const everyKill: Campaign = {
   name: 'every-kill',
   what: 'kill -9 after each machine instruction that changes shared memory or calls the kernel, structure by structure',
   rounds: 100_000,
-  async run({ rounds }) {
+  isResumable: true,
+  async run({ rounds, from = 1, onProgress }) {
     using stepper = buildStepper();
     const violations: string[] = [];
-    const changes = new Map<Step, number>();
     const left = new Set(steps);
     const windows: string[] = [];
-    for (let killed = 0; left.size > 0 && killed < rounds;) {
+    let killed = 0;
+    let change = from;
+    for (; left.size > 0 && killed < rounds; change++) {
       for (const step of left) {
         if (killed === rounds) break;
-        const point = (changes.get(step) ?? 0) + 1;
-        const times = step.kinds ?? 1;
-        const { outcome, wrong } = await killAndVerify(stepper.path, step, point, point, {
+        const { outcome, wrong } = await killAndVerify(stepper.path, step, change, change, {
           kind: 'change',
           warmUp: 5_000,
-          times,
+          times: step.kinds ?? 1,
         });
-        if (wrong !== undefined) violations.push(`${step.name}, change ${point}: ${wrong}`);
+        if (wrong !== undefined) violations.push(`${step.name}, change ${change}: ${wrong}`);
+        onProgress?.(`${step.name}, change ${change}: ${outcome.trim()}, ${wrong ?? 'all well'}`);
         const [, end, instructions] = /^ended (\d+) (\d+)/.exec(outcome) ?? [];
-        changes.set(step, point);
         if (end === undefined || instructions === undefined) killed++;
         else if (left.delete(step)) windows.push(`${step.name} ${end} of ${instructions}`);
       }
     }
-    const open = [...left].map((step) => `${step.name} not beyond ${changes.get(step) ?? 0}`);
+    const open =
+      left.size === 0
+        ? []
+        : [`not beyond change ${change - 1}: ${Array.from(left, ({ name }) => name).join(', ')}`];
     return {
-      figure: `killed after each change in a window of so many instructions: ${[...windows, ...open].join(', ')}; the next process went on each time`,
+      figure: `${killed} kills, after each change from ${from} on in a window of so many instructions: ${[...windows, ...open].join(', ')}; the next process went on each time`,
       violations,
     };
   },

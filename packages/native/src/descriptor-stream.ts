@@ -1,5 +1,5 @@
 /** Two fds (or one) as a non-blocking byte stream on the event loop. */
-import { close, read, readPair, write, writePair } from './descriptor.ts';
+import { close, closeAtThreadExit, read, readPair, write, writePair } from './descriptor.ts';
 import { shutdown } from './socket.ts';
 import { DISCONNECT, FAILED, READABLE, WRITABLE, watch, type Watch } from './watch.ts';
 
@@ -144,7 +144,8 @@ class Interest {
       if ((readiness & FAILED) !== 0 && this.#events !== 0) this.#watch.update(this.#events);
       onReady(readiness);
     };
-    this.#watch = watch(fd, tell, true);
+    this.#watch = watch(fd, tell);
+    closeAtThreadExit(fd);
     if (always === 0) return;
     this.#watch.update(always);
     this.#watch.unref();

@@ -73,11 +73,12 @@ export const close: (fd: number) => void = native('close');
 
 /**
  * Leaves the closing of an fd to the end of this thread, should `close` not come first: a worker that is terminated runs no
- * code of its own that could. Whoever asks for it closes the fd with `close` of this package and nothing else.
+ * code of its own that could. Whoever asks for it closes the fd with `close` of this package and nothing else, or takes it
+ * back with `on` false before handing the fd to somebody who does not.
  *
- * @throws EBADF. Cost: one system call.
+ * @throws {TypeError} `on`. @throws EBADF. Cost: one system call; none for one that is left already, or taken back.
  */
-export const closeAtThreadExit: (fd: number) => void = native('closeAtThreadExit');
+export const closeAtThreadExit: (fd: number, on?: boolean) => void = native('closeAtThreadExit');
 
 /**
  * Reads into `target[offset, offset + length)`.

@@ -41,13 +41,11 @@ export interface Watch {
  * @param onReady - Called on the thread of the call with a bit set of READABLE, WRITABLE, DISCONNECT and FAILED,
  *   with the async context of the call; ticks and microtasks run after it, and what it throws becomes an
  *   'uncaughtException'.
- * @param ownsFd - Whether the fd is closed when this thread ends before `close`. A worker thread that is terminated
- *   cannot do that itself. @default false
  * @throws EPERM for what cannot be awaited (regular files, directories); EBADF; EEXIST.
  * @throws ERR_IPC_UNSUPPORTED in a runtime without libuv.
  * Cost: three system calls. Source: `uv_poll_t` of libuv, epoll(7).
  */
-export const watch: (fd: number, onReady: (readiness: number) => void, ownsFd?: boolean) => Watch = hasLibuv
+export const watch: (fd: number, onReady: (readiness: number) => void) => Watch = hasLibuv
   ? native('watch')
   : () => {
       throw Object.assign(new Error('watch: this runtime has no libuv event loop; it needs Node'), {

@@ -100,7 +100,7 @@ const signatures: Record<string, readonly Kind[]> = {
   claimAbandonedPath: [path],
   claimPath: [path],
   close: [fd],
-  closeAtThreadExit: [fd],
+  closeAtThreadExit: [fd, optional(boolean)],
   connect: [fd, address],
   currentCpu: [],
   duplicate: [fd],

@@ -344,7 +344,7 @@ test('splice moves between pipes, and tells full, empty and end apart', () => {
 test('a terminated worker closes what it left to the end of its thread, and nothing else', async () => {
   const worker = startWorker('thread-exit');
   expect(JSON.parse(await worker.line())).toEqual({
-    during: ['/memfd:thread-exit-next', '/memfd:thread-exit-owned', '/memfd:thread-exit-shared'],
-    after: ['/memfd:thread-exit-next', '/memfd:thread-exit-shared'],
+    during: ['given-away', 'next', 'owned', 'shared'].map((name) => `/memfd:thread-exit-${name}`),
+    after: ['given-away', 'next', 'shared'].map((name) => `/memfd:thread-exit-${name}`),
   });
 });

@@ -7,7 +7,7 @@
 import { chmodSync, constants, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { fromErrno, IpcError } from '@ipc/core';
-import { mkfifo, open } from '@ipc/native';
+import { closeAtThreadExit, mkfifo, open } from '@ipc/native';
 import { close, removeName } from './let-go.ts';
 
 const { O_RDONLY, O_WRONLY, O_NONBLOCK, O_NOFOLLOW } = constants;
@@ -58,14 +58,14 @@ export function placeFifo(path: string, mode: number): number {
 
 /** @returns A non-blocking descriptor, at once. @throws ENOENT and the like; ERR_IPC_MISMATCH when it is no FIFO. */
 export function openToRead(path: string): number {
-  return checkIsFifo(path, open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW));
+  return checkIsFifo(path, openOwned(path, O_RDONLY));
 }
 
 /** @returns A non-blocking descriptor. @throws ENXIO while nobody reads, ENOENT and the like; ERR_IPC_MISMATCH when it is no FIFO. */
 export function openToWrite(path: string): number {
   // A regular file would be opened too, and nothing is to be appended to one: look first.
   if (!lstatSync(path).isFIFO()) throw notFifo(path);
-  return open(path, O_WRONLY | O_NONBLOCK | O_NOFOLLOW);
+  return openOwned(path, O_WRONLY);
 }
 
 /**
@@ -102,6 +102,13 @@ export function checkMode(mode: number): number {
   if (!Number.isInteger(mode) || mode < 0 || mode > 0o777)
     throw new RangeError(`mode must be permission bits 0..0o777, got ${mode}`);
   return mode;
+}
+
+/** A reader of a terminated thread that stayed open would make a FIFO look read: it is closed with the thread. */
+function openOwned(path: string, access: number): number {
+  const fd = open(path, access | O_NONBLOCK | O_NOFOLLOW);
+  closeAtThreadExit(fd);
+  return fd;
 }
 
 function checkIsFifo(path: string, fd: number): number {

@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { closedError, fromErrno, type Receiver, type Sender, type WaitOptions } from '@ipc/core';
-import { bytesReadable, pipeCapacity, tee } from '@ipc/native';
+import { bytesReadable, closeAtThreadExit, pipeCapacity, tee } from '@ipc/native';
 import { applyCapacity, createPipe, type CapacityOptions } from './capacity.ts';
 import { receiverOver, senderOver, type FormatOptions } from './format.ts';
 import { spliceAll, type SpliceOptions } from './splice.ts';
@@ -18,6 +18,7 @@ abstract class PipeEnd implements Disposable {
 
   /** @param fd - The end's descriptor, which it owns from now on. */
   constructor(fd: number) {
+    closeAtThreadExit(fd);
     this.#fd = fd;
   }
 
@@ -55,6 +56,7 @@ abstract class PipeEnd implements Disposable {
   release(): number {
     const { fd } = this;
     this.#fd = -1;
+    closeAtThreadExit(fd, false);
     return fd;
   }
 }

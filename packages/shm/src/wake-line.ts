@@ -30,7 +30,8 @@ export class WakeLine {
     const onReady = (readiness: number): void => {
       this.#onReady(readiness);
     };
-    this.#watch = native.watch(fd, onReady, true);
+    this.#watch = native.watch(fd, onReady);
+    native.closeAtThreadExit(fd);
     this.#watch.update(native.READABLE);
     this.#watch.unref();
   }

@@ -35,7 +35,8 @@ export class AcceptLoop {
     const onReady = (): void => {
       this.#accept();
     };
-    this.#watch = native.watch(fd, onReady, true);
+    this.#watch = native.watch(fd, onReady);
+    native.closeAtThreadExit(fd);
     this.#watch.update(native.READABLE);
   }
 
@@ -63,6 +64,7 @@ export class AcceptLoop {
       for (let i = 0; i < perTurn && !this.#closed && !this.#held; i++) {
         const fd = native.accept(this.#fd);
         if (fd === -1) return;
+        native.closeAtThreadExit(fd); // who may have it is perhaps asked first
         this.#serve(fd);
       }
     } catch (error) {

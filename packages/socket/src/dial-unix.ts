@@ -22,7 +22,8 @@ const [firstPauseMs, longestPauseMs] = [1, 32];
  *
  * A full backlog (the listener is busy) is waited for, as long as `signal` allows.
  *
- * @returns A connected, non-blocking, close-on-exec descriptor, owned by the caller.
+ * @returns A connected, non-blocking, close-on-exec descriptor, owned by the caller, to be closed with `letGo`; a thread that
+ *   ends closes it.
  * @throws {TypeError} A malformed name. `signal.reason` on abort.
  * @throws {IpcError} ERR_IPC_NOT_FOUND when nobody listens; ERR_IPC_PERMISSION; ERR_IPC_LIMIT; ERR_IPC_UNSUPPORTED.
  * Cost: two system calls.

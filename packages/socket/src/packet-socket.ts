@@ -26,7 +26,8 @@ export class PacketSocket {
       if ((readiness & native.FAILED) !== 0) this.#update(); // a failure stops a watch; the next call tells what it was
       this.onReady((readiness & ~native.WRITABLE) !== 0, (readiness & ~native.READABLE) !== 0);
     };
-    this.#watch = native.watch(fd, onReady, true);
+    this.#watch = native.watch(fd, onReady);
+    native.closeAtThreadExit(fd);
   }
 
   set readable(on: boolean) {

@@ -12,7 +12,7 @@ export interface ServeUnixOptions extends BindOptions {
   readonly suffix?: string | undefined;
   /** @default 'stream' */
   readonly type?: 'stream' | 'seqpacket' | undefined;
-  /** A connected, non-blocking, close-on-exec descriptor, owned by the callee. */
+  /** A connected, non-blocking, close-on-exec descriptor, owned by the callee, to be closed with `letGo` (or with the thread). */
   onConnection(fd: number): void;
   /** Accepting broke for good (not: no descriptors left, which only pauses it). @default an uncaught exception */
   onFailure?(error: Error): void;
@@ -72,10 +72,12 @@ export async function serveUnix(name: string, options: ServeUnixOptions): Promis
   }
 }
 
-/** A unix socket. @throws {IpcError} ERR_IPC_LIMIT, ERR_IPC_UNSUPPORTED. */
+/** A unix socket, closed by `letGo` or with the thread. @throws {IpcError} ERR_IPC_LIMIT, ERR_IPC_UNSUPPORTED. */
 export function openSocket(type: native.SocketType, name: string): number {
   try {
-    return native.socket(type);
+    const fd = native.socket(type);
+    native.closeAtThreadExit(fd);
+    return fd;
   } catch (error) {
     throw fromErrno(error, 'open socket', name);
   }

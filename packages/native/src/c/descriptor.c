@@ -75,7 +75,10 @@ static napi_value link_descriptor(napi_env env, napi_callback_info info) {
                                                                                : js_undefined(env);
 }
 
-/** The fds to close when an environment ends, a bit each: a worker that is terminated runs no JavaScript that could. */
+/**
+ * The fds to close when an environment ends, a bit each: a worker that is terminated runs no JavaScript that could, and the
+ * peers would never see an end. Hooks run last to first, so that no watch waits for an fd any more when it is closed.
+ */
 struct owned {
   uint64_t *bits;
   size_t words;
@@ -90,14 +93,30 @@ static void close_owned(void *data) {
   free(owned);
 }
 
+static bool is_owned(const struct owned *owned, int fd) {
+  const size_t word = (size_t)fd / 64;
+  return word < owned->words && owned->bits[word] >> fd % 64 & 1;
+}
+
+static void disown(struct owned *owned, int fd) {
+  if (is_owned(owned, fd)) owned->bits[fd / 64] &= ~(UINT64_C(1) << fd % 64);
+}
+
 static napi_value close_at_thread_exit(napi_env env, napi_callback_info info) {
-  napi_value argument[1];
-  size_t count = 1;
+  napi_value argument[2];
+  size_t count = 2;
   struct owned *owned;
   int fd;
+  bool on = true;
+  napi_valuetype type;
   if (napi_get_cb_info(env, info, &count, argument, NULL, (void **)&owned) != napi_ok ||
       !argument_fd(env, argument[0], "fd", &fd))
     return NULL;
+  if (napi_typeof(env, argument[1], &type) != napi_ok ||
+      (type != napi_undefined && napi_get_value_bool(env, argument[1], &on) != napi_ok))
+    return throw_type_error(env, "on: expected a boolean");
+  if (!on) disown(owned, fd);
+  if (!on || is_owned(owned, fd)) return js_undefined(env);
   if (fcntl(fd, F_GETFD) < 0) return throw_errno(env, "fcntl", NULL);
   const size_t word = (size_t)fd / 64;
   if (word >= owned->words) {
@@ -119,7 +138,7 @@ static napi_value close_fd(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, &count, argument, NULL, (void **)&owned) != napi_ok ||
       !argument_fd(env, argument[0], "fd", &fd))
     return NULL;
-  if ((size_t)fd / 64 < owned->words) owned->bits[fd / 64] &= ~(UINT64_C(1) << fd % 64);
+  disown(owned, fd);
   // Linux frees the fd even when it reports EINTR: repeating the call could close another thread's new fd.
   return close(fd) < 0 && errno != EINTR ? throw_errno(env, "close", NULL) : js_undefined(env);
 }

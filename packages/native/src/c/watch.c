@@ -4,9 +4,7 @@
  * Lifetime. A watch that waits for something is held by the loop (strong references to the object and its callback);
  * a stopped one is held by JavaScript alone, and its collection closes it. The memory goes when both halves are gone:
  * the JavaScript object (finalize) and the libuv handle (on_closed). When the environment ends (process, worker), the
- * asynchronous cleanup hook closes what is open and lets the loop run until libuv has let go of every handle. A watch that
- * owns its fd closes that as well then: a worker thread that is terminated runs no JavaScript any more that could, and
- * its peers would never see an end.
+ * asynchronous cleanup hook closes what is open and lets the loop run until libuv has let go of every handle.
  *
  * libuv's header is not part of node-api-headers; the few functions used here have been stable since libuv 1.0 and are
  * found at run time. (Bun and Deno have the names, but not all that is behind them: watch.ts does not call this there.)
@@ -14,7 +12,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "addon.h"
 #include "args.h"
@@ -54,7 +51,6 @@ struct watch {
   napi_ref self, callback;
   napi_async_context context;
   int events;      // what libuv waits for; 0 = stopped
-  int fd;          // to close when the environment ends; -1 = the caller's
   bool closing;    // uv_close was called
   bool closed;     // libuv has let go of the handle
   bool finalized;  // JavaScript has let go of the object
@@ -91,7 +87,6 @@ static void on_closed(uv_poll_t *handle) {
   *watch->link = watch->next;
   if (watch->next) watch->next->link = watch->link;
   watch->closed = true;
-  if (watch->fd >= 0) close(watch->fd);
   free_when_unused(watch);
   if (owner->ending && !owner->first) napi_remove_async_cleanup_hook(owner->hook);
 }
@@ -99,7 +94,6 @@ static void on_closed(uv_poll_t *handle) {
 static void close_handle(struct watch *watch) {
   if (watch->closing) return;
   watch->closing = true;
-  if (!watch->owner->ending) watch->fd = -1;
   uv.close(handle_of(watch), on_closed);
 }
 
@@ -161,22 +155,18 @@ static void end(napi_async_cleanup_hook_handle hook, void *data) {
 }
 
 static napi_value construct(napi_env env, napi_callback_info info) {
-  napi_value argument[3], self, target;
-  size_t count = 3;
+  napi_value argument[2], self, target;
+  size_t count = 2;
   struct watches *owner;
   if (napi_get_cb_info(env, info, &count, argument, &self, (void **)&owner) != napi_ok ||
       napi_get_new_target(env, info, &target) != napi_ok)
     return NULL;
   if (!target) return throw_type_error(env, "Watch: expected a call with new");
   int fd;
-  bool owns = false;
   napi_valuetype type;
   if (!argument_fd(env, argument[0], "fd", &fd)) return NULL;
   if (napi_typeof(env, argument[1], &type) != napi_ok || type != napi_function)
     return throw_type_error(env, "onReady: expected a function");
-  if (napi_typeof(env, argument[2], &type) != napi_ok ||
-      (type != napi_undefined && napi_get_value_bool(env, argument[2], &owns) != napi_ok))
-    return throw_type_error(env, "ownsFd: expected a boolean");
   if (!owner->loop) return throw_unsupported(env, "watch: this runtime has no libuv event loop");
 
   if (!owner->hook && napi_add_async_cleanup_hook(env, end, owner, &owner->hook) != napi_ok)
@@ -191,7 +181,6 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   }
   watch->owner = owner;
   watch->env = env;
-  watch->fd = owns ? fd : -1;
   watch->link = &owner->first;
   watch->next = owner->first;
   if (watch->next) watch->next->link = &watch->next;
@@ -271,12 +260,12 @@ static napi_value unref_watch(napi_env env, napi_callback_info info) {
 }
 
 static napi_value create_watch(napi_env env, napi_callback_info info) {
-  ARGUMENTS(3);
+  ARGUMENTS(2);
   struct watches *watches;
   napi_value class, watch;
   if (napi_get_instance_data(env, (void **)&watches) != napi_ok ||
       napi_get_reference_value(env, watches->class, &class) != napi_ok ||
-      napi_new_instance(env, class, 3, argument, &watch) != napi_ok)
+      napi_new_instance(env, class, 2, argument, &watch) != napi_ok)
     return throw_runtime_error(env, "watch");
   return watch;
 }

@@ -28,6 +28,10 @@ if (isMainThread) {
   const closed = memfdCreate('thread-exit-closed');
   closeAtThreadExit(closed);
   close(closed);
+  const givenAway = memfdCreate('thread-exit-given-away');
+  closeAtThreadExit(givenAway);
+  closeAtThreadExit(givenAway); // twice is once
+  closeAtThreadExit(givenAway, false);
   memfdCreate('thread-exit-next'); // has the number of the closed one, and none of its obligations
   parentPort?.postMessage('ready');
   setInterval(() => undefined, 10_000);

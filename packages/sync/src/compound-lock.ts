@@ -117,7 +117,7 @@ export abstract class CompoundLock<Wish, Result> implements Disposable, Attempts
   /** @internal A caller has given up that had asked, or would have. */
   protected takeBack?(wish: Wish): void;
 
-  /** @internal Whether a caller need not wait for its turn in a fair lock. */
+  /** @internal Whether a caller need not wait for its turn in a fair lock, to have it or to hear that nobody can. */
   protected goesFirst?(wish: Wish): boolean;
 
   /** @internal Whether this object is still open. */

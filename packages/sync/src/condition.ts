@@ -51,11 +51,12 @@ export class Condition extends CompoundLock<Since, true> {
    * Gives `held` back, waits for a notification, and takes the mutex again.
    *
    * @returns The new possession, which may say `abandoned`.
-   * @throws `signal.reason`: the mutex is then not held. @throws {TypeError} `held` was released.
+   * @throws `signal.reason`: the mutex is then not held. @throws {TypeError} `held` was released, is of another mutex, or not
+   *   the only possession of a recursive one.
    */
   async wait(mutex: Mutex, held: Held, options?: WaitOptions): Promise<Held> {
     options?.signal?.throwIfAborted();
-    const since = this.#giveUp(held);
+    const since = this.#giveUp(mutex, held);
     await this.takeOrWait(since, options?.signal);
     return mutex.acquire(options);
   }
@@ -66,7 +67,7 @@ export class Condition extends CompoundLock<Since, true> {
   waitSync(mutex: Mutex, held: Held, options?: BlockOptions): Held | undefined {
     const timeoutMs = checkTimeout(options?.timeoutMs);
     const startMs = performance.now();
-    if (this.takeSync(this.#giveUp(held), timeoutMs) === undefined) return undefined;
+    if (this.takeSync(this.#giveUp(mutex, held), timeoutMs) === undefined) return undefined;
     if (timeoutMs < 0) return mutex.acquireSync();
     return mutex.acquireSync({ timeoutMs: Math.max(0, timeoutMs - (performance.now() - startMs)) });
   }
@@ -98,9 +99,10 @@ export class Condition extends CompoundLock<Since, true> {
   }
 
   /** First the number, then the release: a notification in between counts. */
-  #giveUp(held: Held): Since {
+  #giveUp(mutex: Mutex, held: Held): Since {
     this.checkOpen();
-    if (!held.isHeld) throw new TypeError('to wait for a condition one has to hold its mutex');
+    if (!held.isOf(mutex) || !mutex.isHeldOnce)
+      throw new TypeError('to wait for a condition one has to hold its mutex, once');
     const notifications = this.#notifications;
     held.release();
     return { notifications };

@@ -25,6 +25,11 @@ export class Held implements Disposable, AsyncDisposable {
     return this.#holder !== undefined;
   }
 
+  /** @internal Whether it is a possession of that object, and has not ended. */
+  isOf(holder: Holder): boolean {
+    return this.#holder === holder;
+  }
+
   /** Lets the next one in. Cost: one atomic instruction, and a system call for each sleeping thread when there are any. */
   release(): void {
     const holder = this.#holder;

@@ -208,6 +208,11 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
     return this.#held !== undefined;
   }
 
+  /** @internal Whether this object holds the lock, and one release gives it back. */
+  get isHeldOnce(): boolean {
+    return this.#held !== undefined && this.#depth === 0;
+  }
+
   get isClosed(): boolean {
     return !this.#open;
   }
@@ -232,9 +237,13 @@ export class Mutex implements Disposable, Holder, Attempts<number, Held> {
     return this.#participant.sleepers.map((slot) => this.#participant.info(slot));
   }
 
-  /** Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on. */
+  /**
+   * Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on.
+   *
+   * @throws {TypeError} `held` is not a possession of this object, or has ended.
+   */
   markUnrecoverable(held: Held): void {
-    if (held !== this.#held && (this.#depth === 0 || !held.isHeld))
+    if (this.#held === undefined || !held.isOf(this))
       throw new TypeError('only its holder can give a mutex up');
     this.#held = undefined;
     this.#word.giveAs(UNRECOVERABLE);

@@ -37,7 +37,8 @@ function contentOf({ fair = false }: RwLockOptions): AreaContent {
     flags: fair ? FLAG_FAIR : 0,
     limit: 0,
     onDeath(words, base, slot) {
-      if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);
+      if (Atomics.load(words, slot + SLOT_HELD) === WRITING)
+        Atomics.compareExchange(words, base + ABANDONED_AT, 0, 1); // it may have died giving the lock up
       Atomics.store(words, slot + SLOT_WANTS, 0);
     },
   };
@@ -151,10 +152,14 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     return Region.unlink(name, 'rwlock');
   }
 
-  /** Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on. */
+  /**
+   * Gives the lock up for good, because what it protects cannot be repaired: everybody gets ERR_IPC_CORRUPT from now on.
+   *
+   * @throws {TypeError} `held` is not a possession of this object, or has ended.
+   */
   markUnrecoverable(held: ExclusiveHeld): void {
     this.checkOpen();
-    if (!held.isHeld) throw new TypeError('only its writer can give a lock up');
+    if (!held.isOf(this)) throw new TypeError('only its writer can give a lock up');
     held.forget();
     this.inside(() => {
       this.ring();
@@ -218,7 +223,7 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   protected override goesFirst(mode: Mode): boolean {
-    return mode === 'shared' && this.#held > 0;
+    return this.#isGivenUp || (mode === 'shared' && this.#held > 0);
   }
 
   protected override holders(): readonly number[] {
@@ -352,6 +357,10 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
 
   set #wants(value: number) {
     Atomics.store(this.words, this.participant.slot + SLOT_WANTS, value);
+  }
+
+  get #isGivenUp(): boolean {
+    return Atomics.load(this.words, this.participant.base + ABANDONED_AT) === GIVEN_UP;
   }
 
   /** @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up. */

@@ -78,6 +78,20 @@ describe('Condition', () => {
     await expect(condition.wait(mutex, held)).rejects.toThrow(TypeError);
   });
 
+  test('one has to hold the mutex one names, and a recursive one once', async () => {
+    using mutex = Mutex.openOrCreate(lockName(), { recursive: true });
+    using other = Mutex.openOrCreate(lockName());
+    using condition = Condition.openOrCreate(lockName());
+    const [held, notIt] = [mutex.acquireSync(), other.acquireSync()];
+    await expect(condition.wait(mutex, notIt)).rejects.toThrow(TypeError);
+    const again = mutex.acquireSync();
+    expect(() => condition.waitSync(mutex, again, { timeoutMs: 0 })).toThrow(TypeError);
+    again.release();
+    expect([mutex.isHeld, notIt.isHeld]).toEqual([true, true]);
+    expect(condition.waitSync(mutex, held, { timeoutMs: 0 })).toBeUndefined();
+    expect(mutex.isHeld).toBe(false);
+  });
+
   test('a waiter that is killed takes no notification away', async () => {
     const name = lockName();
     using mutex = Mutex.openOrCreate(name);

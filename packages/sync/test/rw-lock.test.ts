@@ -1,8 +1,11 @@
+import { Region } from '@ipc/shm';
 import { RwLock } from '@ipc/sync';
 import { spawnPeer, type Peer } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
+/** Where the first word of a lock's own state lies, in words. */
+const STATE = 18;
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
 
 noLockLeaks();
@@ -263,22 +266,47 @@ describe('after a killed writer', () => {
   });
 });
 
-test('a lock that its writer gives up says so to everybody', async () => {
+test.each([false, true])('a lock that its writer gives up says so to everybody, fair: %s', async (fair) => {
   const name = lockName();
-  using a = RwLock.openOrCreate(name);
+  using a = RwLock.openOrCreate(name, { fair });
   using b = RwLock.open(name);
+  using c = RwLock.open(name);
   const held = a.exclusive.acquireSync();
-  const reader = b.shared.acquire();
-  const writer = b.exclusive.acquire();
+  const waiting = [b.shared.acquire(), b.exclusive.acquire(), c.shared.acquire()];
   a.markUnrecoverable(held);
   const givenUp = { code: 'ERR_IPC_CORRUPT' };
-  await expect(reader).rejects.toMatchObject(givenUp);
-  await expect(writer).rejects.toMatchObject(givenUp);
+  for (const one of waiting) await expect(one).rejects.toMatchObject(givenUp);
   expect(() => a.shared.tryAcquire()).toThrow(expect.objectContaining(givenUp));
   expect(() => a.exclusive.acquireSync({ timeoutMs: 0 })).toThrow(expect.objectContaining(givenUp));
   expect(() => {
     a.markUnrecoverable(held);
   }).toThrow(TypeError);
+});
+
+test('only its own writer gives a lock up', () => {
+  using a = RwLock.openOrCreate(lockName());
+  using b = RwLock.openOrCreate(`${lockName()}.other`);
+  const [held, other] = [a.exclusive.acquireSync(), b.exclusive.acquireSync()];
+  expect(() => {
+    a.markUnrecoverable(other);
+  }).toThrow(TypeError);
+  held.release();
+  expect(a.exclusive.tryAcquire()?.abandoned).toBe(false);
+});
+
+test('a lock stays given up although its writer died while it said so', async () => {
+  const name = lockName();
+  using region = Region.create(name, { kind: 'user', bytes: RwLock.bytes(2), lifetime: 'while-open' });
+  using lock = RwLock.in(region, 0, { participants: 2 });
+  await using peer = await spawnPeer(party);
+  await peer.call('openRegion', name);
+  await peer.call('openIn', 'RwLock', 0, { participants: 2 });
+  await peer.call('invoke', 'exclusive.acquire');
+  Atomics.store(region.words, STATE, 2); // as far as it came
+  await peer.kill('SIGKILL');
+  expect(() => lock.shared.tryAcquire()).toThrow(expect.objectContaining({ code: 'ERR_IPC_CORRUPT' }));
+  using successor = RwLock.in(region, 0, { participants: 2 }); // clears the slot of the dead
+  expect(() => successor.shared.tryAcquire()).toThrow(expect.objectContaining({ code: 'ERR_IPC_CORRUPT' }));
 });
 
 test('readers and writers of two processes never meet', async () => {

@@ -28,7 +28,7 @@ const run = campaigns.filter(({ name }) => name in small);
 
 test.each(run.map((campaign) => [campaign.name, campaign] as const))(
   '%s',
-  { timeout: 60_000 },
+  { timeout: 240_000 }, // longer than any campaign's own patience
   async (name, campaign) => {
     const { violations } = await campaign.run({ rounds: small[name] ?? 1, random: randomOf(7) });
     expect(violations).toEqual([]);

@@ -1,16 +1,17 @@
+import { join } from 'node:path';
 import { Region } from '@ipc/shm';
 import { Mutex } from '@ipc/sync';
-import { spawnPeer } from '@ipc/testkit';
+import { foreign, spawnPeer } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
-import { foreign } from './foreign.ts';
 import { lockName, noLockLeaks } from './names.ts';
 
+const peers = join(import.meta.dirname, 'peers');
 const party = new URL('../dist-test/workers/party.js', import.meta.url);
 
 noLockLeaks();
 
 describe.each(['c', 'python'] as const)('a peer in %s, written from lock.md', (language) => {
-  const start = foreign('mutex', language);
+  const start = foreign(peers, 'mutex', language);
   const open = async (name: string): Promise<ReturnType<NonNullable<typeof start>>> => {
     if (start === undefined) throw new Error('unreachable: skipped');
     const peer = start(name);

@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import { PosixSemaphore } from '@ipc/sync';
-import { noLeaks, uniqueName } from '@ipc/testkit';
+import { foreign, noLeaks, uniqueName } from '@ipc/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { foreign } from './foreign.ts';
 
 noLeaks();
+
+const peers = join(import.meta.dirname, 'peers');
 
 let names: string[] = [];
 function semaphoreName(): string {
@@ -98,7 +100,7 @@ test('bad arguments, names and limits', () => {
 });
 
 describe.each(['c', 'python'] as const)('with a program in %s', (language) => {
-  const program = foreign('posix-semaphore', language);
+  const program = foreign(peers, 'posix-semaphore', language);
   test.skipIf(program === undefined)('both ways', async () => {
     const name = semaphoreName();
     using semaphore = PosixSemaphore.create(name, { permits: 0 });

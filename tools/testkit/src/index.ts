@@ -5,6 +5,8 @@ export type { ChannelConformanceOptions, ChannelPair } from './channel-conforman
 export { fill } from './fill.ts';
 export { findFailures } from './find-failures.ts';
 export type { Failures } from './find-failures.ts';
+export { foreign } from './foreign.ts';
+export type { Foreign, StartForeign } from './foreign.ts';
 export { halfConformance } from './half-conformance.ts';
 export type { HalfFacts, HalfPair } from './half-conformance.ts';
 export { inheritable, noLeaks, resources } from './leaks.ts';

@@ -1,15 +1,12 @@
-/** Programs in other languages, as peers: test/peers. */
+/** Programs in other languages, as peers: they are written from the documents alone. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { python } from '@ipc/testkit';
 import { afterAll, beforeAll } from 'vitest';
-
-const peers = fileURLToPath(new URL('peers/', import.meta.url));
+import { python } from './python.ts';
 
 export interface Foreign extends AsyncDisposable {
   readonly pid: number;
@@ -17,19 +14,25 @@ export interface Foreign extends AsyncDisposable {
   line(): Promise<string>;
   /** Says something to it. */
   say(line: string): void;
+  /** Says that there is nothing more to say, and waits until it has ended. */
+  end(): Promise<number | null>;
   kill(): Promise<void>;
   readonly exited: Promise<number | null>;
 }
 
-/** The command that runs test/peers/PEER.c (compiled here) or PEER.py; undefined where there is no Python. */
-export function foreign(
-  peer: string,
-  language: 'c' | 'python',
-): ((...args: string[]) => Foreign) | undefined {
+/** Starts a peer with these arguments. */
+export type StartForeign = (...args: string[]) => Foreign;
+
+/**
+ * What starts PEER.c of a folder (compiled here) or PEER.py; undefined where there is no Python.
+ *
+ * To be called while tests are collected.
+ */
+export function foreign(peers: string, peer: string, language: 'c' | 'python'): StartForeign | undefined {
   if (language === 'python') {
     return python === undefined
       ? undefined
-      : (...args) => start(python as string, [join(peers, `${peer}.py`), ...args]);
+      : (...args) => start(python as string, ['-B', join(peers, `${peer}.py`), ...args]);
   }
   const folder = mkdtempSync(join(tmpdir(), 'ipc-peer-'));
   const program = join(folder, peer);
@@ -46,6 +49,7 @@ export function foreign(
 function start(command: string, args: string[]): Foreign {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit').then(([code]) => code as number | null);
+  child.stdin.on('error', () => undefined); // EPIPE: it was killed, which its end tells
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL');
@@ -60,6 +64,10 @@ function start(command: string, args: string[]): Foreign {
       return value ?? '(ended)';
     },
     say: (line) => child.stdin.write(`${line}\n`),
+    end() {
+      child.stdin.end();
+      return exited;
+    },
     [Symbol.asyncDispose]: kill,
   };
 }

@@ -4,6 +4,7 @@
  * An idle connection holds none, so ten thousand idle connections cost nothing, and a busy
  * one keeps using the same warm memory.
  */
+import { ownedMemory } from './owned-memory.ts';
 
 export const POOLED_BYTES: number = 64 << 10;
 
@@ -46,7 +47,7 @@ let spareLarge = noBuffer;
 
 /** Memory for one message, not zeroed: for the caller to fill before anybody sees it. Hand it on, or give it back. */
 export function takeLarge(bytes: number): Uint8Array {
-  if (spareLarge.length !== bytes) return uninitialized(bytes);
+  if (spareLarge.length !== bytes) return ownedMemory(bytes);
   const large = spareLarge;
   spareLarge = noBuffer;
   return large;
@@ -55,9 +56,4 @@ export function takeLarge(bytes: number): Uint8Array {
 /** Gives back what a message was only lent in: the next one of its size finds it still in the cache. One per thread is kept. */
 export function giveLarge(large: Uint8Array): void {
   if (large.length <= keptLargeBytes) spareLarge = large;
-}
-
-/** Memory of its own that is not zeroed: for the caller to fill before anybody sees it. */
-export function uninitialized(bytes: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }

@@ -13,6 +13,7 @@ import {
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
 import { ASK, attachedCount, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
+import { ownedSlice } from './owned-memory.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
 /** Read of a frame that is expected to be large, before its length is known and the rest goes to its final place. */
@@ -89,7 +90,7 @@ export class FrameReader implements ReceivePort {
     }
     const from = this.#start + FRAME_HEADER_BYTES;
     this.#start = from + payloadBytes;
-    const message = this.#buffer.slice(from, this.#start);
+    const message = ownedSlice(this.#buffer, from, this.#start);
     if (this.#attached) this.#attachTo(message);
     this.#goOn();
     return message;

@@ -9,11 +9,11 @@ import {
   takeBuffer,
   takeLarge,
   takeSmallBuffer,
-  uninitialized,
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
 import { ASK, ATTACHED, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
+import { unzeroed } from './owned-memory.ts';
 import type { SendEvents, SendPort } from './ports.ts';
 
 /** From this size a message goes to the kernel from the caller's memory when nothing is queued before it. */
@@ -179,7 +179,7 @@ export class FrameWriter implements SendPort {
   /** With what is attached, by a call of its own. A failure that is not the peer's end is this message's alone. */
   #pushAttached(attachments: Attachments, message: Uint8Array, count: number): boolean {
     if (this.pendingBytes > 0 && !this.#writeOut()) return false;
-    const frames = uninitialized(2 * FRAME_HEADER_BYTES + message.length);
+    const frames = unzeroed(2 * FRAME_HEADER_BYTES + message.length);
     writeFrameHeader(frames, 0, ATTACHED + count);
     writeFrameHeader(frames, FRAME_HEADER_BYTES, message.length);
     frames.set(message, 2 * FRAME_HEADER_BYTES);

@@ -53,6 +53,7 @@ export { frameChannel, frameReceiver, frameSender } from './frame-channel.ts';
 export type { FrameOptions } from './frame-channel.ts';
 export type { FrameReceipts } from './frame-reader.ts';
 export { NodeByteStream } from './node-byte-stream.ts';
+export { isSlabbed, ownedMemory, ownedSlice, slabFor, unzeroed } from './owned-memory.ts';
 export type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
 export { SendHalf } from './send-half.ts';
 export { ReceiveHalf } from './receive-half.ts';

@@ -1,4 +1,4 @@
-import { StreamReader, type ByteStream } from '@ipc/core';
+import { ownedSlice, StreamReader, type ByteStream } from '@ipc/core';
 
 const CHUNK_BYTES = 64 << 10;
 
@@ -20,7 +20,7 @@ export class ByteReader extends StreamReader {
   }
 
   protected override take(owned: boolean): Uint8Array {
-    return owned ? this.#buffer.slice(0, this.#length) : this.#buffer.subarray(0, this.#length);
+    return owned ? ownedSlice(this.#buffer, 0, this.#length) : this.#buffer.subarray(0, this.#length);
   }
 
   protected override drop(): void {

@@ -1,4 +1,4 @@
-import { IpcError, StreamReader, type ByteStream } from '@ipc/core';
+import { IpcError, ownedSlice, StreamReader, type ByteStream } from '@ipc/core';
 
 export const NEWLINE = 0x0a;
 
@@ -46,7 +46,7 @@ export class LineReader extends StreamReader {
     const from = this.#start;
     const to = from + this.#length;
     this.#start = this.#searched = Math.min(to + 1, this.#filled);
-    return owned ? this.#buffer.slice(from, to) : this.#buffer.subarray(from, to);
+    return owned ? ownedSlice(this.#buffer, from, to) : this.#buffer.subarray(from, to);
   }
 
   protected override drop(): void {

@@ -11,6 +11,7 @@
  */
 import {
   IpcError,
+  ownedSlice,
   peerGoneError,
   StreamReader,
   transferError,
@@ -117,7 +118,7 @@ export class PacketReader extends StreamReader {
   }
 
   protected override take(owned: boolean): Uint8Array {
-    return owned ? this.#packet.slice(1, this.#length) : this.#packet.subarray(1, this.#length);
+    return owned ? ownedSlice(this.#packet, 1, this.#length) : this.#packet.subarray(1, this.#length);
   }
 
   protected override drop(): void {

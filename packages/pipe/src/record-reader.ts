@@ -1,4 +1,4 @@
-import { IpcError, StreamReader, type ByteStream } from '@ipc/core';
+import { IpcError, ownedSlice, StreamReader, type ByteStream } from '@ipc/core';
 import {
   FIRST,
   LAST,
@@ -68,7 +68,7 @@ export class RecordReader extends StreamReader {
     if (large !== undefined) return large;
     const from = this.#start + RECORD_HEADER_BYTES;
     this.#start = from + this.#length;
-    return owned ? this.#buffer.slice(from, this.#start) : this.#buffer.subarray(from, this.#start);
+    return owned ? ownedSlice(this.#buffer, from, this.#start) : this.#buffer.subarray(from, this.#start);
   }
 
   protected override drop(): void {

@@ -1,5 +1,4 @@
-import { IpcError } from '@ipc/core';
-import { unzeroed } from './owned-copy.ts';
+import { IpcError, unzeroed } from '@ipc/core';
 
 /** A message that comes in pieces, put together once in memory of its own. What announces it is not to be trusted. */
 export class Assembly {

@@ -1,5 +1,5 @@
-import { isIpcError, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
-import { unzeroed, view } from './owned-copy.ts';
+import { isIpcError, peerGoneError, unzeroed, type SendEvents, type SendPort } from '@ipc/core';
+import { view } from './owned-copy.ts';
 import type { RingWriter } from './ring-writer.ts';
 import type { WakeLine } from './wake-line.ts';
 

@@ -1,5 +1,6 @@
+import { slabFor } from '@ipc/core';
 import { LentCopy } from './lent-copy.ts';
-import { slabFor, view } from './owned-copy.ts';
+import { view } from './owned-copy.ts';
 import { DATA, RECORD_HEADER_BYTES, recordBytes, type RingMemory } from './ring-layout.ts';
 
 // Constants of its own module are known to V8 when it compiles; those of another one it loads at every use.

@@ -1,3 +1,4 @@
+import { ownedSlice } from '@ipc/core';
 import * as native from '@ipc/native';
 
 /** The most that comes with one system call, and what they may take together if each is as long as can be. */
@@ -92,7 +93,7 @@ export class PacketInbox {
   /** As `take`, in memory of its own. */
   takeOwn(from: number): Uint8Array {
     const start = this.#next * this.#slotBytes;
-    const packet = (this.#buffer ?? nothing).slice(start + from, start + this.nextLength);
+    const packet = ownedSlice(this.#buffer ?? nothing, start + from, start + this.nextLength);
     this.#next++;
     return packet;
   }

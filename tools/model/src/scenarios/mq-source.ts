@@ -105,7 +105,9 @@ export function mqSource(edits: readonly Edit[]): MqSource {
       return monitor;
     },
   };
-  const { ownedCopy } = new Source(sharedGlobals, {}).load('packages/shm/src/owned-copy.ts');
+  const { ownedCopy } = new Source(sharedGlobals, { '@ipc/core': core }).load(
+    'packages/shm/src/owned-copy.ts',
+  );
   const imports = {
     '@ipc/core': core,
     '@ipc/native': native,

@@ -32,6 +32,8 @@ export interface Exploration {
 export interface Limits {
   /** How many states to visit at most. @default all */
   readonly states?: number;
+  /** For how long to look. @default as long as it takes */
+  readonly milliseconds?: number;
   /** Also every order that comes to the same: to check the checker. @default false */
   readonly everyOrder?: boolean;
 }
@@ -40,7 +42,7 @@ export function explore(scenario: Scenario, limits: Limits = {}): Exploration {
   const startMs = performance.now();
   const variables = new Variables();
   for (;;) {
-    const exploration = exploreOnce(scenario, limits, variables);
+    const exploration = exploreOnce(scenario, limits, variables, startMs);
     if (exploration !== undefined) return { ...exploration, milliseconds: performance.now() - startMs };
   }
 }
@@ -58,8 +60,9 @@ interface Stop {
 /** Undefined when a word that was taken for constant is not. */
 function exploreOnce(
   scenario: Scenario,
-  { states: most = Infinity, everyOrder = false }: Limits,
+  { states: most = Infinity, milliseconds = Infinity, everyOrder = false }: Limits,
   variables: Variables,
+  startMs: number,
 ): Omit<Exploration, 'milliseconds'> | undefined {
   const subject = { scenario, variables };
   const visited = new Set<number>();
@@ -102,6 +105,7 @@ function exploreOnce(
     const start = setUp(subject);
     visit(start, () => lookAhead(subject, start));
     for (let stop = path.at(-1); stop !== undefined && visited.size <= most; stop = path.at(-1)) {
+      if (performance.now() - startMs > milliseconds) break;
       if (variables.haveGrown()) return undefined;
       const { state, aheads = [] } = stop;
       const next = stop.moves.pop();

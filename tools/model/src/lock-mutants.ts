@@ -13,6 +13,15 @@ import type { Edit } from './source.ts';
 const reader = { mode: 'shared', spelling: 'sync' } as const;
 const writer = { mode: 'exclusive', spelling: 'sync' } as const;
 const both: RwLockShape = { parties: [reader, writer], deaths: 0 };
+const repairers: RwLockShape = {
+  abandoned: true,
+  parties: [
+    { ...reader, repairs: 'well' },
+    { ...reader, repairs: 'in vain' },
+  ],
+  deaths: 0,
+};
+const givingUp: RwLockShape = { parties: [{ ...writer, begins: true, givesUp: true }, writer], deaths: 0 };
 const event: GateShape = { kind: 'manual event', parties: ['opener', 'sync'], deaths: 0 };
 const latch: GateShape = { kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths: 0 };
 
@@ -156,8 +165,45 @@ export function lockMutants(): readonly Mutant[] {
     inRwLock({ ...both, deaths: 1, mortals: [1] })(
       'the successor of a dead writer is not told',
       'rw-lock',
-      'if (Atomics.load(words, slot + SLOT_HELD) === WRITING) Atomics.store(words, base + ABANDONED_AT, 1);',
+      'Atomics.compareExchange(words, base + ABANDONED_AT, 0, 1);',
+      ';',
+    ),
+    inRwLock({ ...repairers, parties: [{ ...reader, repairs: 'well' }, reader] })(
+      'a reader that repairs lets others in meanwhile',
+      'rw-lock',
+      'this.#held = WRITING; // until it has repaired',
+      'this.#held += 1;',
+    ),
+    inRwLock(repairers)(
+      'who could not repair keeps the lock',
+      'rw-lock',
+      'if (this.isOpen) this.#goOnWith(0);',
       '',
+    ),
+    inRwLock(repairers)(
+      'a repair that failed counts',
+      'rw-lock',
+      'if (readings === 1) this.#abandoned = false;',
+      'this.#abandoned = false;',
+    ),
+    inRwLock(givingUp)(
+      'nobody is woken when it is given up',
+      'rw-lock',
+      `      this.ring();
+      Atomics.store(this.words, this.participant.base + ABANDONED_AT, GIVEN_UP);`,
+      '      Atomics.store(this.words, this.participant.base + ABANDONED_AT, GIVEN_UP);',
+    ),
+    inRwLock({ ...givingUp, parties: [...givingUp.parties, writer], fair: true })(
+      'who stands in line behind another is not told that it was given up',
+      'rw-lock',
+      'return this.#isGivenUp || (',
+      'return (',
+    ),
+    inRwLock({ parties: [{ ...reader, begins: true, rounds: 2 }, writer], deaths: 0, fair: true })(
+      'readers do not mind those in line',
+      'rw-lock',
+      "(mode === 'shared' && this.#held > 0)",
+      "mode === 'shared'",
     ),
     inFairMutex(fairMutex)(
       'the dead stand in line',

@@ -11,6 +11,9 @@ import { semaphore } from './scenarios/semaphore.ts';
 export function lockPlan(): readonly Planned[] {
   const reader = { mode: 'shared', spelling: 'sync' } as const;
   const writer = { mode: 'exclusive', spelling: 'sync' } as const;
+  const repairer = { ...reader, repairs: 'well' } as const;
+  const builder = { ...writer, repairs: 'well' } as const;
+  const quitter = { ...writer, begins: true, givesUp: true } as const;
   const taker = { spelling: 'sync', wants: 1, rounds: 1 } as const;
   return [
     { quick: true, scenario: condition({ parties: ['notifier', 'waiter'], deaths: 0 }) },
@@ -58,6 +61,27 @@ export function lockPlan(): readonly Planned[] {
         parties: [taker, taker],
         deaths: 1,
         mortals: [0],
+        fair: true,
+      }),
+    },
+    { quick: false, scenario: rwLock({ abandoned: true, parties: [repairer, builder], deaths: 0 }) },
+    { quick: false, scenario: rwLock({ abandoned: true, parties: [repairer, builder], deaths: 1 }) },
+    {
+      quick: false,
+      scenario: rwLock({
+        abandoned: true,
+        parties: [{ ...reader, repairs: 'in vain' }, repairer],
+        deaths: 1,
+      }),
+    },
+    { quick: true, scenario: rwLock({ parties: [quitter, reader], deaths: 0 }) },
+    { quick: false, scenario: rwLock({ parties: [quitter, reader], deaths: 1 }) },
+    { quick: false, scenario: rwLock({ parties: [quitter, reader, writer], deaths: 0, fair: true }) },
+    {
+      quick: false,
+      scenario: rwLock({
+        parties: [{ ...reader, begins: true, rounds: 2 }, writer],
+        deaths: 0,
         fair: true,
       }),
     },

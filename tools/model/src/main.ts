@@ -7,6 +7,7 @@ import { plan } from './plan.ts';
 
 interface Options {
   readonly states: number;
+  readonly minutes: number;
   readonly quick: boolean;
   readonly mutants: boolean;
   readonly only: string;
@@ -22,6 +23,7 @@ function count(text: string): number {
 const options = new Command('model')
   .description('Runs the shipped algorithms through every interleaving of their steps.')
   .option('--states <count>', 'states of one scenario at most', count, 3_000_000)
+  .option('--minutes <count>', 'of one scenario at most', count, 60)
   .option('--quick', 'what the tests run', false)
   .option('--mutants', 'broken sources instead, each of which must be caught', false)
   .option('--every-order', 'also orders of steps that come to the same', false)
@@ -53,7 +55,11 @@ const wanted = options.mutants
       .map(({ scenario }) => ({ name: scenario.name, scenario }));
 for (const { name, scenario } of wanted) {
   if (!name.includes(options.only)) continue;
-  const exploration = explore(scenario, { states: options.states, everyOrder: options.everyOrder });
+  const exploration = explore(scenario, {
+    states: options.states,
+    milliseconds: options.minutes * 60_000,
+    everyOrder: options.everyOrder,
+  });
   const { states, deepest, milliseconds, complete, violation } = exploration;
   const isBad = options.mutants ? violation === undefined : violation !== undefined;
   if (isBad) process.exitCode = 1;

@@ -143,7 +143,7 @@ export function lockMutants(): readonly Mutant[] {
       'if (announced && (word & WAITERS) === 0 && !this.#replace(word, word | WAITERS)) continue;',
       '',
     ),
-    inRwLock(both)(
+    inRwLock({ ...both, parties: [{ ...reader, begins: true }, writer] })(
       'a writer does not look for readers',
       'rw-lock',
       'if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;',
@@ -162,13 +162,13 @@ export function lockMutants(): readonly Mutant[] {
       if (held instanceof ExclusiveHeld) {`,
       '      if (held instanceof ExclusiveHeld) {',
     ),
-    inRwLock({ ...both, deaths: 1, mortals: [1] })(
+    inRwLock({ parties: [reader, { ...writer, begins: true }], deaths: 1, mortals: [1] })(
       'the successor of a dead writer is not told',
       'rw-lock',
       'Atomics.compareExchange(words, base + ABANDONED_AT, 0, 1);',
       ';',
     ),
-    inRwLock({ ...repairers, parties: [{ ...reader, repairs: 'well' }, reader] })(
+    inRwLock({ ...repairers, parties: [reader, { ...reader, repairs: 'well' }] })(
       'a reader that repairs lets others in meanwhile',
       'rw-lock',
       'this.#held = WRITING; // until it has repaired',

@@ -87,8 +87,8 @@ export function slotMutants(): readonly Mutant[] {
     inBroadcast(
       'who falls asleep does not look again',
       'slot-sleep',
-      'if (this.#announceAndLook()) return true;',
-      'if (this.#announceAndLook() && this.#need() < 0) return true;',
+      'sleeps.find((sleep) => sleep.#announceAndLook())',
+      'sleeps.find((sleep) => sleep.#announceAndLook() && sleep.#need() < 0)',
       one,
     ),
     inBroadcast(

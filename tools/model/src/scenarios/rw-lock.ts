@@ -3,7 +3,7 @@
  * has been there; nobody gets in once anybody was told that it was given up.
  */
 import { isIpcError } from '@ipc/core';
-import type { ExclusiveHeld, Held, RwLock } from '@ipc/sync';
+import type { ExclusiveHeld, RwLock, SharedHeld } from '@ipc/sync';
 import type { Scenario } from '../explore.ts';
 import { party } from '../party.ts';
 import type { Edit } from '../source.ts';
@@ -15,6 +15,7 @@ import { call, emptyLine, holdsSome, noteStanding, served, without, type Line } 
 import { areaBytes, lockSource } from './lock-source.ts';
 
 type Mode = 'shared' | 'exclusive';
+type Possession = SharedHeld | ExclusiveHeld;
 
 export interface RwLockParty {
   readonly mode: Mode;
@@ -116,7 +117,7 @@ function takeSync(lock: RwLock, each: RwLockParty, fair: boolean): void {
   for (let round = 0; round < rounds; round++) {
     party().settle(lock, round);
     if (fair) call();
-    let held: Held;
+    let held: Possession;
     try {
       held = lock[mode].acquireSync();
     } catch (error) {
@@ -156,7 +157,7 @@ function takeAsync(lock: RwLock, each: RwLockParty, fair: boolean): void {
 }
 
 /** Goes in, stays for a step, comes out. */
-function stay(lock: RwLock, held: Held, { mode, repairs, givesUp }: RwLockParty, fair: boolean): void {
+function stay(lock: RwLock, held: Possession, { mode, repairs, givesUp }: RwLockParty, fair: boolean): void {
   if (fair) served(holdsSome);
   goIn(mode, ({ abandoned, givenUp }) => {
     if (givenUp === 'done') throw new Violation('somebody is inside a lock that was given up');
@@ -165,11 +166,10 @@ function stay(lock: RwLock, held: Held, { mode, repairs, givesUp }: RwLockParty,
     return abandoned && mode === 'shared';
   });
   comeOut('inside', givesUp === true ? { givenUp: 'begun' } : {});
-  if (givesUp !== true) held.release();
-  else {
-    lock.markUnrecoverable(held as ExclusiveHeld);
+  if (givesUp === true && 'downgrade' in held) {
+    lock.markUnrecoverable(held);
     note(() => ({ givenUp: 'done' }));
-  }
+  } else held.release();
 }
 
 /** Nobody is inside with who repairs; nothing is repaired before it has ended. */

@@ -119,13 +119,16 @@ export class CellMeter {
 
   /** Ends the processes of a crew; the next measurement starts others. */
   async end(planned: PlannedCrew): Promise<void> {
+    const { misses, pace, signal } = this.#options;
     const begin = performance.now();
-    await this.#living.end(planned);
-    this.#options.pace.crewEnded(performance.now() - begin);
+    const failure = await this.#living.end(planned);
+    pace.crewEnded(performance.now() - begin);
+    // Between two cells, or after the last: its figures hold, and it has broken all the same.
+    if (failure !== undefined && !signal.aborted) misses.explain(planned, undefined, failure);
   }
 
-  endAll(): Promise<void> {
-    return this.#living.endAll();
+  async endAll(): Promise<void> {
+    await Promise.all(this.#living.planned().map((planned) => this.end(planned)));
   }
 
   async #start(planned: PlannedCrew): Promise<Crew> {

@@ -1,20 +1,16 @@
 /** A leader and its followers, processes with one subject between them, in which cells are measured. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { nowNs } from './clock.ts';
 import { Control, type Order, type Report } from './control.ts';
-import type { Assignment } from './peer.ts';
+import { CrewProcess } from './crew-process.ts';
 import { cpusOf, type CpuPair } from './placement.ts';
 import type { PlannedCell } from './planned.ts';
 import { recordCrew } from './run-directory.ts';
 import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
-
-const peerProgram = fileURLToPath(new URL('./peer.js', import.meta.url));
 
 /** All of them have to answer within this, however slow the machine. */
 const patienceMs = 20_000;
@@ -24,6 +20,8 @@ const patienceMsPerFollower = 5000;
 const patienceMsPerMebibyte = 500;
 /** Orders have arrived by then, also on a busy machine. */
 const leastLeadNs = 20e6;
+/** The bench is told how its child has ended by then, also on a busy machine. */
+const obituaryMs = 1000;
 /** What ending in peace may take. */
 const farewellMs = 1000;
 
@@ -64,12 +62,11 @@ export class Crew implements AsyncDisposable {
   readonly #options: CrewOptions;
   readonly #processes: number;
   readonly #server: Server = createServer();
-  readonly #children: ChildProcess[] = [];
+  readonly #children: CrewProcess[] = [];
   readonly #controls: Control<Order, Report>[] = [];
   readonly #abort = (): void => {
     this.#fail(new CrewFailure('the run was interrupted'));
   };
-  #complaint = '';
   #failure: Error | undefined;
   #closing = false;
   #reports = new Map<number, Report>();
@@ -104,6 +101,11 @@ export class Crew implements AsyncDisposable {
     return this.#maxMessageBytes;
   }
 
+  /** What has broken, also while nothing was measured or at the end; whole once the crew has been ended. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   /** How all were pinned; `undefined` when one was not. */
   get pinnedBy(): string | undefined {
     return this.#pinnedBy;
@@ -118,7 +120,7 @@ export class Crew implements AsyncDisposable {
     const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
     const { followers } = this.#options;
     const request: CellRequest = { messageBytes, followers, ...times, startNs, counterBefore: this.#counter };
-    const answered = this.#nextReports(patienceMs + (messageBytes / 2 ** 20) * patienceMsPerMebibyte);
+    const answered = this.#nextReports((messageBytes / 2 ** 20) * patienceMsPerMebibyte);
     const places = this.#places(cpus);
     for (const control of this.#controls) {
       control.post({ kind: 'run', scenario: scenario.id, request, cpus: places });
@@ -141,18 +143,16 @@ export class Crew implements AsyncDisposable {
     this.#closing = true;
     signal.removeEventListener('abort', this.#abort);
     for (const control of this.#controls) control.post({ kind: 'close' });
-    const kill = (): void => {
-      for (const child of this.#children) child.kill('SIGKILL');
+    const timer = setTimeout(() => {
+      for (const child of this.#children) child.kill();
       // What a leader has started ends when it is left alone.
       for (const control of this.#controls) control.close();
-    };
-    // Who is interrupted can still tidy up.
-    if (this.#failure !== undefined && !signal.aborted) kill();
-    const timer = setTimeout(kill, farewellMs);
-    await Promise.all(this.#children.map(ended));
+    }, farewellMs);
+    await Promise.all(this.#children.map((child) => child.ended()));
     clearTimeout(timer);
     for (const control of this.#controls) control.close();
     if (this.#server.listening) await new Promise((resolve) => this.#server.close(resolve));
+    this.#explain();
     subject.cleanUp?.(this.#options);
     await rm(directory, { recursive: true, force: true });
   }
@@ -165,19 +165,24 @@ export class Crew implements AsyncDisposable {
     await recordCrew({ name, directory, subject: subjectModule });
     const control = join(directory, 'control');
     this.#server.on('connection', (socket) => {
+      let who = 'a process';
       const onReport = (report: Report): void => {
+        who = this.#nameOf(report.index);
         this.#take(report);
       };
       this.#controls.push(
         new Control(socket, onReport, () => {
-          this.#fail(new CrewFailure('a process has ended'));
+          // How, is known in a moment, unless another one than the bench has started it.
+          setTimeout(() => {
+            this.#fail(new CrewFailure(`${who} has ended`));
+          }, obituaryMs).unref();
         }),
       );
     });
     this.#server.listen(control);
     await once(this.#server, 'listening');
 
-    const opened = this.#nextReports(patienceMs + this.#options.followers * patienceMsPerFollower);
+    const opened = this.#nextReports(this.#options.followers * patienceMsPerFollower);
     opened.catch(() => undefined); // awaited below, unless starting fails first
     const assignment = {
       subject: subjectModule,
@@ -190,7 +195,12 @@ export class Crew implements AsyncDisposable {
     };
     const leaderStartsFollower = subject.kind === 'messages' && subject.followerStartedBy === 'leader';
     const started = leaderStartsFollower ? 1 : this.#processes;
-    for (let index = 0; index < started; index++) this.#spawn({ index, ...assignment });
+    for (let index = 0; index < started; index++) {
+      const child = new CrewProcess({ index, ...assignment }, (how) => {
+        this.#fail(new CrewFailure(`${this.#nameOf(index)} ended with ${how}`));
+      });
+      this.#children.push(child);
+    }
 
     const reports = [...(await opened).values()].filter((report) => report.kind === 'open');
     this.#maxMessageBytes = Math.min(...reports.map(({ maxMessageBytes }) => maxMessageBytes ?? Infinity));
@@ -200,42 +210,19 @@ export class Crew implements AsyncDisposable {
 
   /** Where each process may run. */
   #places(cpus: CpuPair | undefined): (readonly number[])[] {
-    return Array.from({ length: this.#processes }, (_, index) => cpusOf(cpus, index));
-  }
-
-  #spawn(assignment: Assignment): void {
-    const argument = JSON.stringify(assignment);
-    const child = spawn(process.execPath, [peerProgram, argument], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Sockets and FIFOs live here: they go with the directory, however the crew ends.
-      env: { ...process.env, XDG_RUNTIME_DIR: this.#options.directory },
-    });
-    for (const output of [child.stdout, child.stderr]) {
-      output.setEncoding('utf8').on('data', (text: string) => {
-        this.#complaint = (this.#complaint + text).slice(-2000);
-      });
-    }
-    child.once('error', (error) => {
-      this.#fail(error);
-    });
-    child.once('exit', (code, signal) => {
-      const how = signal ?? `exit code ${String(code)}`;
-      const who = assignment.index === 0 ? 'leader' : 'follower';
-      // Later, so that its last words have been read.
-      setImmediate(() => {
-        this.#fail(new CrewFailure(`the ${who} ended with ${how}`));
-      });
-    });
-    this.#children.push(child);
+    return this.#indices().map((index) => cpusOf(cpus, index));
   }
 
   /** The next report of each of them, by index. */
-  #nextReports(withinMs: number): Promise<ReadonlyMap<number, Report>> {
+  #nextReports(moreMs: number): Promise<ReadonlyMap<number, Report>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const withinMs = patienceMs + moreMs;
     this.#reports = new Map();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#fail(new CrewFailure(`no answer within ${Math.round(withinMs / 1000)} seconds`));
+        const silent = this.#indices().filter((index) => !this.#reports.has(index));
+        const names = silent.map((index) => this.#nameOf(index)).join(' and ');
+        this.#fail(new CrewFailure(`no answer from ${names} within ${Math.round(withinMs / 1000)} seconds`));
       }, withinMs);
       this.#settle = {
         resolve(reports) {
@@ -252,8 +239,9 @@ export class Crew implements AsyncDisposable {
 
   #take(report: Report): void {
     if (report.kind === 'failed') {
-      const who = report.index === 0 ? 'leader' : 'follower';
-      this.#fail(new CrewFailure(`${who}: ${report.reason}`, report.code ?? undefined));
+      this.#fail(
+        new CrewFailure(`${this.#nameOf(report.index)}: ${report.reason}`, report.code ?? undefined),
+      );
       return;
     }
     this.#reports.set(report.index, report);
@@ -264,10 +252,30 @@ export class Crew implements AsyncDisposable {
 
   #fail(error: Error): void {
     if (this.#closing || this.#failure !== undefined) return;
-    if (this.#complaint !== '') error.message += `\n${this.#complaint.trim()}`;
     this.#failure = error;
     this.#settle?.reject(error);
     this.#settle = undefined;
+  }
+
+  /** All have ended: who died may be why another one has failed, and what they have said may be why they died. */
+  #explain(): void {
+    const deaths = this.#children.flatMap(({ index, death }) =>
+      death === undefined ? [] : [`${this.#nameOf(index)} ended with ${death}`],
+    );
+    const [death] = deaths;
+    this.#failure ??= death === undefined ? undefined : new CrewFailure(death);
+    if (this.#failure === undefined) return;
+    const complaints = this.#children.map(({ complaint }) => complaint).filter((text) => text !== '');
+    this.#failure.message = [...new Set([this.#failure.message, ...deaths]), ...complaints].join('\n');
+  }
+
+  #nameOf(index: number): string {
+    if (index === 0) return 'the leader';
+    return this.#options.followers === 1 ? 'the follower' : `follower ${index}`;
+  }
+
+  #indices(): readonly number[] {
+    return [...Array(this.#processes).keys()];
   }
 }
 
@@ -285,11 +293,6 @@ function consumption(
     ...(done === 0 ? {} : { cpuNsEach: sum(({ cpuNs }) => cpuNs) / done }),
     residentBytes: sum(({ residentBytes }) => residentBytes),
   };
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined)
-    await once(child, 'close'); // after all that it started, which hold its outputs
 }
 
 function samplesOf(reports: ReadonlyMap<number, Report>): [leader: Sample, ...followers: Followers] {

@@ -13,15 +13,21 @@ export class LivingCrews {
     this.#crews.set(planned, crew);
   }
 
-  /** Ends its processes, if there are any; what has failed stays so. */
-  async end(planned: PlannedCrew, because?: 'failed'): Promise<void> {
+  /**
+   * Ends its processes, if there are any; what has failed stays so.
+   *
+   * @returns What had broken by then.
+   */
+  async end(planned: PlannedCrew, because?: 'failed'): Promise<Error | undefined> {
     const crew = this.#crews.get(planned);
     if (because === 'failed') this.#crews.set(planned, because);
     else if (crew !== 'failed') this.#crews.delete(planned);
-    if (crew !== undefined && crew !== 'failed') await crew[Symbol.asyncDispose]();
+    if (crew === undefined || crew === 'failed') return undefined;
+    await crew[Symbol.asyncDispose]();
+    return crew.failure;
   }
 
-  async endAll(): Promise<void> {
-    await Promise.all([...this.#crews.keys()].map((planned) => this.end(planned)));
+  planned(): PlannedCrew[] {
+    return [...this.#crews.keys()];
   }
 }

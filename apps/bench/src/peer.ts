@@ -12,6 +12,7 @@ import type { CellRequest, Sample } from './scenario.ts';
 import type { Session, Subject } from './subject.ts';
 import { loadSubject } from './subjects/index.ts';
 import { Victims, type Victim } from './start-victim.ts';
+import { checkLink, checkLock, checkStructure } from './well-formed.ts';
 
 /** The one argument of the program, as JSON. */
 export interface Assignment {
@@ -142,7 +143,7 @@ function attempt(action: () => Promise<void>): void {
 
 async function openSubject(opened: Subject): Promise<OpenSubject> {
   if (opened.kind === 'lock') {
-    const lock = await opened.open(session);
+    const lock = checkLock(opened.id, await opened.open(session));
     return {
       maxMessageBytes: null,
       run(id, request) {
@@ -154,7 +155,7 @@ async function openSubject(opened: Subject): Promise<OpenSubject> {
     };
   }
   if (opened.kind === 'structure') {
-    const structure = await opened.open(session);
+    const structure = checkStructure(opened.id, await opened.open(session));
     return {
       maxMessageBytes: null,
       run(id, request) {
@@ -165,7 +166,7 @@ async function openSubject(opened: Subject): Promise<OpenSubject> {
       close: () => structure.close(),
     };
   }
-  const { link, maxMessageBytes = null, sendsAtOnce } = await opened.open(session);
+  const { link, maxMessageBytes = null, sendsAtOnce } = checkLink(opened.id, await opened.open(session));
   return {
     maxMessageBytes,
     run(id, request) {

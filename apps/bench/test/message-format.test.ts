@@ -27,11 +27,14 @@ describe('binary messages', () => {
     );
   });
 
-  test('of a marked one every changed byte is noticed; of any, those of number, mark and check', () => {
+  test('of a marked one and of each 1024th every changed byte is noticed; of any, those of number, mark and check', () => {
     fc.assert(
       fc.property(
         bytes,
-        sequence,
+        fc.oneof(
+          sequence,
+          fc.nat(1000).map((times) => times * 1024 + 1023),
+        ),
         mark,
         fc.nat(),
         fc.integer({ min: 1, max: 255 }),
@@ -39,7 +42,8 @@ describe('binary messages', () => {
           const message = binaryFormat.stamp(binaryFormat.blank(length), number, which);
           const index = at % length;
           message[index] = (message[index] ?? 0) ^ flip;
-          if (which === Mark.plain && index > 4 && index < length - 4) return;
+          const isWhole = which !== Mark.plain || number % 1024 === 1023;
+          if (!isWhole && index > 4 && index < length - 4) return;
           expect(() => binaryFormat.check(message, length, number)).toThrow(DamagedMessage);
         },
       ),
@@ -77,11 +81,16 @@ describe('text messages', () => {
   });
 
   test('damage is noticed', () => {
-    const message = textFormat.stamp(textFormat.blank(64), 7, Mark.last);
-    expect(() => textFormat.check(message, 64, 8)).toThrow(DamagedMessage);
-    for (let i = 0; i < message.length; i++) {
-      const damaged = `${message.slice(0, i)}~${message.slice(i + 1)}`;
-      expect(() => textFormat.check(damaged, 64, 7)).toThrow(DamagedMessage);
+    for (const [number, which] of [
+      [7, Mark.last],
+      [1023, Mark.plain],
+    ] as const) {
+      const message = textFormat.stamp(textFormat.blank(64), number, which);
+      expect(() => textFormat.check(message, 64, number + 1)).toThrow(DamagedMessage);
+      for (let i = 0; i < message.length; i++) {
+        const damaged = `${message.slice(0, i)}~${message.slice(i + 1)}`;
+        expect(() => textFormat.check(damaged, 64, number)).toThrow(DamagedMessage);
+      }
     }
   });
 });

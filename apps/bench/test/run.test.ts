@@ -1,66 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { BenchReport } from '../src/result.ts';
-
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const damaging = fileURLToPath(new URL('../dist-test/workers/damaging.js', import.meta.url));
-
-/** Everything a run may leave lies here, or in the system's lists. */
-const scratch = mkdtempSync(join(tmpdir(), 'bench-test-'));
-afterAll(() => {
-  rmSync(scratch, { recursive: true });
-});
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly report: BenchReport;
-}
-
-/** Runs the program; `interfere` may do something to it meanwhile. */
-async function bench(
-  args: readonly string[],
-  env: Record<string, string> = {},
-  interfere: (child: ReturnType<typeof spawn>) => void = () => undefined,
-): Promise<Outcome> {
-  const temporary = mkdtempSync(join(scratch, 't'));
-  const json = join(scratch, 'result.json');
-  const child = spawn(
-    process.execPath,
-    [program, ...args, '--seconds', '1', '--repeats', '1', '--json', json],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TMPDIR: temporary, ...env },
-    },
-  );
-  interfere(child);
-  const exit = once(child, 'exit') as Promise<[number | null]>;
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
-  expect(readdirSync(temporary), 'left in the temporary directory').toEqual([]);
-  expect(peersOf(child.pid ?? 0), 'processes left').toEqual([]);
-  expect(readdirSync('/dev/shm').filter((file) => file.includes(`bench-${String(child.pid)}-`))).toEqual([]);
-  const report = JSON.parse(readFileSync(json, 'utf8')) as BenchReport;
-  return { code, stdout, stderr, report };
-}
-
-/** The measured processes of a run have its process id in the name of their session. */
-function peersOf(pid: number): string[] {
-  return readdirSync('/proc').filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false;
-    try {
-      return readFileSync(`/proc/${entry}/cmdline`, 'utf8').includes(`"name":"bench-${pid}-`);
-    } catch {
-      return false;
-    }
-  });
-}
+import { bench, scratch } from './run-bench.ts';
 
 describe('a run', () => {
   test('measures, prints a table and writes { schema, environment, results }', async () => {
@@ -214,60 +156,6 @@ describe('a run', () => {
       expect(result).not.toHaveProperty('floor');
     }
   });
-});
-
-describe('a message', () => {
-  test.each([
-    ['flip', /its last word is wrong/],
-    ['lose', /it is message 4/],
-    ['repeat', /it is message 3/],
-    ['die', /ended|gone/], // whichever is noticed first
-  ])('that is damaged fails the run: %s', async (how, reason) => {
-    const { code, stdout, report } = await bench(['--quick', '--subject', damaging, '--size', '64'], {
-      BENCH_DAMAGE: how,
-    });
-    expect(code).toBe(1);
-    expect(stdout).toContain('FAILED: own.damaging throughput 64 B');
-    expect(report.environment.run.complete).toBe(false);
-    expect(report.environment.run.failures[0]).toMatchObject({
-      subject: 'own.damaging',
-      scenario: 'throughput',
-    });
-    expect(report.environment.run.failures[0]?.reason).toMatch(reason);
-  });
-
-  test('that is not, does not', async () => {
-    const { code, report } = await bench(['--quick', '--subject', damaging, '--size', '64']);
-    expect(code).toBe(0);
-    expect(report.results.map(({ subject }) => subject)).toContain('own.damaging');
-  });
-});
-
-test("the README's subject of one's own runs", async () => {
-  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
-  const [, code = ''] = /```js\n([^]*?)```/.exec(readme) ?? [];
-  const module = fileURLToPath(new URL('../dist-test/readme-subject.js', import.meta.url));
-  writeFileSync(module, code);
-  const { report } = await bench(['--quick', '--subject', module, '--size', '64,64k']);
-  expect(report.environment.run.failures).toEqual([]);
-  const sizes = report.results
-    .filter(({ subject, scenario }) => subject === 'own.small-socket' && scenario === 'throughput')
-    .map(({ messageBytes }) => messageBytes);
-  expect(new Set(sizes)).toEqual(new Set([64])); // 64 KiB are over its limit
-});
-
-test("the README's scenario of one's own runs, with every subject", async () => {
-  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');
-  const [, code = ''] = /## A scenario of one's own[^]*?```js\n([^]*?)```/.exec(readme) ?? [];
-  const module = fileURLToPath(new URL('../dist-test/readme-scenario.js', import.meta.url));
-  writeFileSync(module, code);
-  const { code: exitCode, report } = await bench([
-    ...['--quick', '--scenario', module, '--only', 'socket.unix,peer.node-net', '--size', '64'],
-  ]);
-  expect(exitCode).toBe(0);
-  const bursts = report.results.filter(({ scenario }) => scenario === 'own.burst');
-  expect(new Set(bursts.map(({ subject }) => subject))).toEqual(new Set(['socket.unix', 'peer.node-net']));
-  for (const { latencyNs } of bursts) expect(latencyNs?.p50).toBeGreaterThan(0);
 });
 
 describe('a run that is interrupted', () => {

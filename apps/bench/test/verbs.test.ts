@@ -38,6 +38,8 @@ describe('what the user can mend is said in one line, and the program ends with 
   const missing = join(scratch, 'missing');
   const foreign = join(scratch, 'foreign.json');
   writeFileSync(foreign, '{"schema":"other/1"}');
+  const wrong = join(scratch, 'wrong.mjs');
+  writeFileSync(wrong, 'export const subject = {;');
 
   test.each([
     [['--quick', '--full'], "option '--full' cannot be used with option '--quick'"],
@@ -45,8 +47,15 @@ describe('what the user can mend is said in one line, and the program ends with 
     [['choose', foreign], 'is no ipc-bench/1 report; its schema is other/1'],
     [['report', result, '--md', join(missing, 'x.md')], 'cannot be written: ENOENT'],
     [['--json', join(missing, 'x.json')], 'cannot be written: ENOENT'],
-    [['--subject', `${missing}.js`, '--dry-run'], '--subject: Cannot find module'],
-    [['--scenario', `${missing}.js`, '--dry-run'], '--scenario: Cannot find module'],
+    [
+      ['--subject', `${missing}.js`, '--dry-run'],
+      `${missing}.js cannot be loaded: Error: Cannot find module`,
+    ],
+    [
+      ['--scenario', `${missing}.js`, '--dry-run'],
+      `${missing}.js cannot be loaded: Error: Cannot find module`,
+    ],
+    [['--subject', wrong, '--dry-run'], `${wrong} cannot be loaded: SyntaxError: Unexpected token ';'`],
   ])('%j', async (args, reason) => {
     const { code, stdout, stderr } = await bench(...args);
 

@@ -29,7 +29,8 @@ export function describeRun({ environment, results }: BenchReport): string {
     lines.push(`Noisy: half of the figures are uncertain by ±${(100 * noise).toFixed(0)} % or more.`);
   }
   if (run.repeats < 3) lines.push('Fewer than three complete repeats: a look, not figures.');
-  if (run.pinnedBy === null) lines.push('The processes could not be pinned: placements are only names here.');
+  if (run.pinnedBy === null && results.length > 0)
+    lines.push('The processes could not be pinned: placements are only names here.');
   if (coreToCoreNs !== null) {
     const { before, after } = coreToCoreNs;
     lines.push(

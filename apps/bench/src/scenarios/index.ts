@@ -1,4 +1,6 @@
+import { importOwn, pathOf } from '../own-module.ts';
 import type { Scenario } from '../scenario.ts';
+import { checkScenario } from '../well-formed.ts';
 import { calls } from './calls.ts';
 import { connect } from './connect.ts';
 import { fanIn } from './fan-in.ts';
@@ -45,17 +47,13 @@ const own = new Map<string, Scenario>();
  * Loads a scenario of one's own, which {@link scenarioOf} then knows.
  *
  * @param url - A module that exports `scenario`.
- * @throws {TypeError} It exports none. @throws {RangeError} Its id is taken.
+ * @throws {TypeError} It cannot be loaded or exports no well-formed scenario; the message says what is wrong.
+ * @throws {RangeError} Its id is taken.
  */
 export async function loadScenario(url: string): Promise<Scenario> {
-  const { scenario } = (await import(url)) as { scenario?: Partial<Scenario> };
-  if (typeof scenario?.id !== 'string' || typeof scenario.run !== 'function') {
-    throw new TypeError(`${url} exports no scenario (see defineScenario)`);
-  }
-  const loaded = scenario as Scenario;
-  if (scenarios.some(({ id }) => id === loaded.id)) {
-    throw new RangeError(`${url}: there is a scenario ${loaded.id} already`);
-  }
+  const loaded = checkScenario(pathOf(url), await importOwn(url, 'scenario'));
+  if (scenarios.some(({ id }) => id === loaded.id))
+    throw new RangeError(`${pathOf(url)}: there is a scenario ${loaded.id} already`);
   own.set(loaded.id, loaded);
   return loaded;
 }

@@ -1,5 +1,8 @@
 /** The subjects there are, in the order in which they are measured and printed; each is loaded only where it is needed. */
+import { importOwn, pathOf } from '../own-module.ts';
+import { scenarios } from '../scenarios/index.ts';
 import type { Subject } from '../subject.ts';
+import { checkSubject } from '../well-formed.ts';
 
 const modules: ReadonlyMap<string, URL> = new Map(
   [
@@ -40,29 +43,21 @@ const modules: ReadonlyMap<string, URL> = new Map(
 
 export const subjectIds: readonly string[] = [...modules.keys()];
 
-/** Where a subject's module is: a known id, or the URL of a module of one's own. */
-export function subjectModule(idOrUrl: string): URL {
-  const known = modules.get(idOrUrl);
-  if (known !== undefined) return known;
-  if (URL.canParse(idOrUrl)) return new URL(idOrUrl);
-  throw new RangeError(`there is no subject ${idOrUrl}; there are ${subjectIds.join(', ')}`);
-}
-
 /**
- * Loads a subject.
+ * Loads a subject: one of the bench, or one of the user's own.
  *
- * @throws {RangeError} Neither a known id nor a URL. @throws {TypeError} The module exports no `subject`.
- * @throws What the module throws: its mechanism cannot be used here.
+ * @param idOrUrl - A known id, or the URL of a module that exports `subject`.
+ * @throws {RangeError} Neither a known id nor a URL, or there is a subject of that id already.
+ * @throws {TypeError} The module cannot be loaded or exports no well-formed subject; the message says what is wrong.
+ * @throws What a module of the bench throws: its mechanism cannot be used here.
  */
 export async function loadSubject(idOrUrl: string): Promise<Subject> {
-  const url = subjectModule(idOrUrl);
-  const { subject } = (await import(url.href)) as { subject?: Partial<Subject> };
-  if (
-    typeof subject?.id !== 'string' ||
-    !Array.isArray(subject.scenarios) ||
-    typeof subject.open !== 'function'
-  ) {
-    throw new TypeError(`${url.href} exports no subject (see defineSubject)`);
-  }
-  return subject as Subject;
+  const known = modules.get(idOrUrl);
+  if (known !== undefined) return ((await import(known.href)) as { subject: Subject }).subject;
+  if (!URL.canParse(idOrUrl))
+    throw new RangeError(`there is no subject ${idOrUrl}; there are ${subjectIds.join(', ')}`);
+  const subject = checkSubject(pathOf(idOrUrl), await importOwn(idOrUrl, 'subject'), scenarios);
+  if (modules.has(subject.id))
+    throw new RangeError(`${pathOf(idOrUrl)}: there is a subject ${subject.id} already`);
+  return subject;
 }

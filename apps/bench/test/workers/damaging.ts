@@ -1,4 +1,7 @@
-/** A link that damages, loses or repeats one message of the warm-up, as BENCH_DAMAGE says: it must fail the run. */
+/**
+ * A link that damages, loses or repeats one message of the warm-up there, or kills a process there or at its end, as
+ * BENCH_DAMAGE says: it must fail the run.
+ */
 import { binaryFormat, defineSubject, transportSubject, type Link, type MessageSubject } from '@ipc/bench';
 import { unix } from '@ipc/socket';
 
@@ -12,7 +15,7 @@ export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   format: binaryFormat,
   async open(session) {
     const { link } = await honest.open(session);
-    return { link: session.role === 'leader' ? damage(link) : link };
+    return { link: session.role === 'leader' ? damage(link) : abandon(link) };
   },
 });
 
@@ -28,7 +31,7 @@ function damage(link: Link<Uint8Array>): Link<Uint8Array> {
           return true;
         case 'repeat':
           return link.trySend(message) && link.trySend(message);
-        case 'die':
+        case 'kill the leader':
           return process.kill(process.pid, 'SIGKILL');
         default:
           return link.trySend(message);
@@ -37,6 +40,24 @@ function damage(link: Link<Uint8Array>): Link<Uint8Array> {
     send: (message) => link.send(message),
     tryReceive: () => link.tryReceive(),
     receive: () => link.receive(),
+    close() {
+      if (process.env.BENCH_DAMAGE === 'kill at the end') process.kill(process.pid, 'SIGKILL');
+      return link.close();
+    },
+  };
+}
+
+function abandon(link: Link<Uint8Array>): Link<Uint8Array> {
+  if (process.env.BENCH_DAMAGE !== 'kill the follower') return link;
+  return {
+    trySend: (message) => link.trySend(message),
+    send: (message) => link.send(message),
+    tryReceive: () => undefined,
+    async receive() {
+      await link.receive();
+      process.kill(process.pid, 'SIGKILL');
+      return undefined;
+    },
     close: () => link.close(),
   };
 }

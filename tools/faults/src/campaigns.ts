@@ -10,7 +10,7 @@ import { leftovers } from './campaigns/leftovers.ts';
 import { lockKill } from './campaigns/lock-kill.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
-import { mutexFrozen } from './campaigns/mutex-frozen.ts';
+import { mutexFrozen, mutexFrozenLong } from './campaigns/mutex-frozen.ts';
 import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
@@ -32,6 +32,7 @@ import { wakeUp } from './campaigns/wake-up.ts';
 export const campaigns: readonly Campaign[] = [
   mutexKill,
   mutexFrozen,
+  mutexFrozenLong,
   exits,
   signalStorm,
   lockKill,

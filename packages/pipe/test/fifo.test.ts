@@ -6,7 +6,7 @@ import {
   expectBytes,
   noLeaks,
   pattern,
-  python,
+  testWithPython,
   spawnPeer,
   uniqueName,
 } from '@ipc/testkit';
@@ -114,11 +114,9 @@ describe('the rendezvous of fifo()', () => {
     expect(() => fifo({ maxMessageBytes: 0 })).toThrow(RangeError);
   });
 
-  test.skipIf(python === undefined)(
-    'is spoken by a Python program written from docs/wire-formats/fifo.md',
-    async () => {
-      await using listener = await fifo().listen(uniqueName('python'));
-      const program = `
+  testWithPython('is spoken by a Python program written from docs/wire-formats/fifo.md', async (python) => {
+    await using listener = await fifo().listen(uniqueName('python'));
+    const program = `
 import os, sys, struct, select, fcntl
 there = os.open(sys.argv[1], os.O_WRONLY | os.O_NONBLOCK)
 fcntl.fcntl(there, 37, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))   # F_OFD_SETLK
@@ -135,18 +133,17 @@ while True:
     w.write(struct.pack('<I', n) + r.read(n)[::-1]); w.flush()
 w.write(struct.pack('<I', 0xffffffff))
 `;
-      await using child = await spawnChild(
-        python ?? '',
-        ['-c', program, pathOf(listener.name, 'there.fifo'), pathOf(listener.name, 'back.fifo')],
-        { channels: {} },
-      );
-      const channel = await listener.accept();
-      for (const length of [0, 9, 200_000]) {
-        await channel.send(pattern(length));
-        expectBytes(await channel.receive(), pattern(length).reverse());
-      }
-      await channel.close();
-      expect(await child.exited).toEqual({ code: 0, signal: null });
-    },
-  );
+    await using child = await spawnChild(
+      python,
+      ['-c', program, pathOf(listener.name, 'there.fifo'), pathOf(listener.name, 'back.fifo')],
+      { channels: {} },
+    );
+    const channel = await listener.accept();
+    for (const length of [0, 9, 200_000]) {
+      await channel.send(pattern(length));
+      expectBytes(await channel.receive(), pattern(length).reverse());
+    }
+    await channel.close();
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+  });
 });

@@ -1,24 +1,22 @@
 /** With programs nobody here wrote, where they are installed. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { close, connect, socket } from '@ipc/native';
-import { expectBytes, noLeaks, pattern } from '@ipc/testkit';
+import { expectBytes, noLeaks, pattern, testWith } from '@ipc/testkit';
 import { createFifo, openPipe, readFifo, spawnChild, writeFifo } from '@ipc/pipe';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 
 noLeaks();
 
-const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const folder = mkdtempSync(join(tmpdir(), 'ipc-interop-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 const bytes = { format: 'bytes' } as const;
 
-describe.runIf(has('socat'))('socat', () => {
-  test('between two FIFOs passes everything on, to the end', async () => {
+describe('socat', () => {
+  testWith('socat', 'between two FIFOs passes everything on, to the end', async () => {
     const [from, to] = [join(folder, 'from'), join(folder, 'to')];
     createFifo(from);
     createFifo(to);
@@ -40,7 +38,7 @@ describe.runIf(has('socat'))('socat', () => {
     expect(await child.exited).toEqual({ code: 0, signal: null });
   });
 
-  test('echoes lines on its stdio', async () => {
+  testWith('socat', 'echoes lines on its stdio', async () => {
     await using child = await spawnChild('socat', ['-', 'EXEC:cat'], {
       channels: {
         input: { direction: 'to-child', fd: 0, format: 'lines' },
@@ -54,7 +52,7 @@ describe.runIf(has('socat'))('socat', () => {
   });
 });
 
-test.runIf(has('nc'))('nc gets what is spliced out of a pipe into its socket', async () => {
+testWith('nc', 'nc gets what is spliced out of a pipe into its socket', async () => {
   const path = join(folder, 'nc.sock');
   await using child = await spawnChild('nc', ['-l', '-N', '-U', path], {
     channels: { output: { ...bytes, direction: 'from-child', fd: 1 } },

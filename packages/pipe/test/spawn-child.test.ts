@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { decodingReceiver, encodingSender, utf8 } from '@ipc/core';
-import { expectBytes, noLeaks, pattern, python } from '@ipc/testkit';
+import { expectBytes, noLeaks, pattern, testWithPython } from '@ipc/testkit';
 import { inherited, spawnChild, type Child, type TwoWaySpec } from '@ipc/pipe';
 import { describe, expect, test } from 'vitest';
 
@@ -212,7 +212,7 @@ describe('any program', () => {
     expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' });
   });
 
-  test.skipIf(python === undefined)('speaks frames in Python', async () => {
+  testWithPython('speaks frames in Python', async (python) => {
     const program = `
 import os, json, struct
 c = json.loads(os.environ['IPC_PIPE_CHANNELS'])['main']
@@ -223,7 +223,7 @@ while True:
     w.write(struct.pack('<I', n) + r.read(n)[::-1]); w.flush()
 `; // no goodbye of its own: who has closed both directions no longer reads
 
-    await using child = await spawnChild(python ?? '', ['-c', program]);
+    await using child = await spawnChild(python, ['-c', program]);
     for (const length of [0, 5, 100_000]) {
       await child.channel.send(pattern(length));
       expectBytes(await child.channel.receive(), pattern(length).reverse());

@@ -35,3 +35,4 @@ export { serveUnix } from './serve-unix.ts';
 export type { ServeUnixOptions, UnixServer } from './serve-unix.ts';
 export { dialUnix } from './dial-unix.ts';
 export type { DialUnixOptions } from './dial-unix.ts';
+export { rawSocket } from './raw-socket.ts';

@@ -1,12 +1,12 @@
 /** A gibibyte, a consumer that does not consume, and a program nobody here wrote in between. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathOf, type Channel, type Transport } from '@ipc/core';
 import { tcp, unix } from '@ipc/socket';
-import { expectBytes, noLeaks, pattern, uniqueName } from '@ipc/testkit';
+import { expectBytes, noLeaks, pattern, testWith, uniqueName } from '@ipc/testkit';
 import { expect, test } from 'vitest';
 
 noLeaks();
@@ -61,9 +61,7 @@ test('X4 a consumer that takes nothing costs the producer no more than its buffe
   await Promise.all([near.close(), far.close()]);
 });
 
-const hasSocat = spawnSync('socat', ['-V']).status === 0;
-
-test.runIf(hasSocat)('socat relays a channel: messages, backpressure and the clean end', async () => {
+testWith('socat', 'socat relays a channel: messages, backpressure and the clean end', async () => {
   await using listener = await unix().listen(uniqueName('behind'));
   const relay = uniqueName('relay');
   const path = pathOf(relay, 'sock');

@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { pathOf, type Channel } from '@ipc/core';
 import { dialUnix, seqpacket, takeDescriptors, unix } from '@ipc/socket';
 import * as native from '@ipc/native';
-import { expectBytes, noLeaks, pattern, python, uniqueName } from '@ipc/testkit';
+import { expectBytes, noLeaks, pattern, testWithPython, uniqueName } from '@ipc/testkit';
 import { expect, test } from 'vitest';
 
 noLeaks();
@@ -74,11 +74,11 @@ while True:
 sys.exit(0 if receipts == 4 else 1)
 `;
 
-test.skipIf(python === undefined)(
+testWithPython(
   'a Python program written from frame.md echoes, gives and gets receipts, and ends cleanly',
-  async () => {
+  async (python) => {
     await using listener = await unix().listen(uniqueName('python'));
-    const child = spawn(python ?? '', ['-c', echo, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
+    const child = spawn(python, ['-c', echo, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
     const channel = await listener.accept();
     for (const length of [0, 1, 65_532, 1 << 20]) {
       await channel.send(pattern(length));
@@ -107,9 +107,9 @@ for n, text in enumerate((b'first', b'second')):
 s.sendall(struct.pack('<I', 0xFFFFFFFF))
 `;
 
-test.skipIf(python === undefined)('a Python program written from frame.md passes descriptors', async () => {
+testWithPython('a Python program written from frame.md passes descriptors', async (python) => {
   await using listener = await unix({ maxDescriptors: 2 }).listen(uniqueName('python'));
-  const child = spawn(python ?? '', ['-c', passing, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
+  const child = spawn(python, ['-c', passing, pathOf(listener.name, 'sock')], { stdio: 'inherit' });
   await using channel = await listener.accept();
   const got: [string, string[]][] = [];
   for await (const message of channel) {

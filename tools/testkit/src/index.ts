@@ -13,6 +13,7 @@ export { inheritable, noLeaks, resources } from './leaks.ts';
 export { queueConformance } from './queue-conformance.ts';
 export type { QueueEngine, TestedQueue } from './queue-conformance.ts';
 export { python } from './python.ts';
+export { testWith, testWithPython } from './test-with.ts';
 export { numbered } from './channel-commands.ts';
 export { linkOver } from './peer-link.ts';
 export { peerOf } from './peer.ts';

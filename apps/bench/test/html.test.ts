@@ -124,6 +124,8 @@ describe.skipIf(browserPath === undefined)('a browser', () => {
       expect(await tab.evaluate('document.documentElement.scrollWidth')).toBe(400);
       for (const track of await tab.locator('.row .track').all())
         expect((await track.boundingBox())?.width).toBeGreaterThan(300);
+      const cutNames = `[...document.querySelectorAll('.u-legend th')].filter((name) => name.scrollWidth > name.clientWidth)`;
+      expect(await tab.evaluate(`${cutNames}.map((name) => name.textContent)`)).toEqual([]);
     }));
 });
 

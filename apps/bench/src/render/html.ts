@@ -16,7 +16,7 @@ const charts = [
   [
     'sizes',
     'Messages per second by size',
-    'Both axes are logarithmic; bars are 95 % intervals of the median. The line under the pointer stands out.',
+    'Both axes are logarithmic; bars are 95&nbsp;% intervals of the median. The line under the pointer stands out.',
   ],
   [
     'scaling',
@@ -36,7 +36,7 @@ const charts = [
   [
     'floor',
     'Against the C floor',
-    'The upright line is 1×: a plain C program that does the same work in the same run. Bars are 95 % intervals.',
+    'The upright line is 1×: a plain C program that does the same work in the same run. Bars are 95&nbsp;% intervals.',
   ],
 ] as const;
 

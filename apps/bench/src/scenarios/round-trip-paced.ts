@@ -37,7 +37,7 @@ async function ask<T>(line: Line<T>, request: CellRequest): Promise<Sample> {
   const { warmUpNs, durationNs, leastMessages } = request;
   const warmUp = Math.ceil(warmUpNs / periodNs);
   const measured = Math.max(leastMessages, Math.ceil(durationNs / periodNs));
-  const total = warmUp + measured;
+  const total = warmUp + measured + 1; // the last is marked, for which both sides do more
   const beginNs = nowNs() + periodNs;
   const [latencyNs] = await Promise.all([
     take(line, request, { beginNs, warmUp, total }),
@@ -65,12 +65,13 @@ async function take<T>(
   { messageBytes }: CellRequest,
   { beginNs, warmUp, total }: { readonly beginNs: number; readonly warmUp: number; readonly total: number },
 ): Promise<Float64Array> {
-  const latencyNs = new Float64Array(total - warmUp);
+  const latencyNs = new Float64Array(total - 1 - warmUp);
   for (let sequence = 0; sequence < total; sequence++) {
     const reply = arrived(await link.receive(), messageBytes, sequence);
     const timeNs = nowNs();
     format.check(reply, messageBytes, sequence);
-    if (sequence >= warmUp) latencyNs[sequence - warmUp] = timeNs - (beginNs + sequence * periodNs);
+    if (sequence >= warmUp && sequence < total - 1)
+      latencyNs[sequence - warmUp] = timeNs - (beginNs + sequence * periodNs);
   }
   return latencyNs;
 }

@@ -33,7 +33,7 @@ async function ask<T>({ link, format }: Line<T>, request: CellRequest): Promise<
     if (!link.trySend(message)) await link.send(message);
     const reply = arrived(await link.receive(), messageBytes, sequence);
     format.check(reply, messageBytes, sequence);
-    if (mark === Mark.last) return rounds.sample(nowNs());
+    if (mark === Mark.last) return rounds.sample;
   }
 }
 
@@ -52,12 +52,19 @@ export async function answer<T>({ link, format }: Line<T>, { messageBytes }: Cel
 /** More samples than this add nothing to a percentile that is printed. */
 const mostSamples = 100_000;
 
-/** Bookkeeping of the asking side. One reading of the clock per round: the end of one is the start of the next. */
+/**
+ * Bookkeeping of the asking side. One reading of the clock per round: the end of one is the start of the next.
+ *
+ * The marked rounds that begin and end the measurement are not measured: both sides look at every byte of their messages,
+ * in code that has not run for a while.
+ */
 export class Rounds {
   readonly #request: CellRequest;
   readonly #latencyNs = new Float64Array(mostSamples);
   #phaseEndNs = 0;
   #measuring = false;
+  /** The round under way is measured. */
+  #counts = false;
   #previousNs = 0;
   #rounds = 0;
   #count = 0;
@@ -69,7 +76,7 @@ export class Rounds {
   /** A round has ended, if one was under way, and the next one begins. Returns its mark. */
   next(timeNs: number): Mark {
     const { warmUpNs, durationNs, leastMessages, mostNs } = this.#request;
-    if (this.#measuring) this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
+    if (this.#counts) this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
     this.#previousNs = timeNs;
     if (this.#rounds++ === 0) this.#phaseEndNs = timeNs + warmUpNs;
     if (!this.#measuring) {
@@ -79,14 +86,14 @@ export class Rounds {
       this.#phaseEndNs = timeNs + durationNs;
       return Mark.start;
     }
-    // The last round is measured as well.
     const overdueNs = timeNs - this.#phaseEndNs;
-    const enough = overdueNs >= 0 && (this.#count + 1 >= leastMessages || overdueNs >= mostNs - durationNs);
-    return enough || this.#count + 1 >= mostSamples ? Mark.last : Mark.plain;
+    const isTime = overdueNs >= 0 && (this.#count >= leastMessages || overdueNs >= mostNs - durationNs);
+    this.#counts = this.#count === 0 || (!isTime && this.#count < mostSamples);
+    return this.#counts ? Mark.plain : Mark.last;
   }
 
-  sample(timeNs: number): Sample {
-    this.#latencyNs[this.#count++] = timeNs - this.#previousNs;
+  /** After the last one. */
+  get sample(): Sample {
     return { latencyNs: this.#latencyNs.slice(0, this.#count), total: this.#rounds };
   }
 }

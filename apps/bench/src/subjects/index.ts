@@ -25,6 +25,7 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'sync.semaphore',
     'sync.rw-lock',
     'sync.file-lock',
+    'sync.flock',
     'shm.latest',
     'shm.map',
     'shm.counter',

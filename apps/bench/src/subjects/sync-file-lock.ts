@@ -1,30 +1,5 @@
-/** A lock that the kernel keeps for a file: what needs no shared memory, and works with any program. */
-import { FileLock } from '@ipc/sync';
-import { join } from 'node:path';
-import { defineSubject, type LockSubject } from '../subject.ts';
-import { openLockRegion, removeLockRegion } from './lock-region.ts';
+/** Open file description locks of fcntl(2), which lock ranges. */
+import type { LockSubject } from '../subject.ts';
+import { fileLockSubject } from './file-lock-subject.ts';
 
-export const subject: LockSubject = defineSubject({
-  kind: 'lock',
-  id: 'sync.file-lock',
-  inDepth: 'chosen',
-  scenarios: ['lock-uncontended'],
-  open(session) {
-    const region = openLockRegion(session, 0);
-    const lock = new FileLock(join(session.directory, 'lock'));
-    return Promise.resolve({
-      counter: region.words,
-      acquire() {
-        const held = lock.acquireSync();
-        if (held === undefined) throw new Error('a lock without a time limit gave up');
-        return held;
-      },
-      close() {
-        lock.close();
-        region.close();
-        return Promise.resolve();
-      },
-    });
-  },
-  cleanUp: removeLockRegion,
-});
+export const subject: LockSubject = fileLockSubject('sync.file-lock', { method: 'ofd' });

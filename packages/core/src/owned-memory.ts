@@ -17,7 +17,7 @@ const SLAB_SIZES = 6;
 const ON_HEAP_BYTES = 64;
 
 /** Memory that many messages share. */
-export class Slab {
+class Slab {
   readonly buffer: ArrayBufferLike;
   readonly bytes: Uint8Array;
   readonly words: Int32Array;

@@ -117,7 +117,7 @@ static napi_value close_at_thread_exit(napi_env env, napi_callback_info info) {
     return throw_type_error(env, "on: expected a boolean");
   if (!on) disown(owned, fd);
   if (!on || is_owned(owned, fd)) return js_undefined(env);
-  if (fcntl(fd, F_GETFD) < 0) return throw_errno(env, "fcntl", NULL);
+  if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) return throw_errno(env, "fcntl", NULL);
   const size_t word = (size_t)fd / 64;
   if (word >= owned->words) {
     uint64_t *grown = realloc(owned->bits, (word + 1) * sizeof *grown);

@@ -14,6 +14,7 @@ import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
 import { ASK, ATTACHED, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
 import { unzeroed } from './owned-memory.ts';
+import { Owed } from './owed.ts';
 import type { SendEvents, SendPort } from './ports.ts';
 
 /** From this size a message goes to the kernel from the caller's memory when nothing is queued before it. */
@@ -42,9 +43,7 @@ export class FrameWriter implements SendPort {
   #rest: Uint8Array | undefined;
   #restStart = 0;
   #restEnd = 0;
-  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
-  #owedAsks = 0;
-  #owedReceipts = 0;
+  readonly #owed = new Owed(ASK, RECEIPT);
   #finished = false;
   #events!: SendEvents;
   #roomAwaited = false;
@@ -67,13 +66,7 @@ export class FrameWriter implements SendPort {
   }
 
   get pendingBytes(): number {
-    return (
-      this.#restEnd -
-      this.#restStart +
-      this.#end -
-      this.#start +
-      (this.#owedAsks + this.#owedReceipts) * FRAME_HEADER_BYTES
-    );
+    return this.#restEnd - this.#restStart + this.#end - this.#start + this.#owed.count * FRAME_HEADER_BYTES;
   }
 
   attach(events: SendEvents): void {
@@ -109,7 +102,7 @@ export class FrameWriter implements SendPort {
 
   /** Asks for a receipt of everything pushed so far. */
   pushAsk(): void {
-    this.#owedAsks++;
+    this.#owed.addAsk();
     this.#pushOwed();
     this.publish();
   }
@@ -117,7 +110,7 @@ export class FrameWriter implements SendPort {
   /** Answers an ask of the peer. */
   pushReceipt(): void {
     if (this.#released || this.#finished) return;
-    this.#owedReceipts++;
+    this.#owed.addReceipt();
     this.#pushOwed();
     this.publish();
   }
@@ -213,8 +206,7 @@ export class FrameWriter implements SendPort {
   }
 
   #pushOwed(): void {
-    for (; this.#owedReceipts > 0 && this.#pushControl(RECEIPT); this.#owedReceipts--);
-    for (; this.#owedAsks > 0 && this.#pushControl(ASK); this.#owedAsks--);
+    this.#owed.pay((control) => this.#pushControl(control));
   }
 
   #makeRoom(frameBytes: number): boolean {
@@ -250,7 +242,7 @@ export class FrameWriter implements SendPort {
         if (written > 0) this.#start += written;
       } else {
         this.#dropBuffer();
-        if (this.#owedAsks + this.#owedReceipts === 0) return true;
+        if (this.#owed.count === 0) return true;
         this.#pushOwed();
       }
     }

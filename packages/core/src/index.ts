@@ -67,3 +67,7 @@ export { WaitQueue } from './wait-queue.ts';
 export { Deque } from './deque.ts';
 export { onAbort } from './on-abort.ts';
 export { iterate } from './iterate.ts';
+export { Owed } from './owed.ts';
+export { pullEach } from './pull-each.ts';
+export { quietly } from './quietly.ts';
+export { rejected } from './rejected.ts';

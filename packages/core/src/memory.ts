@@ -5,6 +5,7 @@ import { peerGoneError } from './errors.ts';
 import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES } from './frame.ts';
 import { channelOf } from './join.ts';
 import { localTransport } from './local-transport.ts';
+import { pullEach } from './pull-each.ts';
 import type { End, ReceiveEvents, ReceivePort, SendEvents, SendPort } from './ports.ts';
 
 export interface MemoryOptions {
@@ -144,16 +145,7 @@ class MemoryReceivePort implements ReceivePort {
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
-    let count = 0;
-    for (
-      let message = count < limit ? this.pull() : undefined;
-      message !== undefined;
-      message = count < limit ? this.pull() : undefined
-    ) {
-      count++;
-      handler(message);
-    }
-    return count;
+    return pullEach(() => this.pull(), handler, limit);
   }
 
   awaitMessage(): void {

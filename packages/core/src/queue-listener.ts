@@ -2,6 +2,7 @@ import type { Channel, Listener, WaitOptions } from './channel.ts';
 import { Deque } from './deque.ts';
 import { closedError } from './errors.ts';
 import { iterate } from './iterate.ts';
+import { rejected } from './rejected.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /**
@@ -45,8 +46,7 @@ export class QueueListener implements Listener {
   }
 
   accept({ signal }: WaitOptions = {}): Promise<Channel> {
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (signal?.aborted === true) return rejected(signal.reason);
     const channel = this.#waiting.length === 0 ? this.#arrived.shift() : undefined;
     if (channel !== undefined) return Promise.resolve(channel);
     if (this.#over !== undefined) return Promise.reject(this.#over);

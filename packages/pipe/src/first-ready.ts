@@ -24,8 +24,7 @@ export function firstReady<W extends Wanted>(wanted: readonly W[], signal?: Abor
       signal &&
       onAbort(signal, () => {
         stop();
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-        reject(signal.reason);
+        reject(signal.reason as Error); // or whatever it is
       });
     try {
       for (const each of wanted) {

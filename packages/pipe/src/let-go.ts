@@ -1,8 +1,6 @@
-/**
- * Giving things back. Nothing here throws, for nobody could do anything about it, and what comes after must be given back too:
- * a close that fails has closed (close(2)), and a name that stays is replaced by whoever claims it next.
- */
+/** Giving things back. Nothing here throws. */
 import { unlinkSync } from 'node:fs';
+import { quietly } from '@ipc/core';
 import { close as closeOrThrow, type PathClaim } from '@ipc/native';
 
 /** Closes a descriptor; -1 is none. */
@@ -23,12 +21,4 @@ export function release(claim: PathClaim): void {
   quietly(() => {
     claim.release();
   });
-}
-
-function quietly(call: () => void): void {
-  try {
-    call();
-  } catch {
-    // see above
-  }
 }

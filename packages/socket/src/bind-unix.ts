@@ -10,9 +10,8 @@
  * A process that dies between two steps leaves at most PATH~ and PATH.lock, which the next `bindUnix` takes over.
  */
 import { chmodSync, chownSync, lstatSync, renameSync, rmSync } from 'node:fs';
-import { fromErrno, IpcError } from '@ipc/core';
+import { fromErrno, IpcError, quietly } from '@ipc/core';
 import * as native from '@ipc/native';
-import { quietly } from './let-go.ts';
 import { isDeadSocket, sweepNowAndThen } from './sweep.ts';
 import { checkPathLength, type UnixAddress } from './unix-address.ts';
 

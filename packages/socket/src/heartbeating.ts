@@ -8,7 +8,9 @@ import {
   channelOf,
   closedError,
   isIpcError,
+  Owed,
   peerGoneError,
+  pullEach,
   fromErrno,
   type Channel,
   type End,
@@ -76,9 +78,7 @@ class Pulse implements SendPort {
   #ahead: Uint8Array | undefined;
   #receiving = false;
   #flushing = false;
-  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
-  #owedAsks = 0;
-  #owedReceipts = 0;
+  readonly #owed = new Owed(ASK, RECEIPT);
   /** The message that waits for room in the channel. */
   #waiting: Uint8Array | undefined;
   /** Of anything sent, of anything heard (`undefined`: nothing yet), of a message either way. */
@@ -101,15 +101,7 @@ class Pulse implements SendPort {
       end: undefined,
       attach: (events) => (this.#receive = events),
       pull: () => this.#pull(),
-      drain: (handler, limit) => {
-        let count = 0;
-        for (; count < limit; count++) {
-          const message = this.#pull();
-          if (message === undefined) break;
-          handler(message);
-        }
-        return count;
-      },
+      drain: (handler, limit) => pullEach(() => this.#pull(), handler, limit),
       awaitMessage: (on) => {
         if (on) this.#receiveNext();
       },
@@ -131,7 +123,7 @@ class Pulse implements SendPort {
   }
 
   get pendingBytes(): number {
-    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes + this.#owedAsks + this.#owedReceipts;
+    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes + this.#owed.count;
   }
 
   attach(events: SendEvents): void {
@@ -154,7 +146,7 @@ class Pulse implements SendPort {
   }
 
   ask(): void {
-    this.#owedAsks++;
+    this.#owed.addAsk();
     this.#sendOwed();
   }
 
@@ -212,13 +204,12 @@ class Pulse implements SendPort {
   }
 
   #sendOwed(): void {
-    while (this.#owedAsks + this.#owedReceipts > 0 && this.#waiting === undefined) {
-      if (this.#failed || this.#halves === 0 || this.receivePort.end !== undefined) return;
-      const owed = this.#owedReceipts > 0 ? RECEIPT : ASK;
-      if (owed === RECEIPT) this.#owedReceipts--;
-      else this.#owedAsks--;
-      if (!this.#trySend(owed)) this.#sendLater(owed);
-    }
+    this.#owed.pay((control) => {
+      if (this.#waiting !== undefined || this.#failed || this.#halves === 0) return false;
+      if (this.receivePort.end !== undefined) return false;
+      if (!this.#trySend(control)) this.#sendLater(control);
+      return true;
+    });
   }
 
   #fail(error: unknown): void {
@@ -270,7 +261,7 @@ class Pulse implements SendPort {
     }
     if (taken === RECEIPT) this.#send.received();
     if (taken === ASK && !this.#discarding) {
-      this.#owedReceipts++;
+      this.#owed.addReceipt();
       this.#sendOwed();
     }
     return undefined;

@@ -1,4 +1,4 @@
-import { fromErrno, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
+import { fromErrno, Owed, peerGoneError, type SendEvents, type SendPort } from '@ipc/core';
 import * as native from '@ipc/native';
 import { attachedTo, noDescriptors } from './descriptors.ts';
 import { PacketOutbox } from './packet-outbox.ts';
@@ -33,9 +33,7 @@ export class PacketWriter implements SendPort {
   readonly #options: PacketWriterOptions;
   readonly #head: Uint8Array;
   readonly #outbox: PacketOutbox;
-  /** Asks and receipts there was no room for yet: counted, so that a peer that only asks costs nothing. */
-  #owedAsks = 0;
-  #owedReceipts = 0;
+  readonly #owed = new Owed(ask, receipt);
   #finished = false;
   #events!: SendEvents;
   #roomAwaited = false;
@@ -49,7 +47,7 @@ export class PacketWriter implements SendPort {
     this.#head = options.hasKinds === true ? head : nothing;
     if (options.hasKinds === true)
       this.ask = () => {
-        this.#owedAsks++;
+        this.#owed.addAsk();
         this.#pushOwed();
         this.publish();
       };
@@ -58,7 +56,7 @@ export class PacketWriter implements SendPort {
   }
 
   get pendingBytes(): number {
-    return this.#outbox.pendingBytes + this.#owedAsks + this.#owedReceipts;
+    return this.#outbox.pendingBytes + this.#owed.count;
   }
 
   attach(events: SendEvents): void {
@@ -91,7 +89,7 @@ export class PacketWriter implements SendPort {
   /** Answers an ask of the peer. */
   pushReceipt(): void {
     if (this.#released || this.#finished) return;
-    this.#owedReceipts++;
+    this.#owed.addReceipt();
     this.#pushOwed();
     this.publish();
   }
@@ -126,7 +124,7 @@ export class PacketWriter implements SendPort {
     if (this.#released || this.#blocked) return false;
     try {
       while (this.#outbox.flush()) {
-        if (this.#owedAsks + this.#owedReceipts === 0) return true;
+        if (this.#owed.count === 0) return true;
         this.#pushOwed();
       }
       this.#block();
@@ -137,8 +135,7 @@ export class PacketWriter implements SendPort {
   }
 
   #pushOwed(): void {
-    for (; this.#owedReceipts > 0 && this.#outbox.push(receipt, nothing); this.#owedReceipts--);
-    for (; this.#owedAsks > 0 && this.#outbox.push(ask, nothing); this.#owedAsks--);
+    this.#owed.pay((control) => this.#outbox.push(control, nothing));
   }
 
   #pushDirect(message: Uint8Array, hasDescriptors: boolean): boolean {

@@ -11,6 +11,7 @@ import {
   fromErrno,
   isIpcError,
   peerGoneError,
+  pullEach,
   type Channel,
   type End,
   type IpcError,
@@ -145,15 +146,7 @@ class Link {
       end: undefined,
       attach: (events) => (this.#receive = events),
       pull: () => this.#pull(),
-      drain: (handler, limit) => {
-        let count = 0;
-        for (; count < limit; count++) {
-          const message = this.#pull();
-          if (message === undefined) break;
-          handler(message);
-        }
-        return count;
-      },
+      drain: (handler, limit) => pullEach(() => this.#pull(), handler, limit),
       awaitMessage: (on) => {
         this.#receiveWanted = on;
         if (on) this.#receiveNext();

@@ -6,9 +6,8 @@
  * frees when its holder dies, so that the port of a dead process, which may be another's by now, is never used.
  */
 import { closeSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { fromErrno, IpcError, isIpcError, pathOf } from '@ipc/core';
+import { fromErrno, IpcError, isIpcError, pathOf, quietly } from '@ipc/core';
 import * as native from '@ipc/native';
-import { quietly } from './let-go.ts';
 import { sweepNowAndThen } from './sweep.ts';
 
 export interface TcpAddress {

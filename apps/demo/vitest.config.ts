@@ -4,7 +4,8 @@ export default defineProject({
   test: {
     environment: 'node',
     pool: 'forks',
-    testTimeout: 20_000, // a watchdog, not a measure: the machine may be busy
+    testTimeout: 60_000, // watchdogs, not measures: the machine may be busy
+    hookTimeout: 60_000,
     include: ['test/**/*.test.ts'],
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
   },

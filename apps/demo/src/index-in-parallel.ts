@@ -123,17 +123,13 @@ class Role implements AsyncDisposable {
     return new Role(name, channel, child.exited, () => child[Symbol.asyncDispose]());
   }
 
-  send(job: Job): Promise<void> {
-    return this.#channel.send(job);
+  async send(job: Job): Promise<void> {
+    await this.#orFailure(this.#channel.send(job));
   }
 
   /** Waits for the report; returns the files it tells of. */
   async expect(state: Report['state']): Promise<number> {
-    const report = await this.#channel.receive().catch((error: unknown) => {
-      // How the process ended says more than that its pipe did.
-      if (isIpcError(error, 'ERR_IPC_PEER_GONE')) return this.failure;
-      throw error;
-    });
+    const report = await this.#orFailure(this.#channel.receive());
     if (report === undefined || !('state' in report) || report.state !== state) {
       throw new Error(`expected a child to be ${state}, got ${JSON.stringify(report)}`);
     }
@@ -142,5 +138,13 @@ class Role implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#end();
+  }
+
+  /** How the process ended says more than that its pipe did. */
+  #orFailure<T>(operation: Promise<T>): Promise<T> {
+    return operation.catch((error: unknown) => {
+      if (isIpcError(error, 'ERR_IPC_PEER_GONE')) return this.failure;
+      throw error;
+    });
   }
 }

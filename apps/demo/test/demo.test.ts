@@ -59,7 +59,7 @@ test.skipIf(process.getuid?.() === 0)('what may not be read is left out, and tol
 
 test('a killed worker ends the run with an error, and nothing is left', async () => {
   const run = execFile(process.execPath, [main, folder, '--workers', '2']);
-  const ended = once(run, 'exit');
+  const ended = once(run, 'close'); // all that it has said has been read by then
   let stderr = '';
   run.stderr?.on('data', (text: string) => (stderr += text));
   for (;;) {

@@ -61,9 +61,14 @@ export function choose({ results }: BenchReport, need: Need): Candidate[] {
   );
 }
 
+/** What could be chosen as well, had it been measured. */
+export function unmeasured({ results }: BenchReport): string[] {
+  return [...abilities.keys()].filter((id) => !results.some(({ subject }) => subject === id));
+}
+
 function judge(subject: string, ability: Ability, results: readonly Result[], need: Need): Candidate {
   const own = results.filter((result) => result.subject === subject);
-  const paired = own.filter(({ placement }) => placement === 'cross-core');
+  const paired = pairsOf(own);
   const rate = need.receivers > 1 ? fanned(own, need) : atSize(paired, 'throughput', need.messageBytes);
   const figures = {
     subject,
@@ -83,11 +88,7 @@ function fanned(own: readonly Result[], { receivers, messageBytes }: Need): Resu
   const rate = atSize(suitable.length > 0 ? suitable : measured.slice(-1), 'fan-out', messageBytes);
   if (rate !== undefined) return rate;
   // A line to each, not measured together: each message is sent so many times.
-  const line = atSize(
-    own.filter(({ placement }) => placement === 'cross-core'),
-    'throughput',
-    messageBytes,
-  );
+  const line = atSize(pairsOf(own), 'throughput', messageBytes);
   if (line?.messagesPerSecond === undefined) return line;
   const { cpuSecondsPerMillion: cpu } = line;
   return {
@@ -106,6 +107,12 @@ function objection(ability: Ability, messagesPerSecond: number | undefined, need
   if (messagesPerSecond === undefined) return 'was not measured with messages of this size';
   if (need.rate !== undefined && messagesPerSecond < 2 * need.rate) return 'carries less than twice the rate';
   return undefined;
+}
+
+/** Across cores, where the machine has two. */
+function pairsOf(own: readonly Result[]): readonly Result[] {
+  const across = own.filter(({ placement }) => placement === 'cross-core');
+  return across.length > 0 ? across : own.filter(({ placement }) => placement === 'same-core');
 }
 
 /** The measured size that is nearest, but no smaller. */

@@ -1,4 +1,5 @@
 /** Two runs side by side: what has become better or worse, beyond what chance and a threshold explain. */
+import type { Environment } from './environment.ts';
 import { idOf, type BenchReport, type Result } from './result.ts';
 
 export type Verdict = 'worse' | 'better' | 'same' | 'unsure';
@@ -46,18 +47,26 @@ export function compare(before: BenchReport, after: BenchReport, threshold: numb
   };
 }
 
-const circumstances: readonly (readonly [name: string, of: (report: BenchReport) => string])[] = [
-  ['processor', ({ environment: { cpu } }) => cpu.model],
-  ['cores', ({ environment: { cpu } }) => String(cpu.allowed.length)],
-  ['kernel', ({ environment }) => environment.kernel],
-  ['Node', ({ environment }) => environment.node],
-  ['depth', ({ environment }) => environment.run.depth ?? 'unknown'],
+const circumstances: readonly (readonly [name: string, of: (environment: Environment) => string])[] = [
+  ['processor', ({ cpu }) => cpu.model],
+  ['cores', ({ cpu }) => String(cpu.allowed.length)],
+  ['kernel', ({ kernel }) => kernel],
+  ['Node', ({ node }) => node],
 ];
 
-function changedCircumstances(before: BenchReport, after: BenchReport): string[] {
+/** How two machines, or two states of one, differ: `processor: A, then B`. */
+export function differences(before: Environment, after: Environment): string[] {
   return circumstances
     .filter(([, of]) => of(before) !== of(after))
     .map(([name, of]) => `${name}: ${of(before)}, then ${of(after)}`);
+}
+
+function changedCircumstances(
+  { environment: before }: BenchReport,
+  { environment: after }: BenchReport,
+): string[] {
+  const [earlier = 'unknown', later = 'unknown'] = [before.run.depth, after.run.depth];
+  return [...differences(before, after), ...(earlier === later ? [] : [`depth: ${earlier}, then ${later}`])];
 }
 
 export function compareResults(before: Result, after: Result, threshold: number): Comparison {

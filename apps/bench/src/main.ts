@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
-import { choose } from './choose.ts';
+import { choose, unmeasured } from './choose.ts';
 import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } from './cli.ts';
-import { compare } from './compare.ts';
+import { compare, differences } from './compare.ts';
 import { diagnose } from './doctor.ts';
 import { observeEnvironment } from './environment.ts';
 import { checkWritable, latestFile, save } from './output-file.ts';
@@ -51,7 +51,12 @@ async function execute(invocation: Invocation): Promise<number> {
       return tellAgain(invocation);
     case 'choose': {
       const { file = latestFile, need } = invocation;
-      process.stdout.write(renderCandidates(choose(readReport(file), need)));
+      const report = readReport(file);
+      const candidates = choose(report, need);
+      const elsewhere = differences(report.environment, observeEnvironment());
+      process.stdout.write(
+        renderCandidates({ candidates, unmeasured: unmeasured(report), file, report, elsewhere }),
+      );
       return 0;
     }
     case 'doctor':

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { choose, type Need } from '../src/choose.ts';
+import { choose, unmeasured, type Need } from '../src/choose.ts';
 import { resultSchema, type BenchReport, type Result } from '../src/result.ts';
 
 const cell = { placement: 'cross-core', repeats: 1, perRepeat: [1], interval: [1, 1] } as const;
@@ -38,6 +38,17 @@ const suitable = (special: Partial<Need>): string[] =>
 test('ranks what was measured by what is preferred', () => {
   expect(suitable({})).toEqual(['shm.ring', 'mq.posix', 'socket.tcp']);
   expect(suitable({ prefer: 'throughput' })).toEqual(['shm.ring', 'socket.tcp', 'mq.posix']);
+});
+
+test('says what was not measured', () => {
+  expect(unmeasured(report)).toContain('socket.unix');
+  expect(unmeasured(report)).not.toContain('shm.ring');
+});
+
+test('takes one core where there is no second one', () => {
+  const results = report.results.map((result): Result => ({ ...result, placement: 'same-core' }));
+  const [best] = choose({ ...report, results }, need);
+  expect(best).toMatchObject({ subject: 'shm.ring', p50Ns: 10_000, messagesPerSecond: 5e6 });
 });
 
 test('leaves out what cannot do it, and says why', () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -133,6 +134,24 @@ describe('a run', () => {
     if ('cross-core' in report.environment.run.placements) {
       const measured = new Set(report.results.map(({ subject }) => subject));
       for (const rival of rivals) expect(measured.has(rival), rival).toBe(!skipped.includes(rival));
+    }
+  });
+
+  test('starts the servers of rivals that need one, where they are', async () => {
+    const rivals = ['peer.redis', 'peer.nats'];
+    const { report } = await bench([
+      ...['--quick', '--only', rivals.join(), '--in', 'throughput'],
+      '--size',
+      '64',
+    ]);
+    expect(report.environment.run.failures).toEqual([]);
+    const skipped = report.environment.run.skipped.map(({ subject }) => subject);
+    const measured = report.results.map(({ subject }) => subject);
+    for (const [index, server] of ['redis-server', 'nats-server'].entries()) {
+      const isThere = ['setpriv', server].every((name) => spawnSync('which', [name]).status === 0);
+      expect(skipped.includes(rivals[index] ?? ''), server).toBe(!isThere);
+      if (isThere && 'cross-core' in report.environment.run.placements)
+        expect(measured).toContain(rivals[index]);
     }
   });
 

@@ -81,6 +81,19 @@ test('compare refuses what has nothing in common, and says what else has changed
   expect(stdout).toMatch(/Not the code alone has changed: Node: v\S+, then v99\.0\.0\.\n$/);
 });
 
+test('choose says where its figures are from, and what they lack', async () => {
+  const elsewhere = changed('chosen.json', (report) => ({
+    ...report,
+    results: report.results.filter(({ subject }) => subject !== 'socket.tcp'),
+    environment: { ...report.environment, node: 'v99.0.0' },
+  }));
+  const { code, stdout } = await bench('choose', elsewhere, '--rate', '1000');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Measured at \d{4}-\d\d-\d\d \d\d:\d\d UTC: .*chosen\.json$/m);
+  expect(stdout).toContain(`Not as it was there: Node: v99.0.0, then ${process.version}.`);
+  expect(stdout).toMatch(/^Not measured there: .*\bsocket\.tcp\b.* --full measures all\.$/m);
+});
+
 test('what is read only in part, as `head` does, is no error', async () => {
   const child = spawn(process.execPath, [program, 'list'], { stdio: ['ignore', 'pipe', 'pipe'] });
   child.stdout.destroy();

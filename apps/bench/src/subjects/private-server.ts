@@ -1,6 +1,8 @@
 import { IpcError } from '@ipc/core';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
@@ -9,17 +11,14 @@ import { setTimeout as delay } from 'node:timers/promises';
  * @throws {IpcError} ERR_IPC_UNSUPPORTED where it is not installed, or `setpriv` is not. Source: PR_SET_PDEATHSIG in prctl(2).
  */
 export async function startServer(command: string, args: readonly string[]): Promise<{ stop(): void }> {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: 'ignore' });
-  const failed = (): IpcError =>
-    new IpcError(
+  if (!isInstalled('setpriv') || !isInstalled(command)) {
+    throw new IpcError(
       'ERR_IPC_UNSUPPORTED',
       `${command} cannot be started: install it, and setpriv of util-linux`,
     );
-  await once(child, 'spawn').catch(() => Promise.reject(failed()));
-  // `setpriv` ends at once where there is no such command.
-  const ended = once(child, 'exit').then(() => Promise.reject(failed()));
-  ended.catch(() => undefined); // later it is no news
-  await Promise.race([ended, delay(50)]);
+  }
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', command, ...args], { stdio: 'ignore' });
+  await once(child, 'spawn');
   return {
     stop() {
       child.kill('SIGKILL');
@@ -27,9 +26,20 @@ export async function startServer(command: string, args: readonly string[]): Pro
   };
 }
 
+function isInstalled(command: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, command), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** Until the server answers: it has just been started. */
 export async function untilItAnswers<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let left = 200; ; left--) {
+  for (let left = 1000; ; left--) {
     try {
       return await attempt();
     } catch (error) {

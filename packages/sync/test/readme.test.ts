@@ -20,7 +20,7 @@ test.each(examples)("the README's example %# does what its comments say", (examp
     .replace("'downloads'", `'${names[1]}'`);
   writeFileSync(file, source);
   try {
-    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 10_000 });
+    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 50_000 });
     expect(printed.trim().split('\n')).toEqual(expected);
   } finally {
     rmSync(file);

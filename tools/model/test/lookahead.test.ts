@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 test.each([
   mutex({ spellings: ['async', 'sync'], rounds: 1, deaths: 0 }),
   mutex({ spellings: ['sync', 'sync'], rounds: 1, deaths: 1 }),
-])('with every order $name ends as without', { timeout: 120_000 }, (scenario) => {
+])('with every order $name ends as without', { timeout: 300_000 }, (scenario) => {
   const every = explore(scenario, { everyOrder: true });
   const reduced = explore(scenario);
 

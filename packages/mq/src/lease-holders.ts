@@ -1,3 +1,4 @@
+import type { BlockPool } from './block-pool.ts';
 import type { Monitor } from '@ipc/sync';
 import { leaseList } from './message-lists.ts';
 import type { MessageTable } from './message-table.ts';
@@ -6,7 +7,7 @@ import { RING_LEASES } from './shared-layout.ts';
 import type { SlotMemory } from './slot-memory.ts';
 import type { SlotMover } from './slot-mover.ts';
 import type { SlotRing } from './slot-ring.ts';
-import { SKIPPED } from './slot-ring-layout.ts';
+import { CLAIM_FREED, CLAIM_SENT, SKIPPED } from './slot-ring-layout.ts';
 
 export interface LeaseHoldersParts {
   readonly words: Int32Array;
@@ -14,6 +15,7 @@ export interface LeaseHoldersParts {
   readonly monitor: Monitor;
   readonly table: MessageTable;
   readonly slots: SlotMemory;
+  readonly blocks: BlockPool;
   readonly ring: SlotRing;
   readonly leases: RingLeases;
   readonly mover: SlotMover;
@@ -60,8 +62,9 @@ export class LeaseHolders {
 
   /** What a participant that is dead, or leaves, has under lease or was just moving can be received again. */
   inherit(index: number): void {
-    const { table, mover, leases } = this.#parts;
+    const { table, mover, leases, slots, blocks } = this.#parts;
     table.endLeases(index);
+    for (const name of [CLAIM_SENT, CLAIM_FREED]) blocks.release(slots.claimAt(index) + name);
     if (mover.inherit(index) && this.#endInRing(leases.heldBy(index))) leases.reset(index);
   }
 

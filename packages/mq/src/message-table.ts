@@ -1,4 +1,5 @@
-import { IpcError } from '@ipc/core';
+import { IpcError, ownedMemory } from '@ipc/core';
+import type { BlockChain, BlockPool } from './block-pool.ts';
 import type { CellPool } from './cell-pool.ts';
 import {
   behindRingList,
@@ -13,6 +14,8 @@ import type { QueueMessage } from './queue.ts';
 import type { QueueTiming } from './queue-port.ts';
 import {
   CELL_ATTEMPTS,
+  CELL_BLOCK,
+  CELL_BLOCK_STATE,
   CELL_EXPIRES,
   CELL_LEASE,
   CELL_LENGTH,
@@ -56,6 +59,9 @@ export interface MessageTableParts {
   readonly words: Int32Array;
   readonly log: UndoLog;
   readonly pool: CellPool;
+  readonly blocks: BlockPool;
+  /** Index of the two words that name blocks that no message has any more, and this participant is to give back. */
+  readonly freed: number;
   readonly lists: MessageLists;
   readonly timers: TimerHeap;
   readonly maxMessageBytes: number;
@@ -77,6 +83,7 @@ export class MessageTable {
   readonly #words: Int32Array;
   readonly #log: UndoLog;
   readonly #pool: CellPool;
+  readonly #blocks: BlockPool;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
 
@@ -85,12 +92,18 @@ export class MessageTable {
     this.#words = parts.words;
     this.#log = parts.log;
     this.#pool = parts.pool;
+    this.#blocks = parts.blocks;
     this.#lists = parts.lists;
     this.#timers = parts.timers;
   }
 
-  /** Stores a message that can be received; there is room for it. The caller commits. */
-  add(message: Uint8Array, priority: number, timing: QueueTiming | undefined): void {
+  /** Whether there is a cell for another message. */
+  get hasCell(): boolean {
+    return (this.#words[MESSAGES] ?? 0) < this.#pool.cells;
+  }
+
+  /** Stores a message that can be received; there is a cell for it. The caller commits. */
+  add(message: Uint8Array | BlockChain, priority: number, timing: QueueTiming | undefined): void {
     this.#parts.ring(WANTS_MESSAGE);
     const cell = this.#store(message, priority);
     if (timing === undefined) {
@@ -100,7 +113,7 @@ export class MessageTable {
   }
 
   /** Stores a message of priority 0 that was received so often without success. The caller commits. */
-  addReturned(message: Uint8Array, attempts: number, delayMs: number): void {
+  addReturned(message: Uint8Array | BlockChain, attempts: number, delayMs: number): void {
     this.#parts.ring(WANTS_MESSAGE);
     const cell = this.#store(message, 0);
     this.#words[this.#pool.word(cell) + CELL_ATTEMPTS] = attempts;
@@ -109,9 +122,14 @@ export class MessageTable {
   }
 
   /** Stores a message under a lease right away. The caller commits. */
-  addLeased(message: Uint8Array, participant: number, leaseMs: number): StoredMessage {
+  addLeased(
+    message: Uint8Array | BlockChain,
+    bytes: Uint8Array,
+    participant: number,
+    leaseMs: number,
+  ): StoredMessage {
     const cell = this.#store(message, 0);
-    return this.#lease(cell, participant, leaseMs, message, 0);
+    return this.#lease(cell, participant, leaseMs, bytes, 0);
   }
 
   /** The first message of the highest priority; 0 when none is ready. */
@@ -128,24 +146,35 @@ export class MessageTable {
     return true;
   }
 
-  /** Takes a ready message out, for good. */
+  /** Takes a ready message out, for good; what lies in blocks is copied by `finish`, which has to be called behind it. */
   take(cell: number): QueueMessage {
     const at = this.#pool.word(cell);
     const length = this.#lengthAt(at);
     const priority = this.#words[at + CELL_PRIORITY] ?? 0;
-    const bytes = this.#pool.load(cell, length);
+    const bytes = length > this.#pool.cellBytes ? ownedMemory(length) : this.#pool.read(cell, length);
     this.#parts.ring(WANTS_ROOM);
     this.#lists.remove(priorityList(priority), cell);
-    this.#forget(cell, length);
+    this.#forget(cell);
     this.#log.commit();
     return { bytes, priority };
+  }
+
+  /** Outside the guard: copies a message that was taken out of its blocks, if it has any, and gives them back. Returns whether it had. */
+  finish({ bytes }: QueueMessage): boolean {
+    const { freed } = this.#parts;
+    const block = this.#words[freed] ?? 0;
+    if (block === 0) return false;
+    const isWhole = this.#blocks.load(block, this.#words[freed + 1] ?? 0, bytes);
+    this.#blocks.release(freed);
+    if (!isWhole) throw withoutBlocks(bytes.length);
+    return true;
   }
 
   /** Hides a ready message until its lease is over. */
   lease(cell: number, participant: number, leaseMs: number): StoredMessage {
     const at = this.#pool.word(cell);
     const priority = this.#words[at + CELL_PRIORITY] ?? 0;
-    const bytes = this.#pool.load(cell, this.#lengthAt(at));
+    const bytes = this.#read(cell);
     this.#lists.remove(priorityList(priority), cell);
     this.#timers.remove(cell);
     const leased = this.#lease(cell, participant, leaseMs, bytes, priority);
@@ -168,8 +197,8 @@ export class MessageTable {
     this.#parts.ring(WANTS_ROOM);
     this.#lists.remove(leaseList(this.#words[at + CELL_LEASE] ?? 0), cell);
     this.#log.add(LEASED, -1);
-    this.#forget(cell, this.#lengthAt(at));
-    this.#log.commit();
+    this.#forget(cell);
+    this.#commitAndFree();
   }
 
   extend(cell: number, leaseMs: number): void {
@@ -219,14 +248,13 @@ export class MessageTable {
     const cell = this.#lists.first(deadList);
     if (cell === 0) return undefined;
     const at = this.#pool.word(cell);
-    const length = this.#lengthAt(at);
-    const bytes = this.#pool.load(cell, length);
+    const bytes = this.#read(cell);
     const [priority = 0, attempts = 0] = [this.#words[at + CELL_PRIORITY], this.#words[at + CELL_ATTEMPTS]];
     this.#parts.ring(WANTS_ROOM);
     this.#lists.remove(deadList, cell);
     this.#log.add(DEAD, -1);
-    this.#forget(cell, length);
-    this.#log.commit();
+    this.#forget(cell);
+    this.#commitAndFree();
     return { bytes, priority, attempts };
   }
 
@@ -278,15 +306,20 @@ export class MessageTable {
       (this.#lists.first(behindRingList) === cell || this.#lists.last(behindRingList) === cell);
     this.#lists.remove(isAtEndBehindRing ? behindRingList : priorityList(priority), cell);
     this.#log.add(EXPIRED, 1);
-    this.#forget(cell, this.#lengthAt(at));
-    this.#log.commit();
+    this.#forget(cell);
+    this.#commitAndFree();
   }
 
   /** A new message, in no list. */
-  #store(message: Uint8Array, priority: number): number {
+  #store(message: Uint8Array | BlockChain, priority: number): number {
     const words = this.#words;
-    const cell = this.#pool.store(message);
+    const cell = this.#pool.take();
     const at = this.#pool.word(cell);
+    if (message instanceof Uint8Array) this.#pool.write(cell, message);
+    else {
+      words[at + CELL_BLOCK] = message.block;
+      words[at + CELL_BLOCK_STATE] = message.state;
+    }
     words[at + CELL_LENGTH] = message.length;
     words[at + CELL_PRIORITY] = priority;
     words[at + CELL_ATTEMPTS] = 0;
@@ -344,12 +377,34 @@ export class MessageTable {
     if (expiresMs > 0) this.#timers.add(cell, expiresMs);
   }
 
-  /** Frees a message that is in no list any more. */
-  #forget(cell: number, length: number): void {
+  /** Frees a message that is in no list any more, but for its blocks, which `freed` names then. */
+  #forget(cell: number): void {
+    const at = this.#pool.word(cell);
     this.#timers.remove(cell);
-    this.#log.set(this.#pool.word(cell) + CELL_STATE, 0);
-    this.#pool.free(cell, length);
+    if (this.#lengthAt(at) > this.#pool.cellBytes) {
+      const { freed } = this.#parts;
+      this.#log.set(freed + 1, this.#words[at + CELL_BLOCK_STATE] ?? 0);
+      this.#log.set(freed, this.#words[at + CELL_BLOCK] ?? 0);
+    }
+    this.#log.set(at + CELL_STATE, 0);
+    this.#pool.free(cell);
     this.#log.add(MESSAGES, -1);
+  }
+
+  #commitAndFree(): void {
+    this.#log.commit();
+    if (this.#words[this.#parts.freed] !== 0) this.#blocks.release(this.#parts.freed);
+  }
+
+  /** A copy of a message. */
+  #read(cell: number): Uint8Array {
+    const at = this.#pool.word(cell);
+    const length = this.#lengthAt(at);
+    if (length <= this.#pool.cellBytes) return this.#pool.read(cell, length);
+    const bytes = ownedMemory(length);
+    if (!this.#blocks.load(this.#words[at + CELL_BLOCK] ?? 0, this.#words[at + CELL_BLOCK_STATE] ?? 0, bytes))
+      throw withoutBlocks(length);
+    return bytes;
   }
 
   #lastListOf(priority: number): List {
@@ -362,4 +417,8 @@ export class MessageTable {
       throw new IpcError('ERR_IPC_CORRUPT', `queue: a message of ${length} bytes`);
     return length;
   }
+}
+
+function withoutBlocks(length: number): IpcError {
+  return new IpcError('ERR_IPC_CORRUPT', `queue: a message of ${length} bytes without its blocks`);
 }

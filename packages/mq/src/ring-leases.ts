@@ -10,6 +10,7 @@ import {
   LEASE_ENTRIES,
   LEASED_SLOT,
   LEASES_WORDS,
+  MOVING,
 } from './slot-ring-layout.ts';
 import { timeAt, timeWords } from './time-words.ts';
 
@@ -80,7 +81,8 @@ export class RingLeases {
     try {
       bytes = this.#ring.take(LEASED_SLOT | (this.#participant + 1));
     } finally {
-      if (bytes === undefined) this.#clear(entry);
+      if (bytes === undefined && this.#memory.ownedState(slot, LEASED_SLOT, this.#participant) === undefined)
+        this.#clear(entry);
     }
     if (bytes === undefined) return undefined;
     if (this.#inUse > 1) this.#sweep(slot);
@@ -92,7 +94,7 @@ export class RingLeases {
   /** Ends an own lease, and the message with it; false when it is over. */
   acknowledge(id: RingLeaseId): boolean {
     if (!this.#isIts(id)) return false;
-    const ended = this.#memory.free(id.slot, LEASED_SLOT, this.#participant);
+    const ended = this.#end(id.slot);
     this.#clear(id.entry);
     return ended;
   }
@@ -135,6 +137,23 @@ export class RingLeases {
     for (let entry = 0; entry < LEASE_ENTRIES; entry++)
       this.#words[this.#entryAt(participant, entry) + ENTRY_SLOT] = 0;
     this.#words[this.#memory.claimAt(participant) + CLAIM_LEASES] = 0;
+  }
+
+  /** Frees a slot of an own lease, and the blocks of its message; who dies in between has not acknowledged it yet, or has. */
+  #end(slot: number): boolean {
+    const memory = this.#memory;
+    const me = this.#participant;
+    if ((this.#words[memory.lengthAt(slot)] ?? 0) <= memory.slotBytes)
+      return memory.free(slot, LEASED_SLOT, me);
+    memory.claim(me, slot, 1);
+    const isOwn = memory.change(slot, LEASED_SLOT, me, MOVING | (me + 1));
+    if (isOwn) {
+      memory.receive(slot);
+      memory.freeBlocks(slot);
+      memory.free(slot, MOVING, me);
+    }
+    memory.unclaim(me);
+    return isOwn;
   }
 
   #isIts({ entry, serial }: RingLeaseId): boolean {

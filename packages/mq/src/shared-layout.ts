@@ -1,10 +1,10 @@
 /**
- * A queue in shared memory: region kind `queue`, version 3 (docs/wire-formats/queue.md).
+ * A queue in shared memory: region kind `queue`, version 4 (docs/wire-formats/queue.md).
  *
  *   word 0      +---------------------------------------------------------------+
- *               | cell bytes, cells, maxMessages, ..., participants, ring slots |   written once
+ *               | cell bytes, cells, maxMessages, ..., ring slots, blocks, units|   written once
  *       16      +---------------------------------------------------------------+
- *               | free, fresh, used, messages, timers, leased, ..., who waits   |   state
+ *               | free, fresh, messages, timers, leased, delayed, ..., who waits|   state
  *       32      +---------------------------------------------------------------+
  *               | log: length, - | (index, old value) x 255                     |   undo log
  *      544      +---------------------------------------------------------------+
@@ -20,23 +20,31 @@
  *               +---------------------------------------------------------------+
  *               | timers: a binary heap of cells, by the time in their `due`    |   one word per cell
  *               +---------------------------------------------------------------+
- *               | ring: claims | leases | states | payloads                     |   slot-ring-layout.ts
+ *               | claims: who is about to have which slot and which blocks      |   slot-ring-layout.ts
+ *               | leases in the ring                                            |
+ *               +---------------------------------------------------------------+
+ *               | blocks: states | links                                        |   block-pool.ts
+ *               +---------------------------------------------------------------+
+ *               | ring: states | payloads                                       |   slot-ring-layout.ts
+ *               +---------------------------------------------------------------+
+ *               | payloads of blocks ...                                        |
  *               +---------------------------------------------------------------+
  *               | cells ...                                                     |
  *               +---------------------------------------------------------------+
  *
  * Messages are received in this order: all lists of priorities, the highest first; then the ring; then the list behind the ring. So the
- * ring holds messages of priority 0 only, those that are small and have no times; the list behind it the others of that
- * priority, while the ring has older ones.
+ * ring holds messages of priority 0 only, those that have no times; the list behind it the others of that priority, while the ring
+ * has older ones.
  *
- * Cells are numbered from 1; 0 is none. A message is a chain of cells. The first has 16 words of its own and then payload,
- * the others 2 words and then payload; word 0 is the next cell of the chain, or of the list of free cells.
+ * A message that is not longer than a cell lies in its slot or cell itself. A longer one lies in a chain of blocks, and its slot or cell says
+ * which is the first; so its sender and its receiver copy it while nobody waits for them, and it goes from a slot into a cell as it is.
  *
- *   first cell   | next | state | length | priority | before | behind | last | attempts |
- *                | lease | timer | due (float64)    | expires (float64) | serial | -    | payload ...
- *   other cells  | next | -     | payload ...
+ * Cells are numbered from 1; 0 is none. Word 0 is the next one in the list of free cells.
  *
- * All words are little-endian; times are milliseconds of CLOCK_MONOTONIC. Everything but the first line, the ring and the monitor changes
+ *   cell         | next | state | length | priority | before | behind | block | attempts |
+ *                | lease | timer | due (float64)    | expires (float64) | serial | block's state | payload ...
+ *
+ * All words are little-endian; times are milliseconds of CLOCK_MONOTONIC. Everything but the first line, claims, leases, ring, blocks and monitor changes
  * inside the guard only, and what others could see changes only after its old value is in the log. Whoever enters and finds the
  * log's length not 0 follows one that died inside, and puts the old values back, last one first.
  */
@@ -44,7 +52,7 @@ import { Monitor } from '@ipc/sync';
 import { CLAIM_WORDS, LEASES_WORDS, SLOT_WORDS } from './slot-ring-layout.ts';
 
 export const QUEUE_KIND = 'queue';
-export const QUEUE_VERSION = 3;
+export const QUEUE_VERSION = 4;
 
 // Written once.
 export const CELL_BYTES = 0;
@@ -55,14 +63,16 @@ export const MAX_ATTEMPTS = 4;
 export const PARTICIPANTS = 5;
 /** A power of two, or 0: no ring. */
 export const RING_SLOTS = 6;
+export const BLOCKS = 7;
+/** The memory that was asked for, in units of cell bytes. */
+export const UNITS = 8;
 
 // State.
 /** The first of the free cells; those that were never used are not among them. */
 export const FREE = 16;
 /** Cells from here on were never used. */
 export const FRESH = 17;
-export const USED_CELLS = 18;
-/** Messages of every state. */
+/** Messages in cells, of every state. */
 export const MESSAGES = 19;
 /** Length of the heap. */
 export const TIMERS = 20;
@@ -77,8 +87,6 @@ export const SERIAL = 26;
 /** Not 0 when somebody who wants a message, or room, may be asleep: set and reset inside, looked at from everywhere. */
 export const MESSAGE_WANTED = 27;
 export const ROOM_WANTED = 28;
-/** The slot (from 1) whose message has its cell already, though it still is MOVING; 0 = none. */
-export const MOVED_SLOT = 29;
 /** Not 0 once anybody has leased a message in the ring. */
 export const RING_LEASES = 30;
 
@@ -99,14 +107,15 @@ export const RING_TAIL = 3424;
 export const RING_HEAD = 3456;
 const MONITOR = 3488;
 
-// A first cell.
+// A cell.
 export const CELL_NEXT = 0;
 export const CELL_STATE = 1;
 export const CELL_LENGTH = 2;
 export const CELL_PRIORITY = 3;
 export const CELL_BEFORE = 4;
 export const CELL_BEHIND = 5;
-export const CELL_LAST = 6;
+/** The first block of a message that is longer than a cell. */
+export const CELL_BLOCK = 6;
 export const CELL_ATTEMPTS = 7;
 /** The place, in the table of participants, of the one that has it leased. */
 export const CELL_LEASE = 8;
@@ -115,8 +124,8 @@ export const CELL_TIMER = 9;
 export const CELL_DUE = 10;
 export const CELL_EXPIRES = 12;
 export const CELL_SERIAL = 14;
-export const FIRST_HEADER_BYTES = 64;
-export const OTHER_HEADER_BYTES = 8;
+export const CELL_BLOCK_STATE = 15;
+export const CELL_HEADER_BYTES = 64;
 
 // States of a message.
 export const READY = 1;
@@ -124,8 +133,13 @@ export const DELAYED_UNTIL_DUE = 2;
 export const LEASED_UNTIL_DUE = 3;
 export const DEAD_LETTER = 4;
 
-/** Cells from which on a part of the memory is a ring. */
+/** Of a block: the next one, from 1, and its state. */
+export const LINK_WORDS = 2;
+
+/** Units from which on a part of the memory is a ring. */
 const leastShared = 64;
+/** A block has the size of so many cells. */
+const cellsPerBlock = 8;
 
 /** What participants want that sleep: bits of the monitor. */
 export const WANTS_MESSAGE = 1;
@@ -136,60 +150,99 @@ export interface QueueGeometry {
   readonly cells: number;
   readonly participants: number;
   readonly ringSlots: number;
+  readonly blocks: number;
 }
 
 /** Where things begin, in bytes of the payload. */
 export interface QueuePlan {
   readonly monitor: number;
   readonly timers: number;
-  /** Claims of the ring, and its entries of leases. */
   readonly claims: number;
+  /** Leases in the ring. */
   readonly leases: number;
+  readonly blockStates: number;
+  readonly blockLinks: number;
   /** Of the ring's first slot: its state, its payload. */
   readonly states: number;
   readonly payloads: number;
-  /** Of cell 1. */
+  /** The payload of block 1. */
+  readonly blocks: number;
+  /** Cell 1. */
   readonly cells: number;
   readonly bytes: number;
 }
 
-export function planQueue({ cellBytes, cells, participants, ringSlots }: QueueGeometry): QueuePlan {
+export function planQueue({ cellBytes, cells, participants, ringSlots, blocks }: QueueGeometry): QueuePlan {
   const monitor = MONITOR * 4;
   const timers = monitor + Monitor.bytes(Math.min(participants, MAX_PARTICIPANTS));
-  const claims = align(timers + cells * 4, 128);
-  const leases = claims + (ringSlots === 0 ? 0 : align(participants * CLAIM_WORDS * 4, 128));
-  const states = leases + (ringSlots === 0 ? 0 : participants * LEASES_WORDS * 4);
-  const payloads = align(states + ringSlots * SLOT_WORDS * 4, 128);
-  const first = payloads + ringSlots * cellBytes;
+  const claims = align(timers + cells * 4);
+  const leases = align(claims + participants * CLAIM_WORDS * 4);
+  const blockStates = align(leases + (ringSlots === 0 ? 0 : participants * LEASES_WORDS * 4));
+  const blockLinks = align(blockStates + blocks * 4);
+  const states = align(blockLinks + blocks * LINK_WORDS * 4);
+  const payloads = align(states + ringSlots * SLOT_WORDS * 4);
+  const blockPayloads = payloads + ringSlots * cellBytes;
+  const first = blockPayloads + blocks * blockBytesOf(cellBytes);
   return {
     monitor,
     timers,
     claims,
     leases,
+    blockStates,
+    blockLinks,
     states,
     payloads,
+    blocks: blockPayloads,
     cells: first,
-    bytes: first + cells * cellBytes,
+    bytes: first + cells * cellStride(cellBytes),
   };
 }
 
-/** Shares memory for so many cells between ring and cells: half each, or no ring where there is little. */
-export function shareCells(units: number): { readonly ringSlots: number; readonly cells: number } {
-  const ringSlots = units < leastShared ? 0 : 2 ** Math.floor(Math.log2(units / 2));
-  return { ringSlots, cells: units - ringSlots };
+/** How much of the memory is what. */
+export interface QueueShares {
+  readonly ringSlots: number;
+  readonly cells: number;
+  readonly blocks: number;
 }
 
-/** Cells that a message takes. */
-export function cellsFor(length: number, cellBytes: number): number {
-  const first = cellBytes - FIRST_HEADER_BYTES;
-  return length <= first ? 1 : 1 + Math.ceil((length - first) / (cellBytes - OTHER_HEADER_BYTES));
+/**
+ * Shares memory between blocks, ring and cells: half is blocks, unless no message is longer than a cell; of the rest, half is a ring.
+ * Without one, what so many cells do not need is blocks.
+ *
+ * @param mostCells - As many messages as there may be of all kinds; then there is no ring.
+ */
+export function shareMemory(
+  bytes: number,
+  cellBytes: number,
+  hasLong: boolean,
+  mostCells?: number,
+): QueueShares {
+  const blockBytes = blockBytesOf(cellBytes);
+  const stride = cellStride(cellBytes);
+  const half = hasLong ? Math.floor(bytes / 2 / blockBytes) : 0;
+  const rest = bytes - half * blockBytes;
+  if (mostCells !== undefined || rest < leastShared * cellBytes) {
+    const cells = Math.min(mostCells ?? Infinity, Math.floor(rest / stride));
+    return {
+      ringSlots: 0,
+      cells,
+      blocks: hasLong ? Math.floor((bytes - cells * stride) / blockBytes) : 0,
+    };
+  }
+  const ringSlots = 2 ** Math.floor(Math.log2(rest / 2 / cellBytes));
+  return { ringSlots, cells: Math.floor((rest - ringSlots * cellBytes) / stride), blocks: half };
 }
 
-/** Bytes of the longest message that so many cells hold. */
-export function bytesIn(cells: number, cellBytes: number): number {
-  return cellBytes - FIRST_HEADER_BYTES + (cells - 1) * (cellBytes - OTHER_HEADER_BYTES);
+/** Bytes of a cell with its header. */
+export function cellStride(cellBytes: number): number {
+  return CELL_HEADER_BYTES + cellBytes;
 }
 
-function align(bytes: number, to: number): number {
-  return Math.ceil(bytes / to) * to;
+export function blockBytesOf(cellBytes: number): number {
+  return cellsPerBlock * cellBytes;
+}
+
+/** To a pair of cache lines, which processors fetch together. */
+function align(bytes: number): number {
+  return Math.ceil(bytes / 128) * 128;
 }

@@ -4,9 +4,11 @@ import type { DeadLetter } from './message-table.ts';
 import { PortQueue } from './port-queue.ts';
 import type { QueueAttributes } from './queue.ts';
 import {
-  bytesIn,
+  blockBytesOf,
+  BLOCKS,
   CELL_BYTES,
   CELLS,
+  cellStride,
   FRESH,
   MAX_ATTEMPTS,
   MAX_MESSAGE_BYTES,
@@ -14,7 +16,8 @@ import {
   PARTICIPANTS,
   planQueue,
   RING_SLOTS,
-  shareCells,
+  shareMemory,
+  UNITS,
   QUEUE_KIND,
   QUEUE_VERSION,
 } from './shared-layout.ts';
@@ -24,16 +27,16 @@ import type { StoreCounts } from './shared-store.ts';
 /** What to create a queue with. */
 export interface SharedQueueOptions {
   /**
-   * Memory for messages, reserved at once. Without `maxMessages` half of it is a ring for messages of priority 0 without times
-   * that are not longer than a cell less 8 bytes. All others are in cells: one for up to 64 bytes, and one for each
-   * further 120. @default 4 MiB
+   * Memory for messages, reserved at once. Half of it is blocks of eight cells, for messages that are longer than a cell, unless
+   * `maxMessageBytes` says that there are none; a quarter is a ring for messages of priority 0 without times, and a quarter cells for
+   * all others. @default 4 MiB
    */
   readonly capacityBytes?: number | undefined;
-  /** Messages it holds at most, whatever their size and kind: then it has no ring. @default as many as there are cells */
+  /** Messages it holds at most, whatever their size and kind: then it has no ring. @default as many as there are slots and cells */
   readonly maxMessages?: number | undefined;
-  /** @default what the cells hold */
+  /** @default what the blocks hold */
   readonly maxMessageBytes?: number | undefined;
-  /** The unit of memory, a multiple of 64 from 128 on: larger ones suit larger messages. @default 128 */
+  /** The unit of memory, a multiple of 64 from 128 on: messages up to it take a slot or a cell, longer ones blocks, too. @default 128 */
   readonly cellBytes?: number | undefined;
   /** Leases of a message until it becomes a dead letter; 0: for ever. @default 16 */
   readonly maxAttempts?: number | undefined;
@@ -128,6 +131,9 @@ interface Sizes {
   readonly cellBytes: number;
   readonly cells: number;
   readonly ringSlots: number;
+  readonly blocks: number;
+  /** What `capacityBytes` says, in cell bytes. */
+  readonly units: number;
   readonly maxMessages: number;
   readonly maxMessageBytes: number;
   readonly maxAttempts: number;
@@ -138,6 +144,8 @@ const sizeWords = {
   cellBytes: CELL_BYTES,
   cells: CELLS,
   ringSlots: RING_SLOTS,
+  blocks: BLOCKS,
+  units: UNITS,
   maxMessages: MAX_MESSAGES,
   maxMessageBytes: MAX_MESSAGE_BYTES,
   maxAttempts: MAX_ATTEMPTS,
@@ -176,20 +184,20 @@ function checkSizesAsked({
 }: SharedQueueOptions): Sizes {
   integer('cellBytes', cellBytes, 128, 1 << 20);
   if (cellBytes % 64 !== 0) throw new RangeError(`cellBytes must be a multiple of 64, got ${cellBytes}`);
-  integer('capacityBytes', capacityBytes, cellBytes, 2 ** 32);
-  const units = Math.floor(capacityBytes / cellBytes);
-  const { cells, ringSlots } = maxMessages === undefined ? shareCells(units) : { cells: units, ringSlots: 0 };
-  const longest = bytesIn(cells, cellBytes);
+  integer('capacityBytes', capacityBytes, cellStride(cellBytes), 2 ** 32);
+  if (maxMessages !== undefined) integer('maxMessages', maxMessages, 1, 2 ** 31 - 1);
+  const hasLong = (maxMessageBytes ?? Infinity) > cellBytes;
+  const shares = shareMemory(capacityBytes, cellBytes, hasLong, maxMessages);
+  const longest = Math.min(2 ** 31 - 1, Math.max(cellBytes, shares.blocks * blockBytesOf(cellBytes)));
   integer('maxMessageBytes', maxMessageBytes ?? longest, 1, longest);
-  integer('maxMessages', maxMessages ?? units, 1, 2 ** 31 - 1);
   integer('maxAttempts', maxAttempts, 0, 2 ** 31 - 1);
   integer('participants', participants, 1, 254);
   return {
     cellBytes,
-    cells,
-    ringSlots,
-    maxMessages: Math.min(maxMessages ?? units, units),
-    maxMessageBytes: Math.min(maxMessageBytes ?? longest, 2 ** 31 - 1),
+    ...shares,
+    units: Math.floor(capacityBytes / cellBytes),
+    maxMessages: Math.min(maxMessages ?? Infinity, shares.cells + shares.ringSlots),
+    maxMessageBytes: maxMessageBytes ?? longest,
     maxAttempts,
     participants,
   };
@@ -205,7 +213,7 @@ function checkSizes({ words }: Region, sizes: Sizes, options: SharedQueueOptions
   const actual = Object.fromEntries(
     Object.entries(sizeWords).map(([size, word]) => [size, words[word]]),
   ) as unknown as Sizes;
-  const memoryOf = ({ cells, ringSlots, cellBytes }: Sizes): number => (cells + ringSlots) * cellBytes;
+  const memoryOf = ({ units, cellBytes }: Sizes): number => units * cellBytes;
   const pairs = Object.keys(sizeWords).map(
     (size) => [size, sizes[size as keyof Sizes], actual[size as keyof Sizes]] as const,
   );

@@ -8,7 +8,7 @@ import { MessageTable, type DeadLetter } from './message-table.ts';
 import { nowMs } from './monotonic-clock.ts';
 import type { LeasedMessage, QueueMessage } from './queue.ts';
 import type { QueueTiming } from './queue-port.ts';
-import type { CellPool } from './cell-pool.ts';
+import type { BlockChain, BlockPool } from './block-pool.ts';
 import { RingLeases, type HeldSlot, type RingLeaseId } from './ring-leases.ts';
 import {
   DEAD,
@@ -24,6 +24,7 @@ import {
   WANTS_MESSAGE,
   WANTS_ROOM,
 } from './shared-layout.ts';
+import { CLAIM_FREED, CLAIM_SENT } from './slot-ring-layout.ts';
 import { SharedParts } from './shared-parts.ts';
 import { SlotMover } from './slot-mover.ts';
 import { ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
@@ -75,7 +76,8 @@ export class SharedStore {
   readonly #words: Int32Array;
   readonly #monitor: Monitor;
   readonly #log: UndoLog;
-  readonly #pool: CellPool;
+  readonly #cellBytes: number;
+  readonly #blocks: BlockPool;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
   readonly #ring: SlotRing;
@@ -83,6 +85,8 @@ export class SharedStore {
   readonly #mover: SlotMover;
   readonly #table: MessageTable;
   readonly #holders: LeaseHolders;
+  /** Index of the two words that name the blocks of a message that is being sent. */
+  readonly #sent: number;
   readonly #events: StoreEvents;
   readonly #ringForMessage = (): void => {
     if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
@@ -104,35 +108,37 @@ export class SharedStore {
     this.#events = events;
     this.maxMessages = parts.maxMessages;
     this.maxMessageBytes = parts.maxMessageBytes;
-    const { log, pool, lists, timers, slots } = parts;
+    const { log, pool, blocks, lists, timers, slots } = parts;
     this.#log = log;
-    this.#pool = pool;
+    this.#cellBytes = parts.cellBytes;
+    this.#blocks = blocks;
     this.#lists = lists;
     this.#timers = timers;
     const wake = (wants: number): void => {
       this.#wake(wants);
     };
     const { maxMessageBytes, maxAttempts } = parts;
-    const lastList = (): List => this.#lastList();
+    this.#monitor = Monitor.in(region, parts.monitor, events.look, { participants: parts.participants });
+    const participant = this.#monitor.index;
+    this.#sent = slots.claimAt(participant) + CLAIM_SENT;
     this.#table = new MessageTable({
       words,
       log,
       pool,
+      blocks,
+      freed: slots.claimAt(participant) + CLAIM_FREED,
       lists,
       timers,
       maxMessageBytes,
       maxAttempts,
       ring: wake,
-      lastList,
+      lastList: () => this.#lastList(),
     });
-    this.#monitor = Monitor.in(region, parts.monitor, events.look, { participants: parts.participants });
-    const participant = this.#monitor.index;
-    this.#ring = new SlotRing(slots, participant);
+    this.#ring = new SlotRing(slots, blocks, participant);
     this.#leases = new RingLeases(slots, this.#ring, parts.leases, participant);
     this.#mover = new SlotMover({
       words,
       log,
-      pool,
       table: this.#table,
       memory: slots,
       ring: this.#ring,
@@ -145,6 +151,7 @@ export class SharedStore {
       monitor: this.#monitor,
       table: this.#table,
       slots,
+      blocks,
       ring: this.#ring,
       leases: this.#leases,
       mover: this.#mover,
@@ -163,24 +170,63 @@ export class SharedStore {
   /** False when there is no room. */
   push(message: Uint8Array, priority: number, timing?: QueueTiming): boolean {
     const { length } = message;
-    const isForRing = priority === 0 && timing === undefined && length <= this.#ring.maxMessageBytes;
-    if (isForRing) {
-      const outcome = this.#ring.push(message, this.#ringForMessage);
+    if (length <= this.#cellBytes) return this.#push(message, 0, priority, timing);
+    // A long one is in blocks before anybody could wait for it.
+    if (!this.#hasPlace(priority, timing) || !this.#storeLong(message))
+      return this.#refuse(length, priority === 0 && timing === undefined);
+    try {
+      return this.#push(message, this.#sent, priority, timing);
+    } finally {
+      if (this.#words[this.#sent] !== 0) this.#blocks.release(this.#sent);
+    }
+  }
+
+  /** @param name - Index of the two words that name the blocks of a long one; 0: it is not. */
+  #push(message: Uint8Array, name: number, priority: number, timing: QueueTiming | undefined): boolean {
+    const { length } = message;
+    if (priority === 0 && timing === undefined) {
+      const outcome = this.#ring.push(message, name, this.#ringForMessage);
       if (outcome === SENT) return true;
       if (outcome === FULL) return this.#refuse(length, true);
     }
-    if (!this.#hasRoom(length) && this.#isSettled()) return this.#refuse(length, false);
+    if (!this.#hasCell() && this.#isSettled()) return this.#refuse(length, false);
     this.#enter();
     try {
-      if (!this.#hasRoom(length) && (this.#table.runTimers(nowMs()) === 0 || !this.#hasRoom(length)))
+      if (!this.#hasCell() && (this.#table.runTimers(nowMs()) === 0 || !this.#hasCell()))
         return this.#refuse(length, false);
       if (priority === 0 && !this.#canAddLast()) return this.#refuse(length, true);
-      this.#table.add(message, priority, timing);
+      this.#table.add(name === 0 ? message : this.#chainSent(length), priority, timing);
+      if (name !== 0) this.#log.set(name, 0);
       this.#log.commit();
       return true;
     } finally {
       this.#leave();
     }
+  }
+
+  #storeLong(message: Uint8Array): boolean {
+    const store = (): boolean => this.#blocks.store(message, this.#monitor.index, this.#sent);
+    return store() || (!this.#isSettled() && this.#hasExpired() && store());
+  }
+
+  /** Carries out what is due; whether anything was. */
+  #hasExpired(): boolean {
+    this.#enter();
+    try {
+      return this.#table.runTimers(nowMs()) > 0;
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Whether there seems to be a slot or a cell: it is not worth copying a message for nothing. */
+  #hasPlace(priority: number, timing: QueueTiming | undefined): boolean {
+    const room = priority === 0 && timing === undefined ? this.#ring.room : ELSEWHERE;
+    return room === SENT || (room === ELSEWHERE && (this.#hasCell() || !this.#isSettled()));
+  }
+
+  #chainSent(length: number): BlockChain {
+    return { length, block: this.#words[this.#sent] ?? 0, state: this.#words[this.#sent + 1] ?? 0 };
   }
 
   /** Takes the first message out; undefined when none is ready. */
@@ -198,6 +244,12 @@ export class SharedStore {
       if (this.#lists.first(behindRingList) === 0) return undefined;
       break;
     }
+    const message = this.#pullInside();
+    if (message !== undefined && this.#table.finish(message)) this.#slotIsFree();
+    return message;
+  }
+
+  #pullInside(): QueueMessage | undefined {
     this.#enter();
     try {
       const cell = this.#firstReady();
@@ -347,6 +399,7 @@ export class SharedStore {
 
   /** Whether looking for room again may be worth it: for who does so again and again. */
   get isRoomy(): boolean {
+    if (this.#refusedBytes > this.#cellBytes && !this.#blocks.isRoomy) return false;
     return !this.#refusedByRing || this.#ring.isRoomy;
   }
 
@@ -412,7 +465,7 @@ export class SharedStore {
 
   /** Inside: the same, moved into a cell. */
   #leaseInCell(leaseMs: number): LeasedMessage | undefined {
-    const leased = this.#mover.take((bytes) => this.#table.addLeased(bytes, this.#monitor.index, leaseMs));
+    const leased = this.#mover.lease(leaseMs);
     return leased && new CellLease(this, leased);
   }
 
@@ -499,7 +552,8 @@ export class SharedStore {
   /** The same of one who wants room for what was refused last. */
   #roomPauseMs(): number {
     const room = this.#refusedByRing ? this.#ring.room : ELSEWHERE;
-    if (room === SENT || (room === ELSEWHERE && this.#hasRoom(this.#refusedBytes))) return 0;
+    if ((room === SENT || (room === ELSEWHERE && this.#hasCell())) && this.#hasBlocks(this.#refusedBytes))
+      return 0;
     return room === FULL ? roomRecheckMs : Infinity;
   }
 
@@ -528,8 +582,13 @@ export class SharedStore {
     return this.#words[LEASED] !== 0 || this.#words[RING_LEASES] !== 0;
   }
 
-  #hasRoom(length: number): boolean {
-    return (this.#words[MESSAGES] ?? 0) < this.maxMessages && this.#pool.hasRoom(length);
+  #hasCell(): boolean {
+    return (this.#words[MESSAGES] ?? 0) < this.maxMessages && this.#table.hasCell;
+  }
+
+  /** Whether there are blocks for a message, where it needs any. */
+  #hasBlocks(length: number): boolean {
+    return length <= this.#cellBytes || this.#blocks.hasRoom(length);
   }
 
   /** The cell of the first message, if it is in one, also after asking whether those who have leases live; else 0. */

@@ -1,12 +1,18 @@
 import { IpcError } from '@ipc/core';
 import { ownedCopy } from '@ipc/shm';
+import type { BlockPool } from './block-pool.ts';
 import {
   CLAIM_ATTEMPTS,
+  CLAIM_FREED,
+  CLAIM_SENT,
   CLAIM_SLOT,
   CLAIM_WORDS,
   KIND_MASK,
   LAP_SHIFT,
   OWNER_MASK,
+  RECEIVED,
+  SLOT_BLOCK,
+  SLOT_BLOCK_STATE,
   SLOT_LENGTH,
   SLOT_STATE,
   SLOT_WORDS,
@@ -25,6 +31,8 @@ export interface SlotRingPlace {
   readonly slots: number;
   /** Index of the claim of participant 0. */
   readonly claims: number;
+  /** Bytes of one message at most. */
+  readonly maxMessageBytes: number;
 }
 
 /** Slots whose states share a cache line. */
@@ -41,9 +49,11 @@ export class SlotMemory {
   readonly #payloads: number;
   readonly #payloadWords: number;
   readonly #bytes: Uint8Array;
+  readonly #blocks: BlockPool;
   #touched = 0;
 
-  constructor(place: SlotRingPlace) {
+  constructor(place: SlotRingPlace, blocks: BlockPool) {
+    this.#blocks = blocks;
     this.#place = place;
     this.words = place.words;
     this.slots = place.slots;
@@ -67,15 +77,63 @@ export class SlotMemory {
 
   /** Puts a message into a slot that is the caller's. */
   write(slot: number, message: Uint8Array): void {
-    this.words[this.#states + slot * SLOT_WORDS + SLOT_LENGTH] = message.length;
+    this.words[this.lengthAt(slot)] = message.length;
     this.#bytes.set(message, this.#payloads + slot * this.slotBytes);
   }
 
-  /** A slot's message in memory of its own; `undefined` when its length is impossible. Where it may change meanwhile the caller finds out. */
-  copy(slot: number): Uint8Array | undefined {
-    const length = this.words[this.#states + slot * SLOT_WORDS + SLOT_LENGTH] ?? -1;
-    if (length < 0 || length > this.slotBytes) return undefined;
+  /** Puts the chain that two words name into a slot that is the caller's, and clears them: from now on the slot names it. */
+  handOver(slot: number, length: number, name: number): void {
+    const { words } = this;
+    const at = this.#payloadAt(slot);
+    words[at + SLOT_BLOCK] = words[name] ?? 0;
+    words[at + SLOT_BLOCK_STATE] = words[name + 1] ?? 0;
+    words[this.lengthAt(slot)] = length;
+    words[name] = 0;
+  }
+
+  /** The other way round: the slot is given back, and its chain goes on to another. */
+  takeBack(slot: number, name: number): void {
+    const { words } = this;
+    words[name + 1] = this.blockStateOf(slot);
+    words[name] = this.blockOf(slot);
+    words[this.lengthAt(slot)] = 0;
+  }
+
+  /** Says that the message of a slot, which is the caller's, is received. */
+  receive(slot: number): void {
+    this.words[this.lengthAt(slot)] = RECEIVED;
+  }
+
+  /** Index of a slot's length. */
+  lengthAt(slot: number): number {
+    return this.#states + slot * SLOT_WORDS + SLOT_LENGTH;
+  }
+
+  /** The length of a slot's message; `undefined` when it is impossible. */
+  lengthOf(slot: number): number | undefined {
+    const length = this.words[this.lengthAt(slot)] ?? -1;
+    return length < 0 || length > this.#place.maxMessageBytes ? undefined : length;
+  }
+
+  /** Of a message that is longer than a slot: its first block. */
+  blockOf(slot: number): number {
+    return this.words[this.#payloadAt(slot) + SLOT_BLOCK] ?? 0;
+  }
+
+  blockStateOf(slot: number): number {
+    return this.words[this.#payloadAt(slot) + SLOT_BLOCK_STATE] ?? 0;
+  }
+
+  /** A message that is not longer than its slot, in memory of its own. Where it may change meanwhile the caller finds out. */
+  copy(slot: number, length: number): Uint8Array {
     return ownedCopy(this.#place, this.#payloads + slot * this.slotBytes, length);
+  }
+
+  /** Gives back the blocks of a message that nobody needs any more, if it has any, in a slot that is the caller's or its heir's. */
+  freeBlocks(slot: number): void {
+    const length = this.words[this.lengthAt(slot)] ?? 0;
+    if (length > this.slotBytes || length === RECEIVED)
+      this.#blocks.free(this.blockOf(slot), this.blockStateOf(slot));
   }
 
   /**
@@ -103,9 +161,11 @@ export class SlotMemory {
     this.words[at + CLAIM_SLOT] = slot + 1;
   }
 
-  /** Whether a participant is about to have a slot, as far as it has said. */
+  /** Whether a participant is about to have a slot, or has blocks that nothing else names, as far as it has said. */
   isClaiming(participant: number): boolean {
-    return this.slots > 0 && this.words[this.claimAt(participant) + CLAIM_SLOT] !== 0;
+    const at = this.claimAt(participant);
+    const { words } = this;
+    return words[at + CLAIM_SLOT] !== 0 || words[at + CLAIM_SENT] !== 0 || words[at + CLAIM_FREED] !== 0;
   }
 
   /** The slot that a participant claims; -1 when it claims none, or one that there is not. */
@@ -147,6 +207,10 @@ export class SlotMemory {
       if (Atomics.compareExchange(this.words, this.stateAt(slot), state, nextLap(state)) === state)
         return true;
     }
+  }
+
+  #payloadAt(slot: number): number {
+    return (this.#payloads + slot * this.slotBytes) >> 2;
   }
 }
 

@@ -24,27 +24,43 @@
  *                          │ does not wait           └───────> MOVING ───────┤
  *                          └───────> SKIPPED ────────────────────────────────┘
  *
- * A message is copied before it is received: who dies or is stopped while it copies has not touched it.
+ * A message that is not longer than a slot is copied before it is received: who dies or is stopped while it copies has not touched it. Of
+ * a longer one the payload says where it is, in blocks; a receiver has it MOVING while it copies them, and its length is then:
  *
- * - killed in WRITING or SKIPPED: was never sent; the slot is freed by whoever proves the death.
- * - killed with a message LEASED: whoever proves the death moves it into a cell, first in the list of priority 0.
- * - killed in MOVING, which happens inside the guard: whoever proves the death moves it, unless MOVED_SLOT says that it is in its cell.
- * - CLOSED: the next message is not to come here, because messages in the list behind the ring are older.
+ * - the message's: it still is here.
+ * - IN_CELL: it has its cell. The same change in the log says so.
+ * - RECEIVED: only its blocks, which the payload names, are left to be freed.
+ *
+ * What a death leaves behind:
+ *
+ * - in WRITING or SKIPPED: a message that was never sent; who proves the death frees the slot, and the blocks.
+ * - a message LEASED: whoever proves the death moves it into a cell, first in the list of priority 0.
+ * - in MOVING: whoever proves the death does what is left to be done; a message that still is here goes into a cell, first in its list.
+ * - CLOSED is nobody's: the next message is not to come here, because messages in the list behind the ring are older.
  *
  * A sender that comes to a LEASED, MOVING or SKIPPED slot of the lap before takes it along into its own lap, and goes on behind it: its
  * owner frees it in whatever lap it finds it.
  *
- * Each participant names in its claim the slot (from 1) that it is about to have in WRITING or MOVING; 0 is none. Behind it lies how
- * often the message that it moves was leased. Leases have entries of their own, of which only their participant changes any:
+ * Each participant names in its claim the slot (from 1) that it is about to have in WRITING or MOVING, 0 is none, and how often the message
+ * that it moves was leased; and the first blocks of two chains: one with a message that neither a slot nor a cell names yet, and
+ * one that none names any more. Leases have entries of their own, of which only their participant changes any:
  *
  *           +-----------+-----------+-----------+-----------+
- *   claim   | slot      | attempts  | leases    | 0 ...     |   16 words
+ *   claim   | slot      | attempts  | leases    | receives  |
+ *           +-----------+-----------+-----------+-----------+
+ *           | sent: block, its state| freed: block, state   |   16 words
  *           +-----------+-----------+-----------+-----------+
  *   lease   | slot      | position  | deadline (float64)    |   15 for each participant, and 4 words of padding
  *           +-----------+-----------+-----------+-----------+
  */
 export const SLOT_STATE = 0;
 export const SLOT_LENGTH = 1;
+/** Of a message longer than a slot: words of its payload. */
+export const SLOT_BLOCK = 0;
+export const SLOT_BLOCK_STATE = 1;
+/** Instead of the length of a message that is not here any more. */
+export const IN_CELL = -1;
+export const RECEIVED = -2;
 /** A state and a length. */
 export const SLOT_WORDS = 2;
 
@@ -66,6 +82,10 @@ export const CLAIM_WORDS = 16;
 export const CLAIM_SLOT = 0;
 export const CLAIM_ATTEMPTS = 1;
 export const CLAIM_LEASES = 2;
+/** Not 0 once it has received: its death may leave room that nobody was told of. */
+export const CLAIM_RECEIVES = 3;
+export const CLAIM_SENT = 4;
+export const CLAIM_FREED = 6;
 
 /** Leases in the ring that a participant has at most; more go through the guard. */
 export const LEASE_ENTRIES = 15;

@@ -1,3 +1,5 @@
+import { ownedMemory } from '@ipc/core';
+import type { BlockPool } from './block-pool.ts';
 import { RING_HEAD, RING_TAIL } from './shared-layout.ts';
 import { corrupt, nextLap, slotsPerLine, type SlotMemory } from './slot-memory.ts';
 import {
@@ -33,16 +35,18 @@ const hintEvery = 8;
  *
  * A slot's state word has its position's lap, so one compareExchange on the slot claims it, one publishes it and one receives it; the
  * words for head and tail are hints. Nobody waits for anybody: a message that is not published soon is skipped, and its sender,
- * when it goes on, sends again; who receives copies first, and has the message if it is still there then. See
- * slot-ring-layout.ts for what a death leaves behind.
+ * when it goes on, sends again; who receives copies first, and has the message if it is still there then. One that is longer than a
+ * slot is in blocks before its sender claims a slot, and its receiver has the slot while it copies them. See slot-ring-layout.ts for what
+ * a death leaves behind.
  *
  * Cost: two compareExchanges a message for the sender, one for the receiver.
  * Source: D. Vyukov, bounded MPMC queue; skipping after LCRQ (Morrison and Afek 2013).
  */
 export class SlotRing {
-  /** Bytes of the longest message that fits into a slot; -1 when there is no ring. */
-  readonly maxMessageBytes: number;
+  /** Whether there is none. */
+  readonly isAbsent: boolean;
   readonly #memory: SlotMemory;
+  readonly #blocks: BlockPool;
   readonly #words: Int32Array;
   readonly #mask: number;
   readonly #lapBits: number;
@@ -57,32 +61,39 @@ export class SlotRing {
   #state = 0;
 
   /** @param participant - The own place in the table. */
-  constructor(memory: SlotMemory, participant: number) {
+  constructor(memory: SlotMemory, blocks: BlockPool, participant: number) {
     const { words, slots } = memory;
+    this.#blocks = blocks;
     this.#memory = memory;
     this.#words = words;
     this.#mask = memory.mask;
     this.#lapBits = 31 - Math.clz32(slots);
     this.#mostSteps = 4 * slots + (1 << 16);
     this.#participant = participant;
-    this.maxMessageBytes = slots === 0 ? -1 : memory.slotBytes;
+    this.isAbsent = slots === 0;
     this.#head = this.#seen = Atomics.load(words, RING_HEAD);
     this.#tail = Atomics.load(words, RING_TAIL);
   }
 
-  /** Puts a message in, at most `maxMessageBytes` long. @param ring - Called before the message can be seen. */
-  push(message: Uint8Array, ring: () => void): PushOutcome {
-    if (this.maxMessageBytes < 0) return ELSEWHERE;
+  /**
+   * Puts a message in.
+   *
+   * @param name - Index of the two words that name its blocks; 0: it fits into a slot. They name none any more when it is SENT.
+   * @param ring - Called before the message can be seen.
+   */
+  push(message: Uint8Array, name: number, ring: () => void): PushOutcome {
+    if (this.isAbsent) return ELSEWHERE;
     for (;;) {
       const outcome = this.#claimTail();
       if (outcome !== SENT) return outcome;
       const slot = this.#slot;
       const free = this.#state;
-      this.#memory.write(slot, message);
+      if (name !== 0) this.#memory.handOver(slot, message.length, name);
+      else this.#memory.write(slot, message);
       try {
         ring();
       } catch (error) {
-        this.#giveUp(slot);
+        this.#giveUp(slot, name);
         throw error;
       }
       const writing = free | WRITING | (this.#participant + 1);
@@ -91,18 +102,18 @@ export class SlotRing {
         this.#memory.unclaim(this.#participant);
         return SENT;
       }
-      this.#giveUp(slot); // it was skipped
+      this.#giveUp(slot, name); // it was skipped
     }
   }
 
   /** Whether a push would find a free slot. */
   get room(): PushOutcome {
-    return this.maxMessageBytes < 0 ? ELSEWHERE : this.#seekTail();
+    return this.isAbsent ? ELSEWHERE : this.#seekTail();
   }
 
   /** Whether there is room for many, as far as can be seen at a glance: for who looks again and again. */
   get isRoomy(): boolean {
-    return this.maxMessageBytes < 0 || this.#isFreeAhead(muchRoom);
+    return this.isAbsent || this.#isFreeAhead(muchRoom);
   }
 
   /** Goes to the oldest message; false when there is none. What it goes to may have been taken: `take` tells. */
@@ -115,7 +126,7 @@ export class SlotRing {
 
   /** As `look`, and it is there. One that is being written for long is skipped. @param looks - How long. */
   find(looks: number = looksAtWriter): boolean {
-    if (this.maxMessageBytes < 0) return false;
+    if (this.isAbsent) return false;
     const words = this.#words;
     let left = looks;
     for (let steps = 0; steps < this.#mostSteps; steps++) {
@@ -161,18 +172,15 @@ export class SlotRing {
    * @returns `undefined` when somebody else was faster. @throws {IpcError} ERR_IPC_CORRUPT: its length; it is gone.
    */
   take(owned?: number): Uint8Array | undefined {
-    const bytes = this.#memory.copy(this.#slot);
+    const memory = this.#memory;
+    const slot = this.#slot;
+    const length = memory.lengthOf(slot);
+    if (length !== undefined && length > memory.slotBytes) return this.#takeLong(length, owned);
+    const bytes = length === undefined ? undefined : memory.copy(slot, length);
     const state = this.#state;
-    const isWhole = bytes !== undefined;
-    const after = owned === undefined || !isWhole ? nextLap(state) : (state & ~KIND_MASK) | owned;
-    if (Atomics.compareExchange(this.#words, this.#memory.stateAt(this.#slot), state, after) !== state) {
-      this.#seen = this.#head;
-      return undefined;
-    }
-    const next = this.#passed(this.#head, RING_HEAD);
-    if (next !== ((this.#head + 1) | 0)) this.#seen = next; // others are ahead
-    this.#head = next;
-    if (!isWhole) throw corrupt(`a message does not fit into a slot of ${this.maxMessageBytes} bytes`);
+    const after = owned === undefined || bytes === undefined ? nextLap(state) : (state & ~KIND_MASK) | owned;
+    if (!this.#claimHead(after)) return undefined;
+    if (bytes === undefined) throw corrupt('a message of an impossible length');
     return bytes;
   }
 
@@ -186,12 +194,12 @@ export class SlotRing {
   }
 
   get isClosed(): boolean {
-    return this.maxMessageBytes >= 0 && this.#seekTail() === ELSEWHERE;
+    return !this.isAbsent && this.#seekTail() === ELSEWHERE;
   }
 
   /** Messages between the ends, and slots there that are leased: exact while nobody sends or receives. */
   get length(): number {
-    if (this.maxMessageBytes < 0) return 0;
+    if (this.isAbsent) return 0;
     this.find(0);
     this.#seekTail();
     return Math.min(Math.max(0, (this.#tail - this.#head) | 0), this.#mask + 1);
@@ -215,10 +223,53 @@ export class SlotRing {
     this.#seen = next;
   }
 
+  /** A message in blocks is copied when nobody else has it any more: it may be large, and others go on behind it meanwhile. */
+  #takeLong(length: number, owned: number | undefined): Uint8Array | undefined {
+    const memory = this.#memory;
+    const me = this.#participant;
+    const slot = this.#slot;
+    const [block, state] = [memory.blockOf(slot), memory.blockStateOf(slot)];
+    const bytes = ownedMemory(length); // before the message is taken: there may be no memory
+    if (owned !== undefined) {
+      if (!this.#claimHead((this.#state & ~KIND_MASK) | owned)) return undefined;
+      const isWhole = this.#blocks.load(block, state, bytes);
+      // Others may have ended the lease meanwhile, received the message, and given its blocks back.
+      if (memory.ownedState(slot, owned & KIND_MASK, me) === undefined) return undefined;
+      if (isWhole) return bytes;
+      memory.free(slot, owned & KIND_MASK, me);
+    } else {
+      memory.claim(me, slot, 0);
+      if (!this.#claimHead((this.#state & ~KIND_MASK) | MOVING | (me + 1))) {
+        memory.unclaim(me);
+        return undefined;
+      }
+      const isWhole = this.#blocks.load(block, state, bytes);
+      memory.receive(slot);
+      memory.freeBlocks(slot);
+      memory.free(slot, MOVING, me);
+      memory.unclaim(me);
+      if (isWhole) return bytes;
+    }
+    throw corrupt(`a message of ${length} bytes without its blocks`);
+  }
+
+  /** Gives the slot that `look` or `find` has found another state, and goes on behind it; false when somebody else was faster. */
+  #claimHead(after: number): boolean {
+    const state = this.#state;
+    if (Atomics.compareExchange(this.#words, this.#memory.stateAt(this.#slot), state, after) !== state) {
+      this.#seen = this.#head;
+      return false;
+    }
+    const next = this.#passed(this.#head, RING_HEAD);
+    if (next !== ((this.#head + 1) | 0)) this.#seen = next; // others are ahead
+    this.#head = next;
+    return true;
+  }
+
   #setTail(from: number, to: number): boolean {
     for (;;) {
       if (this.room === FULL) return false;
-      if (this.maxMessageBytes < 0) return true;
+      if (this.isAbsent) return true;
       const lap = this.#lapOf(this.#tail);
       const at = this.#memory.stateAt(this.#tail & this.#mask);
       const found = Atomics.compareExchange(this.#words, at, lap | from, lap | to);
@@ -275,8 +326,9 @@ export class SlotRing {
   }
 
   /** Gives a slot back that was claimed for nothing. */
-  #giveUp(slot: number): void {
+  #giveUp(slot: number, name: number): void {
     const memory = this.#memory;
+    if (name !== 0) memory.takeBack(slot, name);
     const me = this.#participant;
     if (!memory.free(slot, WRITING, me)) memory.free(slot, SKIPPED, me);
     memory.unclaim(me);

@@ -3,7 +3,7 @@ import { noLeaks, queueConformance } from '@ipc/testkit';
 
 noLeaks();
 
-/** A few thousand cells, so that a test can fill it. */
+/** So little that a test can fill it. */
 const size = { capacityBytes: 256 << 10 };
 
 queueConformance(

@@ -2,7 +2,7 @@
 import type { LeasedMessage } from '@ipc/mq';
 import { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
-import { noLeaks, pattern } from '@ipc/testkit';
+import { noLeaks } from '@ipc/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
 import { CELL_BYTES, FRESH, planQueue, QUEUE_KIND } from '../src/shared-layout.ts';
 import { SharedStore } from '../src/shared-store.ts';
@@ -11,7 +11,7 @@ import { UndoLog } from '../src/undo-log.ts';
 noLeaks();
 
 const slots = 16;
-const geometry = { cellBytes: 128, cells: 64, participants: 4, ringSlots: slots };
+const geometry = { cellBytes: 128, cells: 64, participants: 4, ringSlots: slots, blocks: 12 };
 const silent = { look: () => undefined, lookSoon: () => undefined };
 const atomics = { ...Object.getOwnPropertyDescriptors(Atomics) };
 const { set, rollBack } = UndoLog.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
@@ -26,7 +26,10 @@ function made(): { store: SharedStore; other: SharedStore; region: Region } {
     kind: QUEUE_KIND,
     bytes: planQueue(geometry).bytes,
     initialise: ({ words }) => {
-      words.set([128, geometry.cells, 80, 2_000, 0, geometry.participants, slots], CELL_BYTES);
+      words.set(
+        [128, geometry.cells, 80, 8_000, 0, geometry.participants, slots, geometry.blocks],
+        CELL_BYTES,
+      );
       words[FRESH] = 1;
     },
   });
@@ -41,12 +44,16 @@ function close({ store, other, region }: ReturnType<typeof made>): void {
 
 function drained(store: SharedStore): (number | undefined)[] {
   const found: (number | undefined)[] = [];
-  for (let message = store.pull(); message !== undefined; message = store.pull())
-    found.push(message.bytes[0]);
+  for (let message = store.pull(); message !== undefined; message = store.pull()) {
+    const { bytes } = message;
+    found.push(bytes.every((byte) => byte === bytes[0]) ? bytes[0] : -1); // a torn one
+  }
   return found;
 }
 
 const small = (n: number): Uint8Array => Uint8Array.of(n);
+/** Over three blocks. */
+const long = (n: number): Uint8Array => new Uint8Array(2_100).fill(n);
 
 class Died extends Error {}
 
@@ -90,6 +97,8 @@ function dieAt(step: number, region: Region, operation: () => unknown): boolean 
 
 describe('a party that dies at any step', () => {
   interface Operation {
+    /** Bytes of the three messages that are there. */
+    readonly bytes?: number;
     /** Before it comes to anything. */
     readonly prepare?: (dying: SharedStore, store: SharedStore) => LeasedMessage | undefined;
     readonly run: (dying: SharedStore, lease: LeasedMessage | undefined) => unknown;
@@ -97,7 +106,19 @@ describe('a party that dies at any step', () => {
   }
   const operations: Record<string, Operation> = {
     'push into the ring': { run: (dying) => dying.push(small(9), 0), after: [1, 2, 3, 9] },
-    'push behind the ring': { run: (dying) => dying.push(pattern(500, 9), 0), after: [1, 2, 3, 9] },
+    'push behind the ring': {
+      run: (dying) => dying.push(small(9), 0, { delayMs: 0, ttlMs: 1e6 }),
+      after: [1, 2, 3, 9],
+    },
+    'push of a long one into the ring': { run: (dying) => dying.push(long(9), 0), after: [1, 2, 3, 9] },
+    'push of a long one behind the ring': {
+      run: (dying) => dying.push(long(9), 0, { delayMs: 0, ttlMs: 1e6 }),
+      after: [1, 2, 3, 9],
+    },
+    'push of a long one of another priority': {
+      run: (dying) => dying.push(long(9), 4),
+      after: [9, 1, 2, 3],
+    },
     'push of another priority': { run: (dying) => dying.push(small(9), 4), after: [9, 1, 2, 3] },
     'pull from the ring': { run: (dying) => dying.pull(), after: [2, 3] },
     'lease from the ring': { run: (dying) => dying.lease(1e6), after: [1, 2, 3] },
@@ -111,6 +132,29 @@ describe('a party that dies at any step', () => {
       run: (_, lease) => lease?.release(),
       after: [1, 2, 3],
     },
+    'pull of a long one': { bytes: 2_100, run: (dying) => dying.pull(), after: [2, 3] },
+    'lease of a long one': { bytes: 2_100, run: (dying) => dying.lease(1e6), after: [1, 2, 3] },
+    'acknowledgement of a long one': {
+      bytes: 2_100,
+      prepare: (dying) => dying.lease(1e6),
+      run: (_, lease) => lease?.acknowledge(),
+      after: [2, 3],
+    },
+    'release of a long one': {
+      bytes: 2_100,
+      prepare: (dying) => dying.lease(1e6),
+      run: (_, lease) => lease?.release(),
+      after: [1, 2, 3],
+    },
+    'pull of a long one that was released': {
+      bytes: 2_100,
+      prepare: (dying) => {
+        dying.lease(1e6)?.release();
+        return undefined;
+      },
+      run: (dying) => dying.pull(),
+      after: [2, 3],
+    },
     'end of the lease of another': {
       prepare: (_, store) => store.lease(Number.MIN_VALUE),
       run: (dying) => dying.counts,
@@ -118,19 +162,20 @@ describe('a party that dies at any step', () => {
     },
   };
 
-  test.each(Object.entries(operations))('%s: has done it or has not', (_, { prepare, run, after }) => {
+  test.each(Object.entries(operations))('%s: has done it or has not', (_, operation) => {
+    const { bytes = 1, prepare, run, after } = operation;
     let step = 0;
     const outcomes = new Set<string>();
     for (; ; step++) {
       const queue = made();
       const { store, other: dying, region } = queue;
-      for (const n of [1, 2, 3]) store.push(small(n), 0);
+      for (const n of [1, 2, 3]) store.push(new Uint8Array(bytes).fill(n), 0);
       const lease = prepare?.(dying, store);
       const died = dieAt(step, region, () => run(dying, lease));
       Monitor.prototype.isAlive = () => false;
       store.announce(true, false); // who goes to sleep asks for the dead
       store.withdraw();
-      const found = drained(store).map((first) => (first === pattern(1, 9)[0] ? 9 : first));
+      const found = drained(store);
       if (died) {
         outcomes.add(found.join());
         expect([[1, 2, 3].join(), after.join()]).toContain(found.join());
@@ -142,6 +187,11 @@ describe('a party that dies at any step', () => {
         expect([slots, most]).toContain(sent);
         expect(drained(store)).toEqual(Array.from({ length: sent }, (__, n) => n + 10));
       }
+      // And no block.
+      let longOnes = 0;
+      while (store.push(new Uint8Array(900).fill(longOnes + 10), 0)) longOnes++;
+      expect(longOnes).toBe(geometry.blocks);
+      expect(drained(store)).toEqual(Array.from({ length: longOnes }, (__, n) => n + 10));
       Monitor.prototype.isAlive = isAlive;
       close(queue);
       if (!died) break;

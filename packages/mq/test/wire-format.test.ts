@@ -25,20 +25,27 @@ interface Vectors {
 const file = new URL('../../../docs/wire-formats/queue.json', import.meta.url);
 const vectors = JSON.parse(readFileSync(file, 'utf8')) as Vectors;
 
+const long = new Uint8Array(1500).fill(7);
+
 /** What brings a queue into the state of a vector. */
 const steps: Record<string, (queue: SharedQueue) => void> = {
   new: () => undefined,
   'one of 3 bytes, priority 33': (queue) => void queue.trySend(Uint8Array.of(1, 2, 3), { priority: 33 }),
-  'one of 100 bytes': (queue) => void queue.trySend(new Uint8Array(100).fill(7)),
+  'one of 1,500 bytes, priority 1': (queue) => void queue.trySend(long, { priority: 1 }),
   leased: (queue) => {
     queue.trySend(Uint8Array.of(1));
     queue.tryReceive({ leaseMs: 1e6 });
   },
-  'sent and received': (queue) => {
-    queue.trySend(new Uint8Array(100));
+  'one of 1,500 bytes, priority 1, sent and received': (queue) => {
+    queue.trySend(long, { priority: 1 });
     queue.tryReceive();
   },
   'one in the ring': (queue) => void queue.trySend(Uint8Array.of(1, 2, 3)),
+  'one of 1,500 bytes in the ring': (queue) => void queue.trySend(long),
+  'one of 1,500 bytes through the ring': (queue) => {
+    queue.trySend(long);
+    queue.tryReceive();
+  },
   'through the ring': (queue) => {
     queue.trySend(Uint8Array.of(1, 2, 3));
     queue.tryReceive();
@@ -51,9 +58,13 @@ const steps: Record<string, (queue: SharedQueue) => void> = {
     queue.trySend(Uint8Array.of(1, 2, 3));
     queue.tryReceive({ leaseMs: 1e6 })?.acknowledge();
   },
+  'released from the ring': (queue) => {
+    queue.trySend(long);
+    queue.tryReceive({ leaseMs: 1e6 })?.release();
+  },
   'behind the ring': (queue) => {
     queue.trySend(Uint8Array.of(1, 2, 3));
-    queue.trySend(new Uint8Array(129));
+    queue.trySend(Uint8Array.of(4), { ttlMs: 1e6 });
   },
 };
 
@@ -61,7 +72,7 @@ describe('docs/wire-formats/queue.json', () => {
   test.each(vectors.regions)('$step', ({ step, options = vectors.options, words }) => {
     const name = uniqueName('vector');
     using queue = SharedQueue.create(name, options);
-    using region = Region.open(name, { kind: 'queue', version: 3, readOnly: true });
+    using region = Region.open(name, { kind: 'queue', version: 4, readOnly: true });
     queue.unlink();
     steps[step]?.(queue);
     for (const [word, value] of Object.entries(words))

@@ -110,8 +110,27 @@ export function memoryPlan(): readonly Planned[] {
     },
     {
       quick: false,
+      scenario: sharedQueue({ parties: [{ sends: ['long'], spelling: 'sync' }, consumer], deaths: 1 }),
+    },
+    {
+      quick: false,
       scenario: sharedQueue({
-        parties: [{ sends: ['small', 'large', 'small'], spelling: 'sync', before: 2 }, consumer],
+        parties: [{ sends: ['long'], spelling: 'sync' }, { sends: ['long'], spelling: 'sync' }, consumer],
+        deaths: 0,
+      }),
+    },
+    {
+      quick: false,
+      scenario: sharedQueue({
+        parties: [{ sends: ['long'], spelling: 'sync', before: 1 }, leaser, leaser],
+        deaths: 1,
+        mortals: [2],
+      }),
+    },
+    {
+      quick: false,
+      scenario: sharedQueue({
+        parties: [{ sends: ['small', 'timed', 'small'], spelling: 'sync', before: 2 }, consumer],
         deaths: 0,
       }),
     },

@@ -10,14 +10,22 @@ const shared: SharedQueueShape = {
   parties: [{ sends: ['small'], spelling: 'sync', before: 1 }, consumer, consumer],
   deaths: 0,
 };
+const long: SharedQueueShape = {
+  parties: [{ sends: ['long', 'long', 'long'], spelling: 'sync', before: 2 }, consumer],
+  deaths: 0,
+};
+const longs: SharedQueueShape = {
+  parties: [{ sends: ['long'], spelling: 'sync' }, { sends: ['long'], spelling: 'sync' }, consumer],
+  deaths: 0,
+};
 /** Two messages fill the ring when all begin. */
 const full: SharedQueueShape = {
   parties: [consumer, { sends: ['small', 'small', 'small'], spelling: 'sync', before: 2 }],
   deaths: 0,
 };
-/** The second goes into cells, behind the first, which is in the ring; so does the third. */
+/** The second goes into a cell, behind the first, which is in the ring; so does the third. */
 const behind: SharedQueueShape = {
-  parties: [{ sends: ['small', 'large', 'small'], spelling: 'sync', before: 2 }, consumer],
+  parties: [{ sends: ['small', 'timed', 'small'], spelling: 'sync', before: 2 }, consumer],
   deaths: 0,
 };
 const preferred: SharedQueueShape = {
@@ -59,6 +67,24 @@ export function mqMutants(): readonly Mutant[] {
       'if (Atomics.compareExchange(this.#words, at, writing, free | PUBLISHED) === writing) {',
       'if (Atomics.compareExchange(this.#words, at, writing, free | PUBLISHED) !== 0) {',
       small,
+    ),
+    inQueue(
+      'a long message is copied out of blocks that others may have by then',
+      'slot-ring',
+      `      const isWhole = this.#blocks.load(block, state, bytes);
+      memory.receive(slot);
+      memory.freeBlocks(slot);`,
+      `      memory.receive(slot);
+      memory.freeBlocks(slot);
+      const isWhole = this.#blocks.load(block, state, bytes);`,
+      long,
+    ),
+    inQueue(
+      'two take the same block',
+      'block-pool',
+      'if (Atomics.compareExchange(words, at, free, state) === free) {',
+      'if (Atomics.exchange(words, at, state) !== 0) {',
+      longs,
     ),
     inQueue(
       'who sends a message through the ring wakes nobody',

@@ -21,7 +21,11 @@ export const queueDepth: Campaign = {
     const violations: string[] = [];
     const figures = Object.entries(lanes).map(([lane, optionsOf]) => {
       const name = campaignName('depth');
-      using queue = SharedQueue.create(name, { capacityBytes: 256 << 20, participants: 4 });
+      using queue = SharedQueue.create(name, {
+        capacityBytes: 384 << 20,
+        maxMessageBytes: 128,
+        participants: 4,
+      });
       queue.unlink();
       const seen = new Uint8Array(4e6);
       let sent = 0;

@@ -27,6 +27,11 @@ const smaller: readonly Edit[] = [
     to: 'const looksAtFullRing = 0;',
   },
   { file: 'packages/mq/src/shared-layout.ts', from: 'const leastShared = 64;', to: 'const leastShared = 2;' },
+  {
+    file: 'packages/mq/src/shared-layout.ts',
+    from: 'const cellsPerBlock = 8;',
+    to: 'const cellsPerBlock = 1;',
+  },
 ];
 
 /** Nobody spins: one attempt, and then to sleep. */
@@ -54,6 +59,7 @@ export interface QueuePlan {
   readonly claims: number;
   readonly states: number;
   readonly payloads: number;
+  readonly blocks: number;
   readonly cells: number;
   readonly bytes: number;
 }
@@ -63,6 +69,7 @@ interface QueueGeometry {
   readonly cells: number;
   readonly participants: number;
   readonly ringSlots: number;
+  readonly blocks: number;
 }
 
 /** What one run of a party has. */

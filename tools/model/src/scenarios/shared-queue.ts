@@ -1,5 +1,6 @@
 /**
- * The queue in shared memory of `@ipc/mq`, both lanes of it: the ring, without a lock, and the cells behind a guard with an undo log.
+ * The queue in shared memory of `@ipc/mq`, both lanes of it: the ring, without a lock, and the cells behind a guard with an undo log; and
+ * the blocks of long messages, which both lanes name.
  * Every message once, none lost but what a consumer had just been given when it died, in the order of its producer within a
  * priority, the higher priority first, nobody asleep beside a message, or beside room that no dying hand made, and what the dead held
  * is there again.
@@ -14,8 +15,8 @@ import type { Sent, Spelling } from './ends.ts';
 import { message, messageBytes, readMessage } from './messages.ts';
 import { mqSource, type QueuePlan } from './mq-source.ts';
 
-/** `small` goes through the ring, `large` is of the same priority and in cells, `urgent` of a higher one. */
-export type QueuedKind = 'small' | 'large' | 'urgent';
+/** `small` goes through the ring, so does `long`, in blocks; `timed` is of the same priority and in a cell, `urgent` of a higher one. */
+export type QueuedKind = 'small' | 'long' | 'timed' | 'urgent';
 
 export type SharedQueueParty =
   /** `before`: so many of them while all set up. */
@@ -43,7 +44,7 @@ interface SharedQueueRecord extends Record<string, unknown> {
 
 interface Port {
   attach(events: { room(): void; ready(): void; fail(error: Error): void }): void;
-  push(message: Uint8Array, priority: number): boolean;
+  push(message: Uint8Array, priority: number, timing?: { delayMs: number; ttlMs: number }): boolean;
   pull(leaseMs?: number): { readonly bytes: Uint8Array; acknowledge?(): boolean } | undefined;
   awaitRoom(on: boolean): void;
   awaitMessage(on: boolean): void;
@@ -51,18 +52,21 @@ interface Port {
   blockForMessage(timeoutMs: number): void;
 }
 
-/** Two slots, two cells. */
-const [cellBytes, ringSlots, cells] = [128, 2, 2];
-/** Too long for a slot. */
-const largeBytes = 136;
+/** Two slots, two cells, and blocks, of the size of a cell here, for two long messages. */
+const [cellBytes, ringSlots, cells, blocks] = [128, 2, 2, 5];
+const capacityBytes = 1280;
+/** Two blocks. */
+const longBytes = 136;
 const leaseMs = 1e6;
+/** Longer than any run. */
+const inTime = { delayMs: 0, ttlMs: 1e6 };
 
 // Of shared-layout.ts and slot-ring-layout.ts.
 const stateWords = 32;
 const [logLength, logEntries] = [32, 34];
 const summary = 544;
 const behindRing = 592 + 2 * 1025;
-const [cellState, firstHeaderBytes] = [1, 64];
+const [cellState, cellLength, cellBlock, headerBytes] = [1, 2, 6, 64];
 /** Kinds of slots whose message is still there: published; being moved into a cell; under a lease. */
 const holding: readonly number[] = [2, 3, 6];
 
@@ -71,8 +75,8 @@ export function sharedQueue(shape: SharedQueueShape, edits: readonly Edit[] = []
   const { parties, deaths, mortals } = shape;
   const source = mqSource(edits);
   const participants = parties.length;
-  const plan = source.plan({ cellBytes, cells, participants, ringSlots });
-  const options = { capacityBytes: (ringSlots + cells) * cellBytes, cellBytes, participants, maxAttempts: 0 };
+  const plan = source.plan({ cellBytes, cells, participants, ringSlots, blocks });
+  const options = { capacityBytes, cellBytes, participants, maxAttempts: 0 };
   const isReceiver = (index: number): boolean => 'receives' in (parties[index] as SharedQueueParty);
   const hasReceiver = ({ dead }: World): boolean =>
     parties.some((_, index) => isReceiver(index) && dead[index] !== true);
@@ -157,8 +161,8 @@ function isRacing(
 
 function payloadOf(kind: QueuedKind, by: number, number: number): Uint8Array {
   const short = message(by, number);
-  if (kind !== 'large') return short;
-  const long = new Uint8Array(largeBytes);
+  if (kind !== 'long') return short;
+  const long = new Uint8Array(longBytes);
   long.set(short);
   return long;
 }
@@ -175,7 +179,8 @@ type Sending = Extract<SharedQueueParty, { readonly sends: unknown }>;
 function pushOne(port: Port, { sends }: Sending, number: number): boolean {
   const kind = sends[number] as QueuedKind;
   const { index } = party();
-  if (!port.push(payloadOf(kind, index, number), priorityOf(kind))) return false;
+  if (!port.push(payloadOf(kind, index, number), priorityOf(kind), kind === 'timed' ? inTime : undefined))
+    return false;
   note(({ sent }) => ({ sent: [...sent, { by: index, number }] }));
   return true;
 }
@@ -260,7 +265,7 @@ class Receiver {
     }
     const one = readMessage(found.bytes.subarray(0, messageBytes));
     const kind = (this.#parties[one.by] as Sending).sends[one.number] as QueuedKind;
-    if (found.bytes.length !== (kind === 'large' ? largeBytes : messageBytes)) {
+    if (found.bytes.length !== (kind === 'long' ? longBytes : messageBytes)) {
       throw new Violation(`a message of ${found.bytes.length} bytes`);
     }
     if (priorityOf(kind) < due)
@@ -309,13 +314,20 @@ function gone({ memory, record }: World, plan: QueuePlan, parties: readonly Shar
     mended[mended[logEntries + 2 * entry] as number] = mended[logEntries + 2 * entry + 1] as number;
   }
   const held = new Set<number>();
+  const firstWord = (length: number, at: number, block: number): number =>
+    mended[length > cellBytes ? (plan.blocks + (block - 1) * cellBytes) >> 2 : at] as number;
   for (let slot = 0; slot < ringSlots; slot++) {
-    const kind = ((mended[plan.states / 4 + 2 * slot] as number) >> 8) & 7;
-    if (holding.includes(kind)) held.add(mended[(plan.payloads + slot * cellBytes) >> 2] as number);
+    const [state, length] = mended.subarray(plan.states / 4 + 2 * slot) as unknown as [number, number];
+    const at = (plan.payloads + slot * cellBytes) >> 2;
+    if (length >= 0 && holding.includes((state >> 8) & 7))
+      held.add(firstWord(length, at, mended[at] as number));
   }
   for (let cell = 0; cell < cells; cell++) {
-    const at = (plan.cells + cell * cellBytes) >> 2;
-    if (mended[at + cellState] !== 0) held.add(mended[at + firstHeaderBytes / 4] as number);
+    const at = (plan.cells + cell * (headerBytes + cellBytes)) >> 2;
+    if (mended[at + cellState] === 0) continue;
+    held.add(
+      firstWord(mended[at + cellLength] as number, at + headerBytes / 4, mended[at + cellBlock] as number),
+    );
   }
   return parties.flatMap((each, by) => {
     if (!('sends' in each)) return [];

@@ -51,7 +51,7 @@ export async function bench(
 }
 
 /** The ids of the measured processes of a run, which have its process id in the name of their session. */
-export function peersOf(pid: number): string[] {
+function peersOf(pid: number): string[] {
   return readdirSync('/proc').filter((entry) => {
     if (!/^\d+$/.test(entry)) return false;
     try {

@@ -1,9 +1,11 @@
 import type { Campaign } from './campaign.ts';
 import { bulk } from './campaigns/bulk.ts';
+import { channelCycles } from './campaigns/channel-cycles.ts';
 import { connections } from './campaigns/connections.ts';
 import { crowd } from './campaigns/crowd.ts';
 import { descriptorFlood } from './campaigns/descriptor-flood.ts';
 import { exits } from './campaigns/exits.ts';
+import { fewDescriptors } from './campaigns/few-descriptors.ts';
 import { frameFuzz } from './campaigns/frame-fuzz.ts';
 import { hostileMemory } from './campaigns/hostile-memory.ts';
 import { leftovers } from './campaigns/leftovers.ts';
@@ -57,7 +59,9 @@ export const campaigns: readonly Campaign[] = [
   openClose,
   regionCutShort,
   regionCycles,
+  channelCycles,
   connections,
+  fewDescriptors,
   crowd,
   bulk,
   frameFuzz,

@@ -131,7 +131,7 @@ const kills = Number(process.env.SHARED_QUEUE_KILLS ?? 12);
 
 test(
   `${kills} workers killed under load: every message is handled, duplicates are counted`,
-  { timeout: 30_000 + kills * 1_000 },
+  { timeout: 90_000 + kills * 1_000 },
   async () => {
     const [jobsName, resultsName] = [uniqueName('jobs'), uniqueName('results')];
     const size = { capacityBytes: 1 << 20, maxAttempts: 0 };

@@ -46,7 +46,7 @@
  * one that none names any more. Leases have entries of their own, of which only their participant changes any:
  *
  *           +-----------+-----------+-----------+-----------+
- *   claim   | slot      | attempts  | leases    | receives  |
+ *   claim   | slot      | attempts  | leases    |           |
  *           +-----------+-----------+-----------+-----------+
  *           | sent: block, its state| freed: block, state   |   16 words
  *           +-----------+-----------+-----------+-----------+
@@ -82,8 +82,6 @@ export const CLAIM_WORDS = 16;
 export const CLAIM_SLOT = 0;
 export const CLAIM_ATTEMPTS = 1;
 export const CLAIM_LEASES = 2;
-/** Not 0 once it has received: its death may leave room that nobody was told of. */
-export const CLAIM_RECEIVES = 3;
 export const CLAIM_SENT = 4;
 export const CLAIM_FREED = 6;
 

@@ -50,6 +50,9 @@ export { LoanReceiver } from './loan-receiver.ts';
 export type { BorrowOptions } from './loan-receiver.ts';
 export type { Borrowed, Loan } from './loan.ts';
 
+export { waitAnySync } from './wait-any-sync.ts';
+export type { BlockingSource } from './wait-any-sync.ts';
+
 // For those who build a structure of their own in a region.
 export { ownedCopy } from './owned-copy.ts';
 export { setBytes } from './set-bytes.ts';

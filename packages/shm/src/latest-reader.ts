@@ -22,6 +22,7 @@ import { Participant } from './participant.ts';
 import { READER } from './participants-layout.ts';
 import { Region } from './region.ts';
 import { TakeWait } from './take-wait.ts';
+import type { BlockingSource, BlockingWait } from './wait-any-sync.ts';
 
 export interface ReadLatestOptions {
   /** Longest spin before sleeping on the event loop, in microseconds. @default 50 */
@@ -32,7 +33,7 @@ export interface ReadLatestOptions {
 const maxAttempts = 100_000;
 
 /** A reading end of a latest value. Any number of them, in any processes; none can hold the writer up. */
-export class LatestReader implements Disposable {
+export class LatestReader implements BlockingSource, Disposable {
   readonly maxBytes: number;
   readonly #region: Region;
   readonly #shape: LatestShape;
@@ -143,6 +144,12 @@ export class LatestReader implements Disposable {
     } finally {
       Atomics.sub(words, SLEEPERS, 1);
     }
+  }
+
+  /** @internal For `waitAnySync`. */
+  blockingWait(): BlockingWait {
+    this.#check();
+    return this.#wait();
   }
 
   /** Idempotent. */

@@ -8,6 +8,7 @@ import { PoolMemory } from './pool-memory.ts';
 import { Region } from './region.ts';
 import { wakeAll } from './sleepers.ts';
 import { TakeWait } from './take-wait.ts';
+import type { BlockingSource, BlockingWait } from './wait-any-sync.ts';
 
 export interface BorrowOptions {
   /** Longest spin before sleeping, in microseconds. @default 50 */
@@ -20,7 +21,7 @@ export interface BorrowOptions {
  * An end of a pool that reads messages where they were written. Every receiver gets every message that is published while it is there;
  * what is published while there is none waits for the first that comes.
  */
-export class LoanReceiver implements Disposable {
+export class LoanReceiver implements BlockingSource, Disposable {
   readonly chunkBytes: number;
   readonly #memory: PoolMemory;
   readonly #participant: Participant;
@@ -119,6 +120,12 @@ export class LoanReceiver implements Disposable {
    */
   ready({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     return this.#wait.ready(signal);
+  }
+
+  /** @internal For `waitAnySync`. */
+  blockingWait(): BlockingWait {
+    if (!this.#memory.region.isOpen) throw closedError('pool');
+    return this.#wait;
   }
 
   /** What is borrowed goes back. What is not stays for the next receiver, if this was the only one. Idempotent. */

@@ -125,7 +125,7 @@ class MpscReceivePort extends RecordsReceivePort {
     return 'again';
   }
 
-  protected override beforeSleep(): void {
+  override beforeSleep(): void {
     this.#release();
   }
 

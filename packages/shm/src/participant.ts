@@ -200,22 +200,25 @@ export class Participant {
     this.#bell.ignore();
   }
 
-  /** Blocks this thread until somebody rings or dies, or the time is over; may return early. Announce and look before. */
-  block(timeoutMs: number): void {
-    const found = this.#findLines();
-    if (found === 'buried') return;
-    const limitMs = found === 'calm' ? timeoutMs : timeoutMs < 0 ? exitMs : Math.min(timeoutMs, exitMs);
-    const lines = [...this.#lines];
-    const descriptors = Int32Array.of(
-      this.#bell.descriptor,
-      ...lines.map(([, { descriptor }]) => descriptor),
+  /** Blocks this thread until somebody rings one of these or dies, or the time is over; may return early. Each announces and looks before. */
+  static block(sleepers: readonly Participant[], timeoutMs: number): void {
+    let limitMs = timeoutMs;
+    for (const sleeper of sleepers) {
+      const found = sleeper.#findLines();
+      if (found === 'buried') return;
+      if (found === 'dying') limitMs = limitMs < 0 ? exitMs : Math.min(limitMs, exitMs);
+    }
+    const bells = sleepers.map((sleeper) => sleeper.#bell.descriptor);
+    const lines = sleepers.flatMap((sleeper) =>
+      Array.from(sleeper.#lines, ([line, { descriptor }]) => ({ sleeper, line, descriptor })),
     );
-    const events = new Int16Array(descriptors.length);
-    events[0] = POLLIN;
+    const descriptors = Int32Array.from([...bells, ...lines.map(({ descriptor }) => descriptor)]);
+    const events = new Int16Array(descriptors.length).fill(POLLIN, 0, bells.length);
     const readiness = new Int16Array(descriptors.length);
     poll(descriptors, events, readiness, limitMs);
-    this.#bell.silence();
-    for (const [index, [line]] of lines.entries()) if (readiness[index + 1] !== 0) this.#lines.drop(line);
+    for (const sleeper of sleepers) sleeper.#bell.silence();
+    for (const [index, { sleeper, line }] of lines.entries())
+      if (readiness[bells.length + index] !== 0) sleeper.#lines.drop(line);
   }
 
   /** Hears of the death of all others. A bell goes silent a moment before the proof of death is there: looks until it is. */

@@ -57,6 +57,10 @@ class TakePort extends RecordsReceivePort {
     this.#owed.settle();
   }
 
+  override beforeSleep(): void {
+    this.settle();
+  }
+
   override release(): void {
     this.settle();
     super.release();

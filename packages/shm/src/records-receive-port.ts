@@ -5,6 +5,7 @@ import type { Participant } from './participant.ts';
 import { maxAttempts, type SharedRecords } from './shared-records.ts';
 import { SlotSleep } from './slot-sleep.ts';
 import { Spin } from './spin.ts';
+import type { BlockingWait } from './wait-any-sync.ts';
 
 /** Makes a message out of `source.bytes[offset, offset + length)`. */
 export type Copy = (source: CopySource, offset: number, length: number) => Uint8Array;
@@ -13,13 +14,13 @@ export type Copy = (source: CopySource, offset: number, length: number) => Uint8
 const looksPerProof = 64;
 
 /** A reading end of records in shared memory as a port; how it reads is up to the structure. */
-export abstract class RecordsReceivePort implements ReceivePort {
+export abstract class RecordsReceivePort implements ReceivePort, BlockingWait {
   end: End | undefined;
   protected readonly participant: Participant;
   /** Whether nobody changes a message while `copy` is at it: then it is handed out where it lies. */
   protected readonly lendsInPlace: boolean = false;
+  readonly sleep: SlotSleep;
   readonly #records: SharedRecords;
-  readonly #sleep: SlotSleep;
   readonly #spin: Spin;
   readonly #look: () => boolean;
   #lent: LentCopy | undefined;
@@ -34,9 +35,9 @@ export abstract class RecordsReceivePort implements ReceivePort {
     this.#lent = new LentCopy(records);
     this.#spin = new Spin(spinUs);
     this.#look = () => this.hasMessage();
-    this.#sleep = new SlotSleep(records.region, records.sleepingReaders, participant, () => {
+    this.sleep = new SlotSleep(records.region, records.sleepingReaders, participant, () => {
       this.#blocked = -1; // the last look asks whether whoever is in the way is dead
-      return this.hasMessage();
+      return this.isReady();
     });
   }
 
@@ -47,7 +48,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
   protected abstract step(copy: Copy): Uint8Array | 'none' | 'again';
 
   /** Called when nothing was found and nobody will look for a while. */
-  protected beforeSleep(): void {
+  beforeSleep(): void {
     // nothing to do, as a rule
   }
 
@@ -84,7 +85,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
   awaitMessage(on: boolean): void {
     if (this.#released || on === this.#awaited) return;
     this.#awaited = on;
-    if (!on) this.#sleep.stop();
+    if (!on) this.sleep.stop();
     // Not at once: what the caller does next, such as sending, comes first.
     else queueMicrotask(() => {
       this.#fallAsleep();
@@ -93,14 +94,28 @@ export abstract class RecordsReceivePort implements ReceivePort {
 
   /** Blocks this thread until there may be a message, which those who wait on the event loop get first; false when the time is over first. */
   block(timeoutMs: number): boolean {
-    if (this.#released) throw closedError('receiver');
+    this.assertOpen();
     if (!this.#spin.until(this.#look)) {
       this.beforeSleep();
-      if (!this.#sleep.block(timeoutMs)) return false;
+      if (!this.sleep.block(timeoutMs)) return false;
       this.#spin.woken();
     }
-    if (this.#awaited) this.#report();
+    this.serve();
     return true;
+  }
+
+  isReady(): boolean {
+    return this.end !== undefined || this.hasMessage();
+  }
+
+  /** Lets those who wait on the event loop have what there is. */
+  serve(): void {
+    if (this.#awaited) this.#report();
+  }
+
+  /** @throws {IpcError} ERR_IPC_CLOSED. */
+  assertOpen(): void {
+    if (this.#released) throw closedError('receiver');
   }
 
   release(): void {
@@ -120,7 +135,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
       setImmediate(report);
     } else {
       this.beforeSleep();
-      this.#sleep.start(() => {
+      this.sleep.start(() => {
         this.#spin.woken();
         report();
       });
@@ -130,7 +145,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
   #report(): void {
     if (!this.#awaited || this.#released) return;
     this.#awaited = false;
-    this.#sleep.stop();
+    this.sleep.stop();
     this.#events?.ready();
   }
 
@@ -172,7 +187,7 @@ export abstract class RecordsReceivePort implements ReceivePort {
       for (let attempt = 0; attempt < maxAttempts; attempt++) {
         const found = this.step(copy);
         if (found === 'none') {
-          if (this.#sleep.damage !== undefined) throw this.#sleep.damage;
+          if (this.sleep.damage !== undefined) throw this.sleep.damage;
           return undefined;
         }
         if (found !== 'again') return found;

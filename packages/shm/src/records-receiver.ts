@@ -1,8 +1,9 @@
 import { ReceiveHalf } from '@ipc/core';
 import type { RecordsReceivePort } from './records-receive-port.ts';
+import type { BlockingSource, BlockingWait } from './wait-any-sync.ts';
 
 /** A reading end of records in shared memory: a receiver that can also block its thread. */
-export abstract class RecordsReceiver extends ReceiveHalf {
+export abstract class RecordsReceiver extends ReceiveHalf implements BlockingSource {
   readonly #port: RecordsReceivePort;
 
   protected constructor(port: RecordsReceivePort) {
@@ -29,5 +30,11 @@ export abstract class RecordsReceiver extends ReceiveHalf {
       deadline ??= now + timeoutMs;
       if (!this.#port.block(timeoutMs < 0 ? -1 : Math.max(0, deadline - now))) return undefined;
     }
+  }
+
+  /** @internal For `waitAnySync`. */
+  blockingWait(): BlockingWait {
+    this.#port.assertOpen();
+    return this.#port;
   }
 }

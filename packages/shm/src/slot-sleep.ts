@@ -1,6 +1,6 @@
 import type { IpcError } from '@ipc/core';
 import { CutShort } from './cut-short.ts';
-import type { Participant } from './participant.ts';
+import { Participant } from './participant.ts';
 import type { Region } from './region.ts';
 import { raiseHint } from './sleepers.ts';
 
@@ -67,21 +67,38 @@ export class SlotSleep {
 
   /** Blocks this thread; false when the time is over first. -1 is for ever. */
   block(timeoutMs: number): boolean {
+    return SlotSleep.blockAny([this], timeoutMs) === this;
+  }
+
+  /**
+   * Blocks this thread until one of several has no reason to sleep any more, which is returned; `undefined` when the time is over first.
+   *
+   * All have announced before any bell is waited for, and a bell that was rung stays readable until then: what changes in one while
+   * another is looked at is not lost.
+   */
+  static blockAny(sleeps: readonly SlotSleep[], timeoutMs: number): SlotSleep | undefined {
     const deadline = performance.now() + timeoutMs;
+    const participants = sleeps.map((sleep) => sleep.#participant);
     try {
       for (;;) {
-        if (this.#announceAndLook()) return true;
+        const ready = sleeps.find((sleep) => sleep.#announceAndLook());
+        if (ready !== undefined) return ready;
         const left = timeoutMs < 0 ? -1 : deadline - performance.now();
-        if (timeoutMs >= 0 && left <= 0) return false;
-        this.#participant.block(this.#cutShort.limit(left));
+        if (timeoutMs >= 0 && left <= 0) return undefined;
+        const limit = sleeps.reduce((limitMs, sleep) => sleep.#cutShort.limit(limitMs), left);
+        Participant.block(participants, limit);
       }
     } finally {
-      // On the event loop, somebody may still sleep: its bell has been silenced meanwhile.
-      if (this.#onReady === undefined) this.#participant.withdraw();
-      else setImmediate(() => {
-        this.#look();
-      }); // prettier-ignore
+      for (const sleep of sleeps) sleep.#getUp();
     }
+  }
+
+  /** On the event loop, somebody may still sleep: its bell has been silenced meanwhile. */
+  #getUp(): void {
+    if (this.#onReady === undefined) this.#participant.withdraw();
+    else setImmediate(() => {
+      this.#look();
+    }); // prettier-ignore
   }
 
   /** The need must be that of the look: had it grown in between, its time could have passed, and nobody would ring. */

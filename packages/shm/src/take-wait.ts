@@ -5,17 +5,18 @@ import { READER, WRITER } from './participants-layout.ts';
 import type { Region } from './region.ts';
 import { SlotSleep } from './slot-sleep.ts';
 import { Spin } from './spin.ts';
+import type { BlockingWait } from './wait-any-sync.ts';
 
 const processors = availableParallelism();
 
 /** Waiting for what `take` gets, once it gets something: on the event loop, first come first served, or of the whole thread. */
-export class TakeWait<T> {
+export class TakeWait<T> implements BlockingWait {
+  readonly sleep: SlotSleep;
   readonly #what: string;
   readonly #attempt: () => T | undefined;
   readonly #participant: Participant;
-  readonly #sleep: SlotSleep;
   readonly #spin: Spin;
-  readonly #isReady: () => boolean;
+  readonly isReady: () => boolean;
   /** Those who wait for something, and those who only want to know that there is something. */
   readonly #takers: WaitQueue<undefined, T>;
   readonly #watchers: WaitQueue<undefined, undefined>;
@@ -38,9 +39,9 @@ export class TakeWait<T> {
     this.#what = what;
     this.#attempt = take;
     this.#participant = participant;
-    this.#isReady = isReady;
+    this.isReady = isReady;
     this.#spin = new Spin(spinUs);
-    this.#sleep = new SlotSleep(region, hint, participant, isReady);
+    this.sleep = new SlotSleep(region, hint, participant, isReady);
     const onAbort = (): void => {
       if (!this.#isWanted) this.#stop();
     };
@@ -63,7 +64,7 @@ export class TakeWait<T> {
   /** Resolves when `take` might get something; takes nothing. */
   async ready(signal: AbortSignal | undefined): Promise<void> {
     this.#check(signal);
-    if (!this.isIdle || !this.#isReady()) await this.#await(this.#watchers, signal);
+    if (!this.isIdle || !this.isReady()) await this.#await(this.#watchers, signal);
   }
 
   /** Blocks the thread; undefined when the time is over first. -1 is for ever. */
@@ -77,11 +78,15 @@ export class TakeWait<T> {
       deadline ??= now + timeoutMs;
       const left = timeoutMs < 0 ? -1 : Math.max(0, deadline - now);
       if (!this.#spins()) {
-        if (!this.#sleep.block(left)) return undefined;
+        if (!this.sleep.block(left)) return undefined;
         this.#spin.woken();
       }
       this.serve();
     }
+  }
+
+  beforeSleep(): void {
+    // nothing to do
   }
 
   /** Gives what there is to those who wait on the event loop. */
@@ -96,7 +101,7 @@ export class TakeWait<T> {
     } catch (error) {
       this.#takers.rejectAll(error);
     }
-    if (this.isIdle && (this.#sleep.damage !== undefined || this.#isReady()))
+    if (this.isIdle && (this.sleep.damage !== undefined || this.isReady()))
       this.#watchers.resolveAll(undefined);
     if (this.#isWanted) this.#look();
   }
@@ -115,7 +120,7 @@ export class TakeWait<T> {
   /** @throws {IpcError} ERR_IPC_CORRUPT when there is nothing, and there will be nothing. Whatever `take` throws. */
   #take(): T | undefined {
     const taken = this.#attempt();
-    if (taken === undefined && this.#sleep.damage !== undefined) throw this.#sleep.damage;
+    if (taken === undefined && this.sleep.damage !== undefined) throw this.sleep.damage;
     return taken;
   }
 
@@ -140,7 +145,7 @@ export class TakeWait<T> {
         if (this.#awaited) this.serve();
       };
       if (this.#spins()) setImmediate(serve);
-      else this.#sleep.start(() => {
+      else this.sleep.start(() => {
         this.#spin.woken();
         serve();
       }); // prettier-ignore
@@ -151,11 +156,11 @@ export class TakeWait<T> {
   #spins(): boolean {
     let participants = 1;
     for (const role of [READER, WRITER]) this.#participant.others(role, () => participants++);
-    return participants <= processors && this.#spin.until(this.#isReady);
+    return participants <= processors && this.#spin.until(this.isReady);
   }
 
   #stop(): void {
     this.#awaited = false;
-    this.#sleep.stop();
+    this.sleep.stop();
   }
 }

@@ -102,8 +102,8 @@ export function slotMutants(): readonly Mutant[] {
     inBroadcast(
       'who sleeps does not hear of deaths',
       'participant',
-      'const lines = [...this.#lines];',
-      'const lines: [number, BellLine][] = [];',
+      'const lines = sleepers.flatMap',
+      'const lines = [].flatMap',
       { ...waited, deaths: 1, mortals: [0] },
     ),
     inBroadcast(

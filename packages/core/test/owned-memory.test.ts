@@ -99,6 +99,7 @@ test.skipIf(glibc === undefined)(
     `;
 
     const printed = execFileSync(process.execPath, ['--expose-gc', '--input-type=module', '--eval', script], {
+      cwd: import.meta.dirname, // from where '@ipc/core' is found
       encoding: 'utf8',
     });
 

@@ -294,7 +294,7 @@ class Link {
   #lose(): void {
     if (this.#sink !== undefined) {
       this.#sink = undefined;
-      this.#isUntold = this.#sent > this.#confirmed;
+      this.#isUntold ||= this.#sent > this.#confirmed; // or of the connection before, which has not been told yet
       this.#confirmed = this.#sent;
       if (this.#isUntold && this.#asks + this.#asking > 0) this.#tellLoss();
     }

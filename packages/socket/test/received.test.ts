@@ -1,4 +1,5 @@
 /** `flush({ delivery: 'received' })` where more than the kernel is between the two: read ahead, wrapped, lost. */
+import { EventEmitter, once } from 'node:events';
 import { heartbeating, reconnecting, seqpacket, tcp, unix } from '@ipc/socket';
 import { memory } from '@ipc/core';
 import { connectedPair, expectBytes, noLeaks, numbered, pattern, spawnPeer, uniqueName } from '@ipc/testkit';
@@ -50,6 +51,26 @@ describe.each([
     })();
     await Promise.all([received, taken]);
   });
+});
+
+test('what a lost connection had taken is told as lost, though another one came and went since', async () => {
+  const peerFile = new URL('../dist-test/workers/unix-peer.js', import.meta.url);
+  const name = uniqueName('lost-twice');
+  const changes = new EventEmitter<{ lost: []; back: [] }>();
+  const onChange = (error: unknown): boolean => changes.emit(error === undefined ? 'back' : 'lost');
+  const transport = reconnecting(unix(), { firstDelayMs: 1, longestDelayMs: 20, onChange });
+  await using first = await spawnPeer(peerFile);
+  await first.call('listen', name);
+  const [channel] = await Promise.all([transport.connect(name), first.call('accept')]);
+  await channel.send(pattern(8));
+  await channel.flush();
+  await Promise.all([once(changes, 'lost'), first.kill()]);
+  await using second = await spawnPeer(peerFile);
+  await Promise.all([once(changes, 'back'), second.call('listen', name)]);
+  await Promise.all([once(changes, 'lost'), second.kill()]);
+  await expect(channel.flush({ delivery: 'received' })).rejects.toMatchObject(gone);
+  await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
+  await (await unix().listen(name)).close(); // takes over, and away, the name that the dead peer left
 });
 
 test('what a lost connection had taken is told as lost, once; then it goes on', async () => {

@@ -46,7 +46,8 @@ export async function measureRepeatedly(options: RepeatsOptions): Promise<number
       for (const [index, crew] of crews.entries()) {
         if (isAborted(signal)) return whole;
         if (whole > 0 && pace.isOver()) {
-          misses.leaveOut(`repeats ${whole + 1} to ${repeats}`, 'the time was up; see --seconds');
+          const left = whole + 1 === repeats ? `repeat ${repeats}` : `repeats ${whole + 1} to ${repeats}`;
+          misses.leaveOut(left, 'the time was up; see --seconds');
           return whole;
         }
         if (pace.isLate()) {

@@ -4,8 +4,8 @@ import type { PlannedCell } from './planned.ts';
 /** The least number of round trips of all repeats together, so that their p99 can be told. */
 const leastRoundTrips = 1000;
 
-/** A mebibyte there and back takes up to two milliseconds: the three hundred of a repeat fit into this. */
-const leastMostNs = 700e6;
+/** A mebibyte there and back takes up to three milliseconds: the three hundred of a repeat fit into this. */
+const leastMostNs = 1e9;
 
 /** How long a cell of so many milliseconds measures what, in a run of so many repeats. */
 export function cellTimes(

@@ -4,6 +4,7 @@ import { heartbeating, reconnecting, seqpacket, tcp, unix } from '@ipc/socket';
 import { memory } from '@ipc/core';
 import { connectedPair, expectBytes, noLeaks, numbered, pattern, spawnPeer, uniqueName } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
+import { unixAfter } from './unix-after.ts';
 
 noLeaks();
 
@@ -58,16 +59,20 @@ test('what a lost connection had taken is told as lost, though another one came 
   const name = uniqueName('lost-twice');
   const changes = new EventEmitter<{ lost: []; back: [] }>();
   const onChange = (error: unknown): boolean => changes.emit(error === undefined ? 'back' : 'lost');
-  const transport = reconnecting(unix(), { firstDelayMs: 1, longestDelayMs: 20, onChange });
+  let dead: Promise<unknown> = Promise.resolve();
+  const transport = reconnecting(
+    unixAfter(() => dead),
+    { firstDelayMs: 1, longestDelayMs: 20, onChange },
+  );
   await using first = await spawnPeer(peerFile);
   await first.call('listen', name);
   const [channel] = await Promise.all([transport.connect(name), first.call('accept')]);
   await channel.send(pattern(8));
   await channel.flush();
-  await Promise.all([once(changes, 'lost'), first.kill()]);
+  await Promise.all([once(changes, 'lost'), (dead = first.kill())]);
   await using second = await spawnPeer(peerFile);
   await Promise.all([once(changes, 'back'), second.call('listen', name)]);
-  await Promise.all([once(changes, 'lost'), second.kill()]);
+  await Promise.all([once(changes, 'lost'), (dead = second.kill())]);
   await expect(channel.flush({ delivery: 'received' })).rejects.toMatchObject(gone);
   await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
   await (await unix().listen(name)).close(); // takes over, and away, the name that the dead peer left
@@ -78,13 +83,17 @@ test('what a lost connection had taken is told as lost, once; then it goes on', 
   const name = uniqueName('lost');
   let away!: () => void;
   const lost = new Promise<void>((resolve) => (away = resolve));
-  const transport = reconnecting(unix(), { firstDelayMs: 1, longestDelayMs: 20, onChange: away });
+  let dead: Promise<unknown> = Promise.resolve();
+  const transport = reconnecting(
+    unixAfter(() => dead),
+    { firstDelayMs: 1, longestDelayMs: 20, onChange: away },
+  );
   await using first = await spawnPeer(peerFile);
   await first.call('listen', name);
   const [channel] = await Promise.all([transport.connect(name), first.call('accept')]);
   await channel.send(pattern(8));
   const never = expect(channel.flush({ delivery: 'received' })).rejects.toMatchObject(gone);
-  await first.kill();
+  await (dead = first.kill());
   await never;
   await lost;
   await channel.send(numbered(0, 8)); // held
@@ -96,7 +105,7 @@ test('what a lost connection had taken is told as lost, once; then it goes on', 
   await held;
   await channel.send(pattern(9));
   await channel.flush();
-  await second.kill();
+  await (dead = second.kill());
   await expect(channel.flush({ delivery: 'received' })).rejects.toMatchObject(gone);
   await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
   await (await unix().listen(name)).close(); // takes over, and away, the name that the dead peer left

@@ -10,6 +10,7 @@ import {
   type Peer,
 } from '@ipc/testkit';
 import { expect, test } from 'vitest';
+import { unixAfter } from './unix-after.ts';
 
 noLeaks();
 
@@ -42,19 +43,23 @@ test('holds what is sent while the peer is dead, and delivers it in order to the
   const changes: boolean[] = [];
   let away!: () => void;
   const lost = new Promise<void>((resolve) => (away = resolve));
-  const transport = reconnecting(unix(), {
-    ...soon,
-    onChange(error) {
-      changes.push(error === undefined);
-      if (error !== undefined) away();
+  let dead: Promise<unknown> = Promise.resolve();
+  const transport = reconnecting(
+    unixAfter(() => dead),
+    {
+      ...soon,
+      onChange(error) {
+        changes.push(error === undefined);
+        if (error !== undefined) away();
+      },
     },
-  });
+  );
   await using first = await spawnPeer(peerFile);
   await first.call('listen', name);
   const [channel] = await Promise.all([transport.connect(name), first.call('accept')]);
   await channel.send(numbered(0, 16));
   await first.call('receive', 1, 16);
-  await first.kill();
+  await (dead = first.kill());
   await lost;
   for (let n = 0; n < 100; n++) await channel.send(numbered(n, 16));
   await using second = await spawnPeer(peerFile);

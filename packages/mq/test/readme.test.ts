@@ -11,7 +11,7 @@ test("the README's example does what its comments say", () => {
   const file = fileURLToPath(new URL(`../dist-test/${name}.mjs`, import.meta.url));
   writeFileSync(file, example.replace('using jobs', 'const jobs').replace("'jobs'", `'${name}'`)); // Node 20 has no `using`
   try {
-    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 10_000 });
+    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
     expect(printed.trim().split('\n')).toEqual(expected);
   } finally {
     rmSync(file);

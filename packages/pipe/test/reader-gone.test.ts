@@ -86,7 +86,7 @@ test('an idle sender does not keep its process alive, one that waits for room do
          const sender = writer.sender({ format: 'bytes' });
          ${then}`,
       ],
-      { encoding: 'utf8', timeout: 10_000 },
+      { encoding: 'utf8', timeout: 60_000 },
     );
   const take =
     'setTimeout(() => { while (reader.bytesPending > 0) readSync(reader.fd, Buffer.alloc(1 << 20)); }, 20).unref()';

@@ -19,7 +19,7 @@ test("the README's example does what its comments say", () => {
     example.replaceAll('await using', 'const').replaceAll('orders', uniqueName('readme')) + closing,
   );
   try {
-    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 10_000 });
+    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 60_000 });
     expect(printed.trim().split('\n')).toEqual(expected);
   } finally {
     rmSync(folder, { recursive: true });

@@ -89,6 +89,11 @@ export interface Sender<T = Uint8Array> extends Closable {
 
 /** Receives whole messages, one way. Iterating receives until the clean end. */
 export interface Receiver<T = Uint8Array> extends Closable, AsyncIterable<T> {
+  /**
+   * Bytes that have come of the next message, which is not whole yet; 0 otherwise, and where messages come whole. It
+   * grows while a long one is on its way and somebody waits for it: the sign of life of its sender.
+   */
+  readonly partialBytes: number;
   /** The next message, or `undefined` once the peer has closed and all was read (C5). */
   receive(options?: WaitOptions): Promise<T | undefined>;
   /** The next message if one is here. Never waits; `undefined` says nothing about the end. */

@@ -73,6 +73,11 @@ export class FrameReader implements ReceivePort {
     this.#attachments = attachments;
   }
 
+  get partialBytes(): number {
+    if (this.#hasFrame()) return 0;
+    return this.#large === undefined ? this.#filled - this.#start : this.#largeFilled;
+  }
+
   attach(events: ReceiveEvents): void {
     this.#events = events;
     this.#interest.readable = true;

@@ -41,6 +41,10 @@ class JoinedChannel<T> implements Channel<T> {
     return this.#sender.bufferedBytes;
   }
 
+  get partialBytes(): number {
+    return this.#receiver.partialBytes;
+  }
+
   send(message: T, options?: WaitOptions): Promise<void> {
     return this.#sender.send(message, options);
   }

@@ -58,6 +58,8 @@ export interface ReceiveEvents {
 export interface ReceivePort {
   /** Set once nothing will come behind what is already here. */
   readonly end: End | undefined;
+  /** As of `Receiver`. Optional: where a message may come in parts. */
+  readonly partialBytes?: number;
   /** Called once, before anything else. */
   attach(events: ReceiveEvents): void;
   /**

@@ -44,6 +44,10 @@ export class ReceiveHalf implements Receiver {
     });
   }
 
+  get partialBytes(): number {
+    return this.#port.partialBytes ?? 0;
+  }
+
   receive(options?: WaitOptions): Promise<Uint8Array | undefined> {
     const signal = options?.signal;
     if (signal?.aborted === true) return rejected(signal.reason);

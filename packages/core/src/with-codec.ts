@@ -48,6 +48,9 @@ export function decodingReceiver<T>(receiver: Receiver, codec: Codec<T>): Receiv
   };
   return {
     closed: receiver.closed,
+    get partialBytes() {
+      return receiver.partialBytes;
+    },
     receive,
     ready: (options) => receiver.ready(options),
     tryReceive() {

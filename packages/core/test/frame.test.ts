@@ -277,3 +277,27 @@ test('a failed write ends sending with ERR_IPC_PEER_GONE, waiting sends included
   );
   expect(stream.closed).toBe(true);
 });
+
+test('what has come of a message that is not whole yet is told, and nothing of whole ones', async () => {
+  for (const [length, parts] of [
+    [1_000, [3, 500, 900]],
+    [200_000, [100, 70_000, 199_999]],
+  ] as const) {
+    const stream = new ScriptStream();
+    const receiver = frameReceiver(stream);
+    const bytes = frame(new Uint8Array(length));
+    expect(receiver.partialBytes).toBe(0);
+    let before = 0;
+    for (const part of parts) {
+      stream.feed(bytes.subarray(before, part));
+      expect(receiver.tryReceive()).toBeUndefined();
+      expect(receiver.partialBytes).toBeGreaterThan(0);
+      expect(receiver.partialBytes).toBeLessThanOrEqual(part);
+      before = part;
+    }
+    stream.feed(bytes.subarray(before));
+    await receiver.ready();
+    expect(receiver.partialBytes).toBe(0);
+    await receiver.close();
+  }
+});

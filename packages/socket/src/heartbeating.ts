@@ -25,13 +25,14 @@ import {
 import { ASK, BEAT, ESCAPE_BYTES, escapeMessage, RECEIPT, unescapeMessage } from './beat.ts';
 import { moveDescriptors } from './descriptors.ts';
 import { mapListener } from './map-listener.ts';
+import { Silence } from './silence.ts';
 
 export interface HeartbeatOptions {
   /** A beat is sent when nothing else was for this long. @default 1000 */
   readonly intervalMs?: number | undefined;
   /**
-   * The channel fails with ERR_IPC_PEER_GONE when nothing, not even a beat, has come for this long. It counts from the first
-   * thing heard: a peer that has not accepted yet is not late. @default three intervals
+   * The channel fails with ERR_IPC_PEER_GONE when nothing, not even a beat or a part of a message, has come for this long. It
+   * counts from the first thing heard: a peer that has not accepted yet is not late. @default three intervals
    */
   readonly timeoutMs?: number | undefined;
   /** The channel closes, cleanly for the peer, when no message went either way for this long. @default never */
@@ -42,7 +43,7 @@ export interface HeartbeatOptions {
  * Wraps a transport: its channels send heartbeats, and fail when the peer's stay away.
  *
  * While a message waits here to be received, nothing more is read (C4), and the peer is not late. A thread that was
- * blocked itself first reads what came meanwhile. No timer here keeps the process alive. Messages may be one byte shorter
+ * blocked or starved itself first reads what came meanwhile, and judges by what it has seen. No timer here keeps the process alive. Messages may be one byte shorter
  * than those of `transport`.
  *
  * @throws {RangeError} A time below 1 ms, or `timeoutMs` not above `intervalMs`.
@@ -81,10 +82,10 @@ class Pulse implements SendPort {
   readonly #owed = new Owed(ASK, RECEIPT);
   /** The message that waits for room in the channel. */
   #waiting: Uint8Array | undefined;
-  /** Of anything sent, of anything heard (`undefined`: nothing yet), of a message either way. */
+  /** Of anything sent, of a message either way. */
   #sentMs = performance.now();
-  #heardMs: number | undefined;
   #usedMs = performance.now();
+  readonly #silence: Silence;
   #send!: SendEvents;
   #receive!: ReceiveEvents;
   #halves = 2;
@@ -97,8 +98,12 @@ class Pulse implements SendPort {
     this.#channel = channel;
     this.maxMessageBytes = maxMessageBytes;
     this.#times = times;
+    this.#silence = new Silence(times.timeoutMs, times.intervalMs);
     this.receivePort = {
       end: undefined,
+      get partialBytes() {
+        return channel.partialBytes;
+      },
       attach: (events) => (this.#receive = events),
       pull: () => this.#pull(),
       drain: (handler, limit) => pullEach(() => this.#pull(), handler, limit),
@@ -253,10 +258,10 @@ class Pulse implements SendPort {
 
   /** A message, or `undefined` for what is none. Everything before it has been taken. */
   #hear(message: Uint8Array): Uint8Array | undefined {
-    this.#heardMs = performance.now();
+    this.#silence.end();
     const taken = unescapeMessage(message);
     if (taken !== BEAT && taken !== ASK && taken !== RECEIPT) {
-      this.#usedMs = this.#heardMs;
+      this.#usedMs = performance.now();
       return taken;
     }
     if (taken === RECEIPT) this.#send.received();
@@ -305,11 +310,8 @@ class Pulse implements SendPort {
   }
 
   #isLate(): boolean {
-    return (
-      this.#receiving &&
-      this.#heardMs !== undefined &&
-      performance.now() - this.#heardMs > this.#times.timeoutMs
-    );
+    this.#silence.look(this.#channel.partialBytes, this.#receiving);
+    return this.#receiving && this.#silence.isTooLong;
   }
 
   readonly #giveUp = (): void => {

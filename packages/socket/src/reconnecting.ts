@@ -142,8 +142,12 @@ class Link {
         release();
       },
     };
+    const partialBytes = (): number => this.#source?.partialBytes ?? 0;
     this.receivePort = {
       end: undefined,
+      get partialBytes() {
+        return partialBytes();
+      },
       attach: (events) => (this.#receive = events),
       pull: () => this.#pull(),
       drain: (handler, limit) => pullEach(() => this.#pull(), handler, limit),

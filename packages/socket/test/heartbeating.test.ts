@@ -1,10 +1,25 @@
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pathOf } from '@ipc/core';
 import { heartbeating, unix } from '@ipc/socket';
-import { channelConformance, noLeaks, pattern, spawnPeer, uniqueName } from '@ipc/testkit';
+import {
+  channelConformance,
+  expectBytes,
+  noLeaks,
+  numbered,
+  pattern,
+  spawnPeer,
+  uniqueName,
+} from '@ipc/testkit';
 import { expect, test } from 'vitest';
 
 noLeaks();
 
-const often = { intervalMs: 20, timeoutMs: 400 };
+const often = { intervalMs: 20, timeoutMs: 1_000 };
+const late = (timeoutMs: number): object => ({
+  code: 'ERR_IPC_PEER_GONE',
+  message: expect.stringContaining(`for ${timeoutMs} ms`) as string,
+});
 const peerFile = new URL('../dist-test/workers/heartbeating-peer.js', import.meta.url);
 
 channelConformance(() => heartbeating(unix(), { intervalMs: 10, timeoutMs: 20_000 }), { peer: peerFile });
@@ -15,17 +30,10 @@ test('a peer that is stopped is gone; one that only has nothing to say is not', 
   await peer.call('listen', name);
   const [channel] = await Promise.all([heartbeating(unix(), often).connect(name), peer.call('accept')]);
   const received = channel.receive();
-  // Many time-outs long, both say nothing.
-  const first = await Promise.race([
-    received,
-    new Promise((resolve) => setTimeout(resolve, 1_500, 'silence')),
-  ]);
-  expect(first).toBe('silence');
+  // Time-outs long, both say nothing.
+  expect(await Promise.race([received, delay(2_500, 'silence')])).toBe('silence');
   peer.stop();
-  await expect(received).rejects.toMatchObject({
-    code: 'ERR_IPC_PEER_GONE',
-    message: expect.stringContaining('400 ms') as string,
-  });
+  await expect(received).rejects.toMatchObject(late(1_000));
   await expect(channel.send(pattern(1))).rejects.toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
   await channel.close();
   peer.resume();
@@ -38,11 +46,52 @@ test('what was blocked itself does not take its peer for late', async () => {
   const [channel] = await Promise.all([heartbeating(unix(), often).connect(name), peer.call('accept')]);
   await peer.call('send', 1, 8);
   expect(await channel.receive()).toBeDefined();
-  const untilMs = performance.now() + 1_000;
+  const untilMs = performance.now() + 2_000;
   while (performance.now() < untilMs);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await delay(100);
   await channel.send(pattern(8));
   await channel.close();
+});
+
+test('who was stopped reads what came meanwhile before taking its peer for late', async () => {
+  const name = uniqueName('continued');
+  await using peer = await spawnPeer(peerFile, '1000');
+  await peer.call('listen', name);
+  await using channel = await heartbeating(unix(), { intervalMs: 20, timeoutMs: 20_000 }).connect(name);
+  await peer.call('accept');
+  await channel.send(numbered(0, 1));
+  await peer.call('receive', 1, 1);
+  peer.stop();
+  await channel.send(numbered(0, 2));
+  await delay(2_000);
+  peer.resume();
+  await delay(100);
+  await peer.call('receive', 1, 2);
+  await peer.call('send', 1, 3);
+  expectBytes(await channel.receive(), numbered(0, 3));
+});
+
+test('a message that takes longer than the time-out is on its way, and its sender late once that stands still', async () => {
+  const transport = heartbeating(unix(), { intervalMs: 20, timeoutMs: 300 });
+  await using listener = await transport.listen(uniqueName('long'));
+  const foreign = connect(pathOf(listener.name, 'sock'));
+  await using channel = await listener.accept();
+  foreign.on('error', () => undefined).resume();
+  const frame = Buffer.alloc(4 + 300_000);
+  frame.writeUInt32LE(300_000);
+  frame.set(pattern(300_000), 4);
+
+  foreign.write(Uint8Array.of(1, 0, 0, 0, 7)); // before the first word nobody is late
+  expectBytes(await channel.receive(), Uint8Array.of(7));
+  const received = channel.receive();
+  for (let at = 0; at < frame.length; at += 10_000) {
+    foreign.write(frame.subarray(at, at + 10_000));
+    await delay(30); // thirty of them, together longer than the time-out
+  }
+  expectBytes(await received, pattern(300_000));
+  foreign.write(frame.subarray(0, 10_000));
+  await expect(channel.receive()).rejects.toMatchObject(late(300));
+  foreign.destroy();
 });
 
 test('an unused channel closes, cleanly for the peer', async () => {

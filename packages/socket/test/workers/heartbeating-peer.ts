@@ -1,4 +1,5 @@
 import { heartbeating, unix } from '@ipc/socket';
 import { runPeer } from '@ipc/testkit/peer';
 
-runPeer(() => heartbeating(unix(), { intervalMs: 20, timeoutMs: 20_000 }));
+const [, , timeoutMs = '20000'] = process.argv;
+runPeer(() => heartbeating(unix(), { intervalMs: 20, timeoutMs: Number(timeoutMs) }));

@@ -6,6 +6,7 @@
  * one that was killed together with all its processes, and removes it. Source: flock(2).
  */
 import { flock } from '@ipc/native';
+import { Region } from '@ipc/shm';
 import { closeSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,6 +29,7 @@ export class RunDirectory implements AsyncDisposable {
   static async make(): Promise<RunDirectory> {
     for (const name of await readdir(tmpdir()))
       if (name.startsWith(prefix)) await removeIfDead(join(tmpdir(), name));
+    Region.reclaim();
     const passing = await mkdtemp(join(tmpdir(), `.${prefix}`));
     const descriptor = openSync(passing, 'r');
     flock(descriptor, 'exclusive');

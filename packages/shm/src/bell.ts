@@ -33,7 +33,7 @@ export class Bell {
 
   /** @param mode - Of the region: whoever may write that may ring. */
   constructor(mode: number) {
-    sweep();
+    sweepBells();
     for (;;) {
       const id = randomBytes(8);
       this.high = id.readInt32LE(0);
@@ -146,8 +146,8 @@ function hang(path: string, mode: number): number | undefined {
   }
 }
 
-/** Removes the bells of the dead. */
-function sweep(): void {
+/** Removes the bells of the dead, half-made ones included. Cost: two system calls for each bell there is. */
+export function sweepBells(): void {
   for (const name of readdirSync(directory)) {
     if (name.startsWith(prefix)) removeIfSilent(`${directory}/${name}`);
   }

@@ -2,6 +2,7 @@ import { fdatasync, fstatSync, unlinkSync } from 'node:fs';
 import { closedError, fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { letGo } from '@ipc/socket';
+import { sweepBells } from './bell.ts';
 import {
   checkIdentity,
   checkKind,
@@ -248,11 +249,13 @@ export class Region implements Disposable {
   }
 
   /**
-   * Removes what killed processes left: `while-open` regions that nobody has open, as the kernel says. `kept` ones stay.
+   * Removes what killed processes left in /dev/shm: `while-open` regions that nobody has open, and the FIFOs by which
+   * participants were woken and nobody listens to any more, both by the kernel's word. `kept` regions stay.
    *
-   * @returns What was removed.
+   * @returns The regions that were removed. Cost: some system calls for each region and FIFO there is.
    */
   static reclaim(): RegionInfo[] {
+    sweepBells();
     return reclaimRegions();
   }
 

@@ -1,12 +1,26 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
-import { Region } from '@ipc/shm';
+import { existsSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { mkfifo } from '@ipc/native';
+import { Publisher, Region } from '@ipc/shm';
 import { noLeaks, python, spawnPeer, uniqueName } from '@ipc/testkit';
 import { expect, onTestFinished, test } from 'vitest';
 
 noLeaks();
 
 const worker = new URL('../dist-test/workers/region-peer.js', import.meta.url);
+const participant = new URL('../dist-test/workers/broadcast-peer.js', import.meta.url);
+/** The FIFOs that a process has open. */
+const bellsOf = (pid: number): string[] => {
+  const folder = `/proc/${pid}/fd`;
+  const paths = readdirSync(folder).map((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`);
+    } catch {
+      return ''; // that of the folder itself
+    }
+  });
+  return paths.filter((path) => path.startsWith('/dev/shm/ipc-bell-') && !path.endsWith('(deleted)'));
+};
 /** Other tests leave things too, at the same time. */
 const reclaimed = (name: string): unknown[] => Region.reclaim().filter((info) => info.name === name);
 const find = (name: string): unknown => Region.list().find((info) => info.name === name);
@@ -55,6 +69,29 @@ test('what a killed process left is reclaimed, and nothing that anybody uses', a
   expect(reclaimed(left)).toMatchObject([{ name: left, kind: 'test' }]);
   expect(find(left)).toBeUndefined();
   expect(region.unlinked).toBe(false);
+});
+
+test('so are the FIFOs by which the dead were woken, and one that was being made', async () => {
+  const name = uniqueName('bells');
+  await using publisher = Publisher.open(name, {
+    slots: 2,
+    maxMessageBytes: 8,
+    overflow: 'lap',
+    lifetime: 'while-open',
+  });
+  await using peer = await spawnPeer(participant);
+  await peer.call('subscriber', name, {});
+  const living = bellsOf(process.pid);
+  const dead = bellsOf(peer.pid);
+  expect(dead).toHaveLength(1);
+  await peer.kill();
+  const halfMade = `/dev/shm/ipc-bell-${name}.new`;
+  mkfifo(halfMade, 0o600);
+  Region.reclaim();
+  expect([...dead, halfMade].filter(existsSync)).toEqual([]);
+  expect(living.length).toBeGreaterThan(0);
+  expect(living.filter((path) => !existsSync(path))).toEqual([]);
+  expect(publisher.subscribers).toBe(0);
 });
 
 test.skipIf(python === undefined)(

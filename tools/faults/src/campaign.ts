@@ -6,6 +6,8 @@ export interface Campaign {
   readonly rounds: number;
   /** Whether it goes through its rounds in an order, and can begin with a later one. @default false */
   readonly isResumable?: true;
+  /** The names of what it goes through, where it can be told to leave some of it out. */
+  readonly parts?: readonly string[];
   run(options: CampaignOptions): Promise<Findings>;
 }
 
@@ -14,6 +16,8 @@ export interface CampaignOptions {
   readonly random: () => number;
   /** With which round to begin, where that can be chosen. @default 1 */
   readonly from?: number;
+  /** Which of its parts, where it has some. @default all */
+  readonly only?: readonly string[];
   /** Is told how far it has come, where that takes long. */
   readonly onProgress?: (line: string) => void;
 }
@@ -23,6 +27,14 @@ export interface Findings {
   readonly figure: string;
   /** What must not have happened. */
   readonly violations: readonly string[];
+}
+
+/** Those of a campaign's parts that are wanted. */
+export function partsOf<T extends { readonly name: string }>(
+  all: readonly T[],
+  only: CampaignOptions['only'],
+): readonly T[] {
+  return all.filter(({ name }) => only?.includes(name) ?? true);
 }
 
 /** Numbers from 0 to 1 that depend on the seed alone. Source: mulberry32, T. Ettinger. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { randomOf } from './campaign.ts';
 import { campaigns } from './campaigns.ts';
 
@@ -7,6 +7,13 @@ function number(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a whole number from 1');
   return value;
+}
+
+interface Options {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly from?: number;
+  readonly only?: string[];
 }
 
 const program = new Command('faults').description(
@@ -18,12 +25,13 @@ for (const campaign of campaigns) {
     .description(campaign.what)
     .option('--rounds <count>', 'how often', number, campaign.rounds)
     .option('--seed <number>', 'decides the moments', number, 1)
-    .action(async ({ rounds, seed, from }: { rounds: number; seed: number; from?: number }) => {
+    .action(async ({ rounds, seed, from, only }: Options) => {
       const startMs = performance.now();
       const { figure, violations } = await campaign.run({
         rounds,
         random: randomOf(seed),
         ...(from === undefined ? {} : { from }),
+        ...(only === undefined ? {} : { only }),
         onProgress: (line) => process.stderr.write(`${line}\n`),
       });
       const seconds = ((performance.now() - startMs) / 1000).toFixed(1);
@@ -33,5 +41,7 @@ for (const campaign of campaigns) {
       if (violations.length > 0) process.exitCode = 1;
     });
   if (campaign.isResumable) command.option('--from <round>', 'with which to begin', number);
+  if (campaign.parts !== undefined)
+    command.addOption(new Option('--only <part...>', 'of what it goes through').choices(campaign.parts));
 }
 await program.parseAsync();

@@ -186,6 +186,8 @@ const queue: Step = {
   async verify(name) {
     await using consumer = Consumer.open(name, shape);
     await using producer = Producer.open(name, shape);
+    // What the dead one had taken is there again once somebody has buried it.
+    if (producer.consumers !== 1) return 'a dead consumer is counted';
     for (let left = consumer.tryReceive(); left !== undefined; left = consumer.tryReceive())
       if (numberOf(left) < 0) return 'a torn message';
     for (let index = 0; index < 3 * shape.slots; index++) {

@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import type { Campaign, Findings, CampaignOptions } from '../campaign.ts';
+import { partsOf, type Campaign, type CampaignOptions, type Findings } from '../campaign.ts';
 import { steps, type Step } from '../steps.ts';
 import { campaignName, startWorker } from '../worker.ts';
 
+const parts = steps.map(({ name }) => name);
 const source = fileURLToPath(new URL('../../src/peers/stepper.c', import.meta.url));
 
 interface Granularity {
@@ -28,6 +29,7 @@ export const instructionKill: Campaign = {
   name: 'instruction-kill',
   what: 'kill -9 after the k-th machine instruction of locks, map, queues, latest value and regions, in code that runs hot',
   rounds: 800,
+  parts,
   run: (options) => run(options, { kind: 'instruction', warmUp: 5_000, times: 20, firstGuess: 20_000 }),
 };
 
@@ -36,6 +38,7 @@ export const callKill: Campaign = {
   name: 'call-kill',
   what: 'kill -9 at the k-th system call of making, opening and closing regions, and of the first use of all else',
   rounds: 400,
+  parts,
   run: (options) => run(options, { kind: 'call', warmUp: 0, times: 2, firstGuess: 250 }),
 };
 
@@ -50,10 +53,11 @@ export const everyKill: Campaign = {
   what: 'kill -9 after each machine instruction that changes shared memory or calls the kernel, structure by structure',
   rounds: 100_000,
   isResumable: true,
-  async run({ rounds, from = 1, onProgress }) {
+  parts,
+  async run({ rounds, from = 1, only, onProgress }) {
     using stepper = buildStepper();
     const violations: string[] = [];
-    const left = new Set(steps);
+    const left = new Set(partsOf(steps, only));
     const windows: string[] = [];
     let killed = 0;
     let change = from;
@@ -102,13 +106,14 @@ function buildStepper(): Stepper {
   return { path, [Symbol.dispose]: remove };
 }
 
-async function run({ rounds, random }: CampaignOptions, granularity: RandomPoints): Promise<Findings> {
+async function run({ rounds, random, only }: CampaignOptions, granularity: RandomPoints): Promise<Findings> {
   using stepper = buildStepper();
   const violations: string[] = [];
+  const wanted = partsOf(steps, only);
   const ends = new Map<Step, number>();
   let killed = 0;
   for (let round = 0; round < rounds; round++) {
-    const step = steps[round % steps.length] as Step; // below its length
+    const step = wanted[round % wanted.length] as Step; // below its length
     const point = 1 + Math.floor(random() * (ends.get(step) ?? granularity.firstGuess));
     const { outcome, wrong } = await killAndVerify(stepper.path, step, round, point, granularity);
     const end = /^ended (\d+)/.exec(outcome)?.[1];

@@ -1,6 +1,7 @@
 import type { Campaign } from './campaign.ts';
 import { bulk } from './campaigns/bulk.ts';
 import { channelCycles } from './campaigns/channel-cycles.ts';
+import { channelKill } from './campaigns/channel-kill.ts';
 import { connections } from './campaigns/connections.ts';
 import { crowd } from './campaigns/crowd.ts';
 import { descriptorFlood } from './campaigns/descriptor-flood.ts';
@@ -59,6 +60,7 @@ export const campaigns: readonly Campaign[] = [
   openClose,
   regionCutShort,
   regionCycles,
+  channelKill,
   channelCycles,
   connections,
   fewDescriptors,

@@ -3,6 +3,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+/** The file of one of `./workers`. */
+export function workerProgram(name: string): string {
+  return fileURLToPath(new URL(`./workers/${name}.js`, import.meta.url));
+}
+
 /** Starts one of `./workers`, and waits until it says that it is ready. */
 export function startWorker(name: string, ...args: readonly string[]): Promise<ChildProcess> {
   return start(name, args, 'inherit');
@@ -18,7 +23,7 @@ async function start(
   args: readonly string[],
   stderr: 'inherit' | 'ignore',
 ): Promise<ChildProcess> {
-  const worker = fork(fileURLToPath(new URL(`./workers/${name}.js`, import.meta.url)), args, {
+  const worker = fork(workerProgram(name), args, {
     execArgv: [],
     stdio: ['ignore', 'inherit', stderr, 'ipc'],
   });

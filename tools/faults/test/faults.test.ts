@@ -20,6 +20,7 @@ const small: Readonly<Record<string, number>> = {
   leftovers: 4,
   'open-close': 50,
   'region-cut-short': 10,
+  'channel-kill': 12,
   connections: 200,
   'frame-fuzz': 40_000,
   'descriptor-flood': 500,

@@ -1,19 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { Channel, Transport } from '@ipc/core';
-import { anonymous, fifo } from '@ipc/pipe';
-import { heartbeating, reconnecting, seqpacket, tcp, unix } from '@ipc/socket';
+import type { Channel } from '@ipc/core';
 import type { Campaign } from '../campaign.ts';
+import { transports } from '../transports.ts';
 import { campaignName } from '../worker.ts';
 
-const transports: readonly (readonly [name: string, transport: Transport])[] = [
-  ['unix', unix()],
-  ['seqpacket', seqpacket()],
-  ['tcp', tcp()],
-  ['heartbeating unix', heartbeating(unix())],
-  ['reconnecting unix', reconnecting(unix())],
-  ['anonymous pipe', anonymous()],
-  ['fifo', fifo()],
-];
+const kinds = ['unix', 'seqpacket', 'tcp', 'heartbeating', 'reconnecting', 'anonymous pipe', 'fifo'] as const;
 
 /** A gibibyte through each path, in messages of every length there is, comes out as it went in. */
 export const bulk: Campaign = {
@@ -23,7 +14,8 @@ export const bulk: Campaign = {
   async run({ rounds, random }) {
     const violations: string[] = [];
     const figures: string[] = [];
-    for (const [name, transport] of transports) {
+    for (const kind of kinds) {
+      const transport = transports[kind];
       await using listener = await transport.listen(campaignName('bulk'));
       const accepted = listener.accept();
       const near = await transport.connect(listener.name);
@@ -35,9 +27,9 @@ export const bulk: Campaign = {
       await far.close();
       if (digest !== sent.digest || messages !== sent.messages)
         violations.push(
-          `${name}: ${sent.messages} messages went in and ${messages} came out, or not the same`,
+          `${kind}: ${sent.messages} messages went in and ${messages} came out, or not the same`,
         );
-      figures.push(`${name} ${sent.messages} in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
+      figures.push(`${kind} ${sent.messages} in ${((performance.now() - startMs) / 1000).toFixed(0)} s`);
     }
     return { figure: `${rounds} MiB each, messages: ${figures.join(', ')}`, violations };
   },

@@ -1,17 +1,10 @@
-import { readdirSync } from 'node:fs';
 import { runtimeDirectory, type Transport } from '@ipc/core';
-import { anonymous, fifo } from '@ipc/pipe';
-import { seqpacket, tcp, unix } from '@ipc/socket';
 import type { Campaign } from '../campaign.ts';
+import { namesIn, openDescriptors } from '../left-behind.ts';
+import { transports } from '../transports.ts';
 import { campaignName } from '../worker.ts';
 
-const transports: Readonly<Record<string, Transport>> = {
-  unix: unix(),
-  seqpacket: seqpacket(),
-  tcp: tcp(),
-  'anonymous pipe': anonymous(),
-  fifo: fifo(),
-};
+const kinds = ['unix', 'seqpacket', 'tcp', 'anonymous pipe', 'fifo'] as const;
 
 /** L2: listeners and channels of every socket and pipe, made, used and closed again and again, leave nothing. */
 export const channelCycles: Campaign = {
@@ -22,8 +15,9 @@ export const channelCycles: Campaign = {
     const violations: string[] = [];
     const name = campaignName('channels');
     const left = (): string =>
-      `${readdirSync('/proc/self/fd').length} descriptors, ${readdirSync(runtimeDirectory()).filter((entry) => entry.includes(name)).length} names`;
-    for (const [kind, transport] of Object.entries(transports)) {
+      `${openDescriptors()} descriptors, ${namesIn(runtimeDirectory(), name).length} names`;
+    for (const kind of kinds) {
+      const transport = transports[kind];
       await cycle(transport, name);
       const before = left();
       for (let round = 0; round < rounds; round++) await cycle(transport, name);
@@ -32,7 +26,7 @@ export const channelCycles: Campaign = {
       if (after !== before) violations.push(`${kind}: ${before} before, ${after} after`);
     }
     return {
-      figure: `${rounds} cycles of each of ${Object.keys(transports).join(', ')}: ${left()} at the end`,
+      figure: `${rounds} cycles of each of ${kinds.join(', ')}: ${left()} at the end`,
       violations,
     };
   },

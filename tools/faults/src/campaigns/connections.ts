@@ -1,9 +1,9 @@
-import { readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Channel } from '@ipc/core';
 import { unix } from '@ipc/socket';
 import type { Campaign } from '../campaign.ts';
+import { openDescriptors } from '../left-behind.ts';
 import { campaignName, endWorker, startWorker } from '../worker.ts';
 
 const waves = 3;
@@ -22,7 +22,7 @@ export const connections: Campaign = {
     const violations: string[] = [];
     try {
       await wave(name, Math.min(100, rounds)); // what is opened and loaded at first use
-      const before = descriptors();
+      const before = openDescriptors();
       let memoryMiB = Infinity;
       for (let n = 1; n <= waves; n++) {
         const openMiB = await wave(name, rounds);
@@ -68,13 +68,9 @@ async function wave(name: string, count: number): Promise<number> {
 /** Descriptors, once no more are open than before the wave; or as many as there are after five seconds. */
 async function settled(expected: number): Promise<number> {
   const startMs = performance.now();
-  while (descriptors() > expected && performance.now() - startMs < 5_000)
+  while (openDescriptors() > expected && performance.now() - startMs < 5_000)
     await new Promise((resolve) => setTimeout(resolve, 5));
-  return descriptors();
-}
-
-function descriptors(): number {
-  return readdirSync('/proc/self/fd').length;
+  return openDescriptors();
 }
 
 const collectGarbage = ((): (() => void) => {

@@ -1,8 +1,8 @@
-import { readdirSync } from 'node:fs';
 import { isIpcError, type Channel } from '@ipc/core';
 import * as native from '@ipc/native';
 import { dialUnix, seqpacket, takeDescriptors, unix } from '@ipc/socket';
 import type { Campaign } from '../campaign.ts';
+import { openDescriptors } from '../left-behind.ts';
 import { campaignName } from '../worker.ts';
 
 const maxDescriptors = 3;
@@ -20,7 +20,7 @@ export const descriptorFlood: Campaign = {
     const name = campaignName('descriptors');
     await using streams = await unix({ maxDescriptors, maxMessageBytes: 64 }).listen(`${name}-s`);
     await using packets = await seqpacket({ maxDescriptors, maxMessageBytes: 64 }).listen(`${name}-p`);
-    const before = descriptors();
+    const before = openDescriptors();
     while (sent < rounds) {
       const listener = random() < 0.5 ? streams : packets;
       const type = listener === streams ? 'stream' : 'seqpacket';
@@ -45,7 +45,7 @@ export const descriptorFlood: Campaign = {
       }
       await channel.close();
     }
-    const left = descriptors() - before;
+    const left = openDescriptors() - before;
     if (left > 0) violations.push(`${left} descriptors left`);
     return {
       figure: `${sent} messages with ${passed} descriptors: ${taken} taken, ${refused} channels refused; ${before} descriptors before and ${before + left} after`,
@@ -77,8 +77,4 @@ async function takeAll(channel: Channel, onTaken: (count: number) => void): Prom
     fds.forEach(native.close);
     onTaken(fds.length);
   }
-}
-
-function descriptors(): number {
-  return readdirSync('/proc/self/fd').length;
 }

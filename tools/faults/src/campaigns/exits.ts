@@ -3,15 +3,18 @@ import { setTimeout } from 'node:timers/promises';
 import { isIpcError } from '@ipc/core';
 import { Mutex } from '@ipc/sync';
 import { times, type Campaign } from '../campaign.ts';
-import { leftTransports } from '../left-transports.ts';
+import { transports } from '../transports.ts';
 import { campaignName, endWorker, startQuietWorker } from '../worker.ts';
 
 const patienceMs = 30_000;
 const promptMs = 1000;
 
+/** What it may be in the middle of a receive of. */
+const channels = ['ring', 'unix', 'seqpacket', 'tcp', 'fifo'] as const;
+
 interface Leaving {
   /** What the process is in the middle of, besides holding a mutex. */
-  readonly place: 'acquire' | 'acquireSync' | keyof typeof leftTransports;
+  readonly place: 'acquire' | 'acquireSync' | (typeof channels)[number];
   readonly where: 'main' | 'thread';
   readonly end: 'exit' | 'throw' | 'SIGTERM' | 'terminate';
 }
@@ -22,7 +25,6 @@ function isPossible({ place, where, end }: Leaving): boolean {
   return where === 'thread' || place !== 'acquireSync' || end === 'SIGTERM';
 }
 
-const channels = Object.keys(leftTransports) as (keyof typeof leftTransports)[];
 const leavings: readonly Leaving[] = (['exit', 'throw', 'SIGTERM', 'terminate'] as const)
   .flatMap((end) =>
     (['acquire', 'acquireSync', ...channels] as const).flatMap((place) =>
@@ -71,7 +73,7 @@ export const exits: Campaign = {
       const complain = (what: string): void => {
         violations.push(`round ${round} (${end}, ${place} in ${where}): ${what}`);
       };
-      const transport = place === 'acquire' || place === 'acquireSync' ? undefined : leftTransports[place];
+      const transport = place === 'acquire' || place === 'acquireSync' ? undefined : transports[place];
       await using listener = await transport?.listen(`${name}.${place}`);
       const accepted = listener?.accept();
       const worker = await startQuietWorker('leaver', name, place, where);

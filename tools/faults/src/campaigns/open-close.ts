@@ -1,7 +1,7 @@
-import { readdirSync } from 'node:fs';
 import { Region, ring } from '@ipc/shm';
 import { Mutex, Semaphore } from '@ipc/sync';
 import type { Campaign } from '../campaign.ts';
+import { namesIn, openDescriptors } from '../left-behind.ts';
 import { campaignName } from '../worker.ts';
 
 /** L2: opening and closing again and again leaves nothing. */
@@ -12,10 +12,9 @@ export const openClose: Campaign = {
   async run({ rounds }) {
     const name = campaignName('cycle');
     const count = (): [descriptors: number, names: number] => [
-      readdirSync('/proc/self/fd').length,
-      ours().length,
+      openDescriptors(),
+      namesIn('/dev/shm', name).length,
     ];
-    const ours = (): string[] => readdirSync('/dev/shm').filter((entry) => entry.includes(name));
     const cycle = async (): Promise<void> => {
       Region.create(name, { kind: 'faults', bytes: 64 }).close();
       Region.unlink(name, 'faults');

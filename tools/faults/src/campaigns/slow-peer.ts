@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Campaign } from '../campaign.ts';
-import { slowKinds, transportOf } from '../slow-transports.ts';
+import { transports } from '../transports.ts';
 import { campaignName, endWorker, startWorker } from '../worker.ts';
 
+const kinds = ['unix', 'seqpacket', 'tcp', 'fifo', 'heartbeating', 'reconnecting'] as const;
 const limitBytes = 64 << 20;
 const mostGrowthMiB = 16;
 /** Received between two pauses of a millisecond. */
@@ -24,8 +25,8 @@ export const slowPeer: Campaign = {
   async run({ rounds }) {
     const violations: string[] = [];
     const figures: string[] = [];
-    for (const kind of slowKinds) {
-      await using listener = await transportOf(kind).listen(campaignName(kind));
+    for (const kind of kinds) {
+      await using listener = await transports[kind].listen(campaignName(kind));
       const accepted = listener.accept();
       const sender = await startWorker('offering', kind, listener.name, String(rounds));
       await using channel = await accepted;

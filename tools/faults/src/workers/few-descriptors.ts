@@ -1,8 +1,8 @@
 /** Listens, and keeps what connects; tells what it is like when no descriptor is left; answers and closes when it is told to. */
-import { readdirSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Channel } from '@ipc/core';
 import { dialUnix, letGo, unix } from '@ipc/socket';
+import { openDescriptors } from '../left-behind.ts';
 
 const [name = ''] = process.argv.slice(2);
 const observedMs = 500;
@@ -40,7 +40,7 @@ const commands: Record<string, () => Promise<unknown>> = {
     for (const channel of kept.splice(0)) void answer(channel);
     return Promise.resolve({});
   },
-  descriptors: () => Promise.resolve({ open: readdirSync('/proc/self/fd').length }),
+  descriptors: () => Promise.resolve({ open: openDescriptors() }),
 };
 
 const listener = await unix().listen(name);

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Mutex } from '@ipc/sync';
-import { leftTransports } from '../left-transports.ts';
+import { transportOf } from '../transports.ts';
 
 const args = isMainThread ? process.argv.slice(2) : (workerData as string[]);
 const [name = '', place = '', where = ''] = args;
@@ -14,7 +14,7 @@ async function wait(): Promise<void> {
   if (place === 'acquireSync') other.acquireSync();
   else if (place === 'acquire') await other.acquire();
   else {
-    const channel = await leftTransports[place as keyof typeof leftTransports].connect(`${name}.${place}`);
+    const channel = await transportOf(place).connect(`${name}.${place}`);
     await channel.send(Uint8Array.of(1)); // it is there
     await channel.receive();
   }

@@ -1,5 +1,5 @@
 /** Offers numbered messages to a slow peer, waits when it has to, and tells how often that was and how much its memory grew. */
-import { transportOf } from '../slow-transports.ts';
+import { transportOf } from '../transports.ts';
 
 const [kind = '', name = '', count = '0'] = process.argv.slice(2);
 const rounds = Number(count);

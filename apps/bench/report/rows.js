@@ -39,18 +39,18 @@ export function drawTime(element, cell) {
   }
 }
 
-/** Each subject as a fraction of the C floor, with its interval. */
+function scaledInterval({ interval, floorFraction, latencyNs, ...row }) {
+  const central = row.messagesPerSecond ?? row.operationsPerSecond ?? latencyNs.p50;
+  const factors = interval.map((edge) => (latencyNs === undefined ? edge / central : central / edge));
+  return factors.map((factor) => factor * floorFraction).sort((a, b) => a - b);
+}
+
+/** Each subject as a fraction of the C floor, with its interval; a report without that has the one of its figures. */
 export function drawForest(element, cell) {
   element.replaceChildren();
   const rows = rowsOf(cell)
     .filter((row) => row.floorFraction > 0 && isShown(row))
-    .map((row) => {
-      const central = row.messagesPerSecond ?? row.operationsPerSecond ?? row.latencyNs.p50;
-      const factors = row.interval.map((edge) =>
-        row.latencyNs === undefined ? edge / central : central / edge,
-      );
-      return { ...row, edges: factors.map((factor) => factor * row.floorFraction).sort((a, b) => a - b) };
-    })
+    .map((row) => ({ ...row, edges: row.floorFractionInterval ?? scaledInterval(row) }))
     .sort((a, b) => b.floorFraction - a.floorFraction);
   const scale = logScale([0.5, 2, ...rows.flatMap(({ edges }) => edges)]);
   const percent = (value) => `${100 * scale(value)}%`;

@@ -1,29 +1,43 @@
 /**
  * Percentile bootstrap: how far the median of few repeats may be trusted.
  *
- * Repeats are resampled, never the samples inside one, which depend on each other. Source: B. Efron, R. Tibshirani,
- * An Introduction to the Bootstrap (1993), chapter 13; criterion.rs does the same.
+ * Repeats that the same processes have measured are more alike than others: their compiler has decided once, and their memory
+ * lies where it lies. So it is processes that are drawn, and then of each their repeats; never the samples inside one, which
+ * depend on each other. Source: A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application (1997), section 3.8;
+ * for one level B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
  */
 import { median, percentile, sorted } from './statistics.ts';
 
 const resamples = 2000;
 
+/** The figures of all repeats, by the processes that have measured them; none is empty. */
+export type Nested = readonly (readonly number[])[];
+
 /**
- * The interval in which the median lies with `confidence`, as far as so few values can tell. The same values always
+ * The middle of what the processes say, each of which says the median of its repeats: who was asked more often has no more weight.
+ *
+ * @throws {RangeError} There are none.
+ */
+export function nestedMedian(values: Nested): number {
+  return median(values.map(median));
+}
+
+/**
+ * The interval in which that median lies with `confidence`, as far as so few values can tell. The same values always
  * have the same interval.
  *
- * @param values - One per repeat. One value is an interval of no width: it knows nothing of its error.
+ * @param values - One value is an interval of no width: it knows nothing of its error.
  * @throws {RangeError} There are none.
  */
 export function medianInterval(
-  values: readonly number[],
+  values: Nested,
   confidence: number = 0.95,
 ): readonly [low: number, high: number] {
   const random = xorshift(values.length);
+  const draw = <T>(from: readonly T[]): T[] =>
+    from.map((value) => from[Math.floor(random() * from.length)] ?? value);
   const medians = sorted(
-    Array.from({ length: resamples }, () =>
-      median(values.map((_, __, all) => all[Math.floor(random() * all.length)] ?? NaN)),
-    ),
+    Array.from({ length: resamples }, () => nestedMedian(draw(values).map((own) => draw(own)))),
   );
   const tail = (1 - confidence) / 2;
   return [percentile(medians, tail), percentile(medians, 1 - tail)];

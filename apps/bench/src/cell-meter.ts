@@ -16,7 +16,7 @@ import {
   type PlannedCell,
   type PlannedCrew,
 } from './planned.ts';
-import type { ResultTable } from './result.ts';
+import type { ResultTable } from './result-table.ts';
 import type { Figures } from './scenario.ts';
 import { isWarm, rateOf } from './warm-up.ts';
 
@@ -37,16 +37,15 @@ export interface CellMeterOptions {
   readonly onDoing: (doing: string) => void;
 }
 
-/** The floor is C and steady: it is measured beside the first of so many measurements of a cell, and so on. */
-const floorEvery = 2;
 /** Larger messages get to know their buffers in the warm-up of their cells. */
 const mostRehearsedBytes = 1 << 20;
 /** Of a warm-up, what is looked at for itself. */
-const mostSliceMs = 70;
+const mostSliceMs = 35;
 
 export class CellMeter {
   readonly #options: CellMeterOptions;
   readonly #living = new LivingCrews();
+  readonly #warm = new WeakSet<Crew>();
   readonly #pinnedBy = new Set<string | undefined>();
   #crews = 0;
 
@@ -60,9 +59,14 @@ export class CellMeter {
     return this.#pinnedBy.has(undefined) ? null : first;
   }
 
-  /** Starts a crew before it is needed. */
+  /** Starts a crew before it is needed, unless it has failed before. */
   async start(planned: PlannedCrew): Promise<void> {
-    this.#options.onDoing(`starting ${describeCrew(planned)}`);
+    const { onDoing, pace } = this.#options;
+    if (this.hasFailed(planned)) {
+      pace.strikeCrews(1, pathsOf(planned.cells).length);
+      return;
+    }
+    onDoing(`starting ${describeCrew(planned)}`);
     try {
       await this.#start(planned);
     } catch (error) {
@@ -73,17 +77,18 @@ export class CellMeter {
   /**
    * Some cells of a crew. One that fails is ended and not tried again.
    *
-   * @param repeat - From 0; `Infinity` beyond those that were planned.
+   * @param isPlanned - It is one of the planned repeats.
    */
-  async measure(planned: PlannedCrew, cells: readonly PlannedCell[], repeat: number): Promise<void> {
+  async measure(planned: PlannedCrew, cells: readonly PlannedCell[], isPlanned: boolean): Promise<void> {
     const { gauge, misses, onDoing, pace } = this.#options;
     let current: PlannedCell | undefined;
-    const left = new Set(repeat === Infinity ? [] : cells);
+    const left = new Set(isPlanned ? cells : []);
     try {
       const known = this.#living.get(planned);
       if (known === 'failed') return;
-      const crew = known ?? (await this.#start(planned));
-      if (repeat === 0 || known === undefined) {
+      const crew = known ?? (await this.#startNow(planned));
+      if (!this.#warm.has(crew)) {
+        this.#warm.add(crew);
         for (const [first, ...others] of pathsOf(planned.cells)) {
           for (current of others) await this.#rehearse(planned, current, crew);
           // Last: what the compiler assumes of the first size holds for the others as well, or is corrected by then.
@@ -101,8 +106,7 @@ export class CellMeter {
         }
         if (current.messageBytes > crew.maxMessageBytes) continue;
         onDoing(describeCell(planned, current));
-        const hasFloor = Math.floor(repeat / current.every) % floorEvery === 0;
-        await this.#measureCell(planned, current, crew, hasFloor ? floors : undefined);
+        await this.#measureCell(planned, current, crew, floors);
         left.delete(current);
       }
     } catch (error) {
@@ -117,25 +121,33 @@ export class CellMeter {
     return this.#living.get(planned) === 'failed';
   }
 
-  /** Ends the processes of a crew; the next measurement starts others. */
-  async end(planned: PlannedCrew): Promise<void> {
-    const { misses, pace, signal } = this.#options;
+  /** Ends the processes of all crews; the next measurement of one starts others. */
+  async endAll(): Promise<void> {
     const begin = performance.now();
+    const living = this.#living.planned();
+    await Promise.all(living.map((planned) => this.#end(planned)));
+    this.#options.pace.crewsEnded(living.length, performance.now() - begin);
+  }
+
+  async #end(planned: PlannedCrew): Promise<void> {
+    const { misses, signal } = this.#options;
     const failure = await this.#living.end(planned);
-    pace.crewEnded(performance.now() - begin);
     // Between two cells, or after the last: its figures hold, and it has broken all the same.
     if (failure !== undefined && !signal.aborted) misses.explain(planned, undefined, failure);
   }
 
-  async endAll(): Promise<void> {
-    await Promise.all(this.#living.planned().map((planned) => this.end(planned)));
+  /** While nothing else is started. */
+  async #startNow(planned: PlannedCrew): Promise<Crew> {
+    const begin = performance.now();
+    const crew = await this.#start(planned);
+    this.#options.pace.crewsStarted(1, performance.now() - begin);
+    return crew;
   }
 
   async #start(planned: PlannedCrew): Promise<Crew> {
     const { directory, pace, scenarioModules, signal } = this.#options;
     const { subject, subjectModule, followers, cells } = planned;
     const number = this.#crews++;
-    const begin = performance.now();
     const crew = await Crew.start({
       subject,
       subjectModule,
@@ -147,8 +159,7 @@ export class CellMeter {
       signal,
     });
     this.#living.add(planned, crew);
-    pace.strikeCrew();
-    pace.crewTook(performance.now() - begin);
+    pace.strikeCrews(1, 0);
     this.#pinnedBy.add(crew.pinnedBy);
     return crew;
   }
@@ -174,7 +185,7 @@ export class CellMeter {
     const { onDoing, pace } = this.#options;
     if (cell.messageBytes > crew.maxMessageBytes || pace.isLate()) return;
     onDoing(`warming up ${describeCell(planned, cell)}`);
-    const mostMs = pace.warmUpMs();
+    const mostMs = pace.mostWarmUpMs;
     const sliceMs = Math.min(mostMs, mostSliceMs);
     const begin = performance.now();
     const rates: number[] = [];
@@ -196,7 +207,7 @@ export class CellMeter {
     const floor = await floors?.beside(cell, cellMs, signal);
     pace.cellDone(cell, cellMs, performance.now() - begin);
     if (isMeasured(figures)) {
-      table.add(keyOf(planned, cell), figures, floor);
+      table.add(keyOf(planned, cell), { figures, floor, crew });
       return;
     }
     const reason = `no operation was finished in the ${Math.round(cellMs)} ms of a cell`;

@@ -28,6 +28,6 @@ export class LivingCrews {
   }
 
   planned(): PlannedCrew[] {
-    return [...this.#crews.keys()];
+    return [...this.#crews].flatMap(([planned, crew]) => (crew === 'failed' ? [] : planned));
   }
 }

@@ -17,13 +17,13 @@ const leastCellMs = 15;
 const mostCellMs = 400;
 
 /**
- * V8 has optimised the path of a message after 0.2 to 1.2 seconds; before, it shows a tenth of the figures. What a
- * crew's first rehearsal of a path may therefore take, but all of them no more than this part of the whole run. Most
- * are steady sooner: what one path leaves, others may take, up to so many times their share.
+ * V8 has optimised the path of a message after 0.1 to 1 second; before, it shows a tenth of the figures. What the first rehearsal
+ * of a path in new processes may therefore take, and what part of the whole run all of them are thought to take. Most are steady
+ * sooner, so each may take so many times its share: as many as any other, early or late in the run.
  */
 const mostWarmUpMs = 1500;
 const warmUpShare = 0.25;
-const warmUpGenerosity = 2.5;
+const warmUpGenerosity = 1.6;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
 export const FLOOR_SHARE = 0.3;
@@ -54,11 +54,11 @@ export class Pace {
   readonly #crewMs = new Average(200, 32);
   /** Its end, where others follow. */
   readonly #endMs = new Average(0, 32);
+  readonly #warmUpMs: Average;
+  readonly #mostWarmUpMs: number;
   /** Of the cells that were not measured yet. */
   readonly #overheadMs = new Average(20, 256);
   #cellMs = leastCellMs;
-  /** Of what all warm-ups may take. */
-  #warmUpLeftMs: number;
 
   constructor(
     work: Workload,
@@ -70,7 +70,9 @@ export class Pace {
     this.#cells = new Map([...work.cells].map(([cell, left]) => [cell, { left, overheadMs: undefined }]));
     this.#deadlineMs = budgetMs;
     this.#plannedEndMs = budgetMs - (refines ? (budgetMs - nowMs) * refiningShare : 0);
-    this.#warmUpLeftMs = Math.min((budgetMs - nowMs) * warmUpShare, work.warmUps * mostWarmUpMs);
+    const shareMs = ((budgetMs - nowMs) * warmUpShare) / Math.max(1, work.warmUps);
+    this.#warmUpMs = new Average(Math.min(shareMs, mostWarmUpMs), 64);
+    this.#mostWarmUpMs = Math.max(leastCellMs, Math.min(mostWarmUpMs, shareMs * warmUpGenerosity));
   }
 
   /** The time of the next cell, its own warm-up included, and not the floor's. */
@@ -87,10 +89,9 @@ export class Pace {
     return nowMs + this.#otherMs() + this.#cellsLeft() * this.cellMs(nowMs);
   }
 
-  /** How long the next first rehearsal of a path may take. */
-  warmUpMs(): number {
-    const share = this.#warmUpLeftMs / Math.max(1, this.#left.warmUps);
-    return Math.max(leastCellMs, Math.min(mostWarmUpMs, share * warmUpGenerosity, this.#warmUpLeftMs));
+  /** How long the first rehearsal of a path may take. */
+  get mostWarmUpMs(): number {
+    return this.#mostWarmUpMs;
   }
 
   /** A rehearsal that the compiler does not need: buffers and caches get to know a size. */
@@ -106,6 +107,11 @@ export class Pace {
     return nowMs >= this.#lateMs;
   }
 
+  /** Whether starting all of these once more, and warming their paths, leaves as much of the planned time as it takes. */
+  affordsStart(crews: number, warmUps: number, nowMs: number = performance.now()): boolean {
+    return nowMs + 2 * this.#startMs(crews, warmUps) < this.#plannedEndMs;
+  }
+
   /** The planned repeats have ended: whether there is time for one more of these cells. */
   hasTimeFor(cells: readonly object[], nowMs: number = performance.now()): boolean {
     const tookMs = cells.reduce((sum, cell) => sum + this.#cellMs + this.#overheadOf(cell), 0);
@@ -117,25 +123,26 @@ export class Pace {
     return Math.max(0, this.#deadlineMs - nowMs);
   }
 
-  /** A crew has started: what that took. */
-  crewTook(tookMs: number): void {
-    this.#crewMs.add(tookMs);
+  /** So many crews have started: what that took. */
+  crewsStarted(count: number, tookMs: number): void {
+    for (let crew = 0; crew < count; crew++) this.#crewMs.add(tookMs / count);
   }
 
-  /** A crew has ended, before its next repeat starts another: what that took. */
-  crewEnded(tookMs: number): void {
-    this.#endMs.add(tookMs);
+  /** So many crews have ended, before others are started in their place: what that took. */
+  crewsEnded(count: number, tookMs: number): void {
+    for (let crew = 0; crew < count; crew++) this.#endMs.add(tookMs / count);
   }
 
   /** A path has been rehearsed for the first time: what that took. */
   warmUpTook(tookMs: number): void {
     this.#left.warmUps--;
-    this.#warmUpLeftMs = this.#left.warmUps <= 0 ? 0 : Math.max(0, this.#warmUpLeftMs - tookMs);
+    this.#warmUpMs.add(tookMs);
   }
 
-  /** A crew will not be started any more, or is. */
-  strikeCrew(): void {
-    this.#left.crews--;
+  /** So many crews are started, or will not be, and so many paths will not be rehearsed. */
+  strikeCrews(crews: number, warmUps: number): void {
+    this.#left.crews -= crews;
+    this.#left.warmUps -= warmUps;
   }
 
   /** A cell has been measured once, or will not be. */
@@ -165,9 +172,13 @@ export class Pace {
     return this.#cells.get(cell)?.overheadMs?.value ?? this.#overheadMs.value;
   }
 
+  #startMs(crews: number, warmUps: number): number {
+    return crews * (this.#crewMs.value + this.#endMs.value) + warmUps * this.#warmUpMs.value;
+  }
+
   /** What is left beside the cells' own time. */
   #otherMs(): number {
-    let sum = this.#left.crews * (this.#crewMs.value + this.#endMs.value) + this.#warmUpLeftMs;
+    let sum = this.#startMs(this.#left.crews, this.#left.warmUps);
     for (const [cell, { left }] of this.#cells) sum += left * this.#overheadOf(cell);
     return sum;
   }

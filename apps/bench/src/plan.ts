@@ -144,16 +144,30 @@ function isRival({ id }: Subject): boolean {
   return id.startsWith('peer.');
 }
 
-/** How much there is to do in `repeats` of it, with fresh processes for each or the same for all. */
-export function workload(crews: readonly PlannedCrew[], repeats: number, fresh: boolean): Workload {
-  const times = fresh ? repeats : 1;
-  const sum = (count: (crew: PlannedCrew) => number): number =>
-    crews.reduce((total, crew) => total + count(crew), 0);
+/** How much there is to do in `repeats` of it, for which the processes are started so many times. */
+export function workload(crews: readonly PlannedCrew[], repeats: number, starts: number): Workload {
   const cells = new Map<PlannedCell, number>();
   for (const crew of crews) for (const cell of crew.cells) cells.set(cell, Math.ceil(repeats / cell.every));
-  return {
-    crews: crews.length * times,
-    warmUps: sum(({ cells }) => pathsOf(cells).length) * times,
-    cells,
-  };
+  return { crews: crews.length * starts, warmUps: warmUpsOf(crews) * starts, cells };
+}
+
+/** About what it takes until a process is open, two at a time, and until one path is warm. */
+const processMs = 150;
+const warmUpMs = 200;
+/** The part of a run that new processes may take. */
+const startingShare = 0.6;
+
+/**
+ * How often a run can have new processes: for each repeat, or as often as leaves enough of its time for measuring. What one pair
+ * of processes says depends on how its compiler has decided and where its memory lies.
+ */
+export function affordableStarts(crews: readonly PlannedCrew[], repeats: number, budgetMs: number): number {
+  const processes = crews.reduce((sum, { followers }) => sum + 1 + followers, 0);
+  const onceMs = processes * processMs + warmUpsOf(crews) * warmUpMs;
+  return Math.max(1, Math.min(repeats, Math.floor((budgetMs * startingShare) / onceMs)));
+}
+
+/** The paths that have to get warm each time these are started. */
+export function warmUpsOf(crews: readonly PlannedCrew[]): number {
+  return crews.reduce((sum, { cells }) => sum + pathsOf(cells).length, 0);
 }

@@ -2,8 +2,9 @@
 import type { CellMeter } from './cell-meter.ts';
 import type { Misses } from './misses.ts';
 import type { Pace } from './pace.ts';
+import { warmUpsOf } from './plan.ts';
 import { describeCrew, keyOf, type PlannedCrew } from './planned.ts';
-import type { ResultTable } from './result.ts';
+import type { ResultTable } from './result-table.ts';
 import { supportsPercentile } from './statistics.ts';
 
 /** At most so many repeats of one figure. */
@@ -18,8 +19,10 @@ const mostAtOnce = 8;
 export interface RepeatsOptions {
   readonly crews: readonly PlannedCrew[];
   readonly repeats: number;
-  /** Each repeat starts its own processes. */
-  readonly freshCrews: boolean;
+  /** How often all processes are new: with each repeat, or for some in a row. */
+  readonly starts: number;
+  /** Each crew is started when its turn comes, and ended after it: not all of them fit into the memory at a time. */
+  readonly oneByOne: boolean;
   /** How many processors there are to start on. */
   readonly processors: number;
   readonly meter: CellMeter;
@@ -31,46 +34,81 @@ export interface RepeatsOptions {
   readonly onFraction: (fraction: number) => void;
 }
 
+/** What a run has come to. */
+export interface RepeatsDone {
+  /** Those that are whole. */
+  readonly repeats: number;
+  /** How often all processes were new. */
+  readonly starts: number;
+}
+
 /**
  * Measures all crews. Repeats are the outermost loop, so that a slow minute of the machine hits every subject once, and
  * what is interrupted has something to say about all of them.
- *
- * @returns How many repeats are whole.
  */
-export async function measureRepeatedly(options: RepeatsOptions): Promise<number> {
-  const { crews, freshCrews, meter, misses, pace, repeats, signal } = options;
-  let whole = 0;
+export async function measureRepeatedly(options: RepeatsOptions): Promise<RepeatsDone> {
+  const { meter, misses, oneByOne, repeats, signal, starts } = options;
+  const startOf = (repeat: number): number => Math.floor((repeat * starts) / repeats);
+  const done = { repeats: 0, starts: 0 };
   try {
-    if (!freshCrews) await startAll(options);
-    for (; whole < repeats && !isAborted(signal); whole++) {
-      for (const [index, crew] of crews.entries()) {
-        if (isAborted(signal)) return whole;
-        if (whole > 0 && pace.isOver()) {
-          const left = whole + 1 === repeats ? `repeat ${repeats}` : `repeats ${whole + 1} to ${repeats}`;
-          misses.leaveOut(left, 'the time was up; see --seconds');
-          return whole;
-        }
-        if (pace.isLate()) {
-          misses.leaveOut(describeCrew(crew), 'no time was left; see --seconds');
-          continue;
-        }
-        options.onFraction((whole + index / crews.length) / repeats);
-        const cells = crew.cells.filter(({ every }) => whole % every === 0);
-        await meter.measure(crew, cells, whole);
-        if (freshCrews) await meter.end(crew);
-      }
+    for (; done.repeats < repeats; done.repeats++) {
+      const isNew = startOf(done.repeats) !== startOf(done.repeats - 1);
+      if (isNew && (oneByOne || (await renewAll(options, done.repeats)))) done.starts++;
+      if (!(await measureOnce(options, done.repeats))) break;
     }
-    options.onFraction(1);
-    if (repeats > 1 && !freshCrews) await refine(options);
-    return whole;
+    if (done.repeats === repeats) {
+      options.onFraction(1);
+      if (repeats > 1 && !oneByOne) await refine(options);
+    } else if (!isAborted(signal)) {
+      const first = done.repeats + 1;
+      const left = first === repeats ? `repeat ${repeats}` : `repeats ${first} to ${repeats}`;
+      misses.leaveOut(left, 'the time was up; see --seconds');
+    }
+    return done;
   } finally {
     await meter.endAll();
   }
 }
 
+/** Returns whether all had their turn: false when the time is up, which a first look does not heed, or nobody wants more. */
+async function measureOnce(options: RepeatsOptions, repeat: number): Promise<boolean> {
+  const { crews, meter, misses, oneByOne, pace, repeats, signal } = options;
+  for (const [index, crew] of crews.entries()) {
+    if (isAborted(signal) || (repeat > 0 && pace.isOver())) return false;
+    if (pace.isLate()) {
+      misses.leaveOut(describeCrew(crew), 'no time was left; see --seconds');
+      continue;
+    }
+    options.onFraction((repeat + index / crews.length) / repeats);
+    const cells = crew.cells.filter(({ every }) => repeat % every === 0);
+    await meter.measure(crew, cells, true);
+    if (oneByOne) await meter.endAll();
+  }
+  return true;
+}
+
+/**
+ * New processes for all, unless those that there are have to do, as the machine is slower than was thought.
+ *
+ * @returns Whether they are new.
+ */
+async function renewAll(options: RepeatsOptions, repeat: number): Promise<boolean> {
+  const { crews, meter, pace, signal } = options;
+  if (isAborted(signal)) return false;
+  const warmUps = warmUpsOf(crews);
+  if (repeat > 0 && !pace.affordsStart(crews.length, warmUps)) {
+    pace.strikeCrews(crews.length, warmUps);
+    return false;
+  }
+  await meter.endAll();
+  await startAll(options);
+  return true;
+}
+
 /** Several at a time: starting is work for one processor, and nothing is measured yet. */
 async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptions): Promise<void> {
   const waiting = [...crews];
+  const begin = performance.now();
   const startSome = async (): Promise<void> => {
     for (let crew = waiting.shift(); crew !== undefined && !pace.isLate(); crew = waiting.shift()) {
       await meter.start(crew);
@@ -78,6 +116,7 @@ async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptio
     }
   };
   await Promise.all(Array.from({ length: Math.min(processors, mostAtOnce) }, startSome));
+  pace.crewsStarted(crews.length - waiting.length, performance.now() - begin);
 }
 
 /**
@@ -101,7 +140,7 @@ async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Pr
       .slice(0, refinedAtOnce);
     const next = [nearest, widest, rare].find((some) => some.length > 0);
     if (next === undefined || !pace.hasTimeFor(next.map(({ cell }) => cell))) return;
-    for (const { crew, cell } of next) await meter.measure(crew, [cell], Infinity);
+    for (const { crew, cell } of next) await meter.measure(crew, [cell], false);
   }
 }
 

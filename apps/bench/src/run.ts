@@ -9,11 +9,12 @@ import { buildFloor } from './floor.ts';
 import { Misses } from './misses.ts';
 import { Pace } from './pace.ts';
 import { choosePhysicalCores, choosePlacements, type CpuPair } from './placement.ts';
-import { plan, workload } from './plan.ts';
+import { affordableStarts, plan, workload } from './plan.ts';
 import type { PlannedCrew } from './planned.ts';
 import { measureRepeatedly } from './repeats.ts';
 import { processorTime, stolenFraction } from './processor-time.ts';
-import { resultSchema, ResultTable, type BenchReport } from './result.ts';
+import { resultSchema, type BenchReport } from './result.ts';
+import { ResultTable } from './result-table.ts';
 import { RunDirectory } from './run-directory.ts';
 import type { Placement } from './scenario.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
@@ -32,7 +33,7 @@ export interface RunOptions {
   /** The sizes were named by the user: every scenario that carries messages has all of them. */
   readonly areSizesChosen: boolean;
   readonly repeats: number;
-  /** Each repeat starts its own processes; else one crew per subject lives for all, and its compiled code with it. */
+  /** Each repeat starts its own processes, one crew at a time; else they live side by side, and are new as often as there is time. */
   readonly freshCrews: boolean;
   /** The subjects were named by the user: none is left out. */
   readonly isChosen: boolean;
@@ -79,7 +80,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const table = new ResultTable();
   onProgress({ fraction: 0, doing: 'building the C floor' });
   const gauge = await prepareFloor(misses);
-  const { crews, placements, pace } = await prepare(options, misses);
+  const { crews, starts, placements, pace } = await prepare(options, misses);
 
   const pair = placements.get('cross-core');
   const before = await coreToCoreNs(gauge, pair, signal);
@@ -90,9 +91,9 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   };
   const context = { repeats, pace, table, misses, signal };
   const meter = new CellMeter({ ...context, directory, scenarioModules, gauge, onDoing });
-  const wholeRepeats = await measureRepeatedly({
+  const done = await measureRepeatedly({
     ...context,
-    ...{ crews, freshCrews, meter, processors: environment.cpu.allowed.length },
+    ...{ crews, starts, oneByOne: freshCrews, meter, processors: environment.cpu.allowed.length },
     onFraction: (done) => (fraction = done),
   });
   const after = await coreToCoreNs(gauge, pair, signal);
@@ -104,7 +105,8 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
         startedAt: new Date(performance.timeOrigin).toISOString(),
         durationMs: Math.round(performance.now()),
         complete: !signal.aborted && misses.failures.length === 0,
-        repeats: wholeRepeats,
+        repeats: done.repeats,
+        starts: done.starts,
         depth: options.depth,
         placements: Object.fromEntries([...placements].map(([name, cpus]) => [name, cpus ?? null])),
         pinnedBy: meter.pinnedBy,
@@ -123,6 +125,8 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
 export interface Preview {
   readonly crews: readonly PlannedCrew[];
   readonly repeats: number;
+  /** How often the processes of each figure are new. */
+  readonly starts: number;
   /** Processes to be started, over all repeats. */
   readonly processes: number;
   /** About what it takes. */
@@ -135,12 +139,13 @@ export interface Preview {
 /** Plans a run, and measures nothing. */
 export async function preview(options: RunOptions): Promise<Preview> {
   const misses = new Misses();
-  const { crews, pace } = await prepare(options, misses, 0);
+  const { crews, starts, pace } = await prepare(options, misses, 0);
   const processes = crews.reduce((sum, { followers }) => sum + 1 + followers, 0);
   return {
     crews,
     repeats: options.repeats,
-    processes: processes * (options.freshCrews ? options.repeats : 1),
+    starts,
+    processes: processes * starts,
     expectedMs: pace.expectedMs(0),
     cellMs: pace.cellMs(0),
     skipped: misses.skipped,
@@ -149,6 +154,7 @@ export async function preview(options: RunOptions): Promise<Preview> {
 
 interface Prepared {
   readonly crews: readonly PlannedCrew[];
+  readonly starts: number;
   readonly placements: ReadonlyMap<Placement, CpuPair | undefined>;
   readonly pace: Pace;
 }
@@ -166,9 +172,10 @@ async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Pro
     areScenariosChosen: scenarioIds !== undefined,
     ...{ ownScenarios, messageBytes, areSizesChosen, placements, depth },
   });
+  const starts = freshCrews ? repeats : affordableStarts(crews, repeats, options.budgetMs);
   const refines = repeats > 1 && !freshCrews;
-  const pace = new Pace(workload(crews, repeats, freshCrews), { ...options, refines }, nowMs);
-  return { crews, placements, pace };
+  const pace = new Pace(workload(crews, repeats, starts), { ...options, refines }, nowMs);
+  return { crews, starts, placements, pace };
 }
 
 async function prepareFloor(misses: Misses): Promise<FloorGauge | undefined> {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseCli } from '../src/cli.ts';
 import { binaryFormat } from '../src/message-format.ts';
 import type { Depth } from '../src/depth.ts';
-import { plan, workload } from '../src/plan.ts';
+import { affordableStarts, plan, workload } from '../src/plan.ts';
 import { preview } from '../src/run.ts';
 import { scenarios } from '../src/scenarios/index.ts';
 import type { Placement } from '../src/scenario.ts';
@@ -187,12 +187,18 @@ test('what polls is not measured on one core, and rivals in a full run only', ()
   expect(placesOf({ ...line, id: 'peer.line' }, 'full')).toContain('same-core');
 });
 
-test('the work of all repeats, in the same processes or in fresh ones', () => {
+test('the work of all repeats, in processes that are new once or more often', () => {
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
-  const work = workload(crews, 3, false);
+  const work = workload(crews, 3, 1);
   expect(work).toMatchObject({ crews: 2, warmUps: 4 });
   expect([...work.cells.values()].reduce((sum, times) => sum + times)).toBe(18);
-  expect(workload(crews, 3, true)).toEqual({ crews: 6, warmUps: 12, cells: work.cells });
+  expect(workload(crews, 3, 3)).toEqual({ crews: 6, warmUps: 12, cells: work.cells });
+});
+
+test('processes are new with each repeat, or as often as there is time for', () => {
+  const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
+  const startsIn = (seconds: number): number => affordableStarts(crews, 5, seconds * 1000);
+  expect([0.1, 5, 100].map(startsIn)).toEqual([1, 2, 5]);
 });
 
 test('on two cores the plans of all subjects fit into the times that are promised', async () => {
@@ -205,7 +211,9 @@ test('on two cores the plans of all subjects fit into the times that are promise
   expect(quick?.expectedMs).toBeLessThan(20_000);
   expect(byDefault?.expectedMs).toBeLessThan(120_000);
   expect(full?.expectedMs).toBeLessThan(20 * 60_000);
+  // Every figure has several processes behind it.
+  expect([quick, byDefault, full].map((one) => one?.starts)).toEqual([1, 3, 10]);
   // Long enough to be figures, with what a full run takes beside its cells.
-  expect(byDefault?.cellMs).toBeGreaterThan(40);
+  expect(byDefault?.cellMs).toBeGreaterThan(25);
   expect(full?.cellMs).toBeGreaterThan(60);
 });

@@ -19,6 +19,8 @@ const columns: readonly (readonly [
   ['interval_low', ({ interval }) => interval[0]],
   ['interval_high', ({ interval }) => interval[1]],
   ['floor_fraction', ({ floorFraction }) => floorFraction],
+  ['floor_fraction_low', ({ floorFractionInterval }) => floorFractionInterval?.[0]],
+  ['floor_fraction_high', ({ floorFractionInterval }) => floorFractionInterval?.[1]],
   ['cpu_seconds_per_million', ({ cpuSecondsPerMillion }) => cpuSecondsPerMillion],
   ['resident_bytes', ({ residentBytes }) => residentBytes],
   ['repeats', ({ repeats }) => repeats],

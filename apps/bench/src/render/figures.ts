@@ -1,10 +1,10 @@
 /** Figures as people read them: three digits that count, and a dash where there is none. */
 
-const NONE = '—';
+export const none = '—';
 
 /** 1234567 is `1.23 M`. */
 export function formatRate(perSecond: number | undefined): string {
-  if (perSecond === undefined) return NONE;
+  if (perSecond === undefined) return none;
   if (perSecond >= 999_500) return `${threeDigits(perSecond / 1e6)} M`;
   if (perSecond >= 999.5) return `${threeDigits(perSecond / 1e3)} k`;
   return threeDigits(perSecond);
@@ -12,27 +12,27 @@ export function formatRate(perSecond: number | undefined): string {
 
 /** Megabytes (10^6) per second. */
 export function formatMegabytes(bytesPerSecond: number | undefined): string {
-  return bytesPerSecond === undefined ? NONE : threeDigits(bytesPerSecond / 1e6);
+  return bytesPerSecond === undefined ? none : threeDigits(bytesPerSecond / 1e6);
 }
 
 /** Bytes of memory, in MiB. */
 export function formatMebibytes(bytes: number | undefined): string {
-  return bytes === undefined ? NONE : (bytes / 2 ** 20).toFixed(0);
+  return bytes === undefined ? none : (bytes / 2 ** 20).toFixed(0);
 }
 
 /** Nanoseconds, printed in microseconds. */
 export function formatMicroseconds(nanoseconds: number | null | undefined): string {
-  return nanoseconds === undefined || nanoseconds === null ? NONE : threeDigits(nanoseconds / 1e3);
+  return nanoseconds === undefined || nanoseconds === null ? none : threeDigits(nanoseconds / 1e3);
 }
 
 /** A fraction of the floor: `0.42×`. */
 export function formatFraction(fraction: number | undefined): string {
-  return fraction === undefined ? NONE : `${threeDigits(fraction)}×`;
+  return fraction === undefined ? none : `${threeDigits(fraction)}×`;
 }
 
 /** Processor seconds. */
 export function formatSeconds(seconds: number | undefined): string {
-  return seconds === undefined ? NONE : threeDigits(seconds);
+  return seconds === undefined ? none : threeDigits(seconds);
 }
 
 /** `14.8 s`, or `18 min 5 s`. */
@@ -46,7 +46,7 @@ const bars = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /** A histogram in one line; heights are logarithmic, so that a single straggler shows. */
 export function formatShape(counts: readonly number[] | undefined): string {
-  if (counts === undefined) return NONE;
+  if (counts === undefined) return none;
   const top = Math.log1p(Math.max(...counts));
   return counts.map((count) => bars[Math.ceil((8 * Math.log1p(count)) / top)] ?? ' ').join('');
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { BenchReport } from '../result.ts';
-import { describeMachine, describeRun } from './prose.ts';
+import { describeColumns, describeMachine, describeRun } from './prose.ts';
 import { toTables, type Table } from './tables.ts';
 
 const require = createRequire(import.meta.url);
@@ -63,6 +63,7 @@ export function renderHtml(report: BenchReport): string {
 <nav>${renderLinks(links)}</nav>
 <div id="filter" role="group" aria-label="subjects that are shown"></div>
 ${figures.join('\n')}
+<p>${escape(describeColumns(tables)).replaceAll('\n', '<br>')}</p>
 ${tables.map(renderTable).join('\n')}
 <script type="application/json" id="report">${JSON.stringify(report).replaceAll('<', String.raw`\u003c`)}</script>
 <script>${plotting('uPlot.iife.min.js')}</script>

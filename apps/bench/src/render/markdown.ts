@@ -1,10 +1,16 @@
 import type { BenchReport } from '../result.ts';
-import { describeMachine, describeRun } from './prose.ts';
+import { describeColumns, describeMachine, describeRun } from './prose.ts';
 import { toTables, type Table } from './tables.ts';
 
 /** The whole report as Markdown, for pasting. */
 export function renderMarkdown(report: BenchReport): string {
-  return [describeMachine(report), ...toTables(report).map(renderTable), describeRun(report)].join('\n');
+  const tables = toTables(report);
+  return [
+    describeMachine(report),
+    ...tables.map(renderTable),
+    describeColumns(tables),
+    describeRun(report),
+  ].join('\n');
 }
 
 function renderTable({ title, question, head, rows }: Table): string {

@@ -1,7 +1,8 @@
 /** What has to be said beside the tables. */
-import { relativeError, type BenchReport, type Result } from '../result.ts';
+import { relativeError, type BenchReport, type Result, type RunFacts } from '../result.ts';
 import { formatSize } from '../size.ts';
 import { formatDuration } from './figures.ts';
+import type { Table } from './tables.ts';
 import { median } from '../statistics.ts';
 
 /** One paragraph: where and with what the figures were made. */
@@ -10,7 +11,34 @@ export function describeMachine({ environment }: BenchReport): string {
   const commit =
     git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
   const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
-  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more.\n`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more${describeStarts(run)}.\n`;
+}
+
+function describeStarts({ starts = 1 }: RunFacts): string {
+  return starts === 1 ? '' : `, in processes that were new ${starts} times`;
+}
+
+const meanings: readonly (readonly [column: string, meaning: string])[] = [
+  [
+    '95 %',
+    'how far the figure may be off, by bootstrap over processes and their repeats; ~ is before one that may be off by 30 % or more.',
+  ],
+  ['MiB', 'memory of all processes. CPU s/M: their seconds of processor time for a million messages.'],
+  [
+    'of the floor',
+    'beside a C program that does the same work right after each repeat; 1× is as fast as it, 2× twice as fast.',
+  ],
+  ['of process.send', 'beside JSON over process.send in messages of the same size; 2× is twice as fast.'],
+  ['p99', 'has a thousand samples or more, a p99.9 ten thousand; — is what there is not.'],
+];
+
+/** What the columns of the tables mean that do not say it themselves. */
+export function describeColumns(tables: readonly Table[]): string {
+  const heads = new Set(tables.flatMap(({ head }) => head));
+  return meanings
+    .filter(([column]) => heads.has(column))
+    .map(([column, meaning]) => `${column}: ${meaning}\n`)
+    .join('');
 }
 
 /** What limits what the figures say, what is missing, and what went wrong. */

@@ -5,6 +5,7 @@ import type { Placement } from '../scenario.ts';
 import { findScenario } from '../scenarios/index.ts';
 import { formatSize } from '../size.ts';
 import {
+  none,
   formatBar,
   formatFraction,
   formatMebibytes,
@@ -26,10 +27,9 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+/** Left out of a table in which no row has it. */
 interface Column {
   readonly head: string;
-  /** Left out where no row has anything. */
-  readonly isOptional?: true;
   readonly cell: (result: Result) => string;
 }
 
@@ -47,9 +47,7 @@ export function toTables({ results, environment }: BenchReport): Table[] {
       const rows = here.filter((result) => result.scenario === id);
       const isOperation = rows.some(({ operationsPerSecond }) => operationsPerSecond !== undefined);
       const chosen = [...(isOperation ? operationColumns : messageColumns(rows, here)), curveOf(rows)];
-      const columns = chosen.filter(
-        ({ isOptional, cell }) => isOptional !== true || rows.some((row) => cell(row) !== ''),
-      );
+      const columns = chosen.filter(({ cell }) => rows.some((row) => !['', none].includes(cell(row))));
       return {
         title: `${id}, ${place}`,
         ...{ scenario: id, place },
@@ -86,12 +84,10 @@ function describePlace(placement: Placement, cpus: CpuPair | null): string {
 const subject: Column = { head: 'subject', cell: (result) => result.subject };
 const message: Column = {
   head: 'message',
-  isOptional: true,
   cell: ({ messageBytes }) => (messageBytes === 0 ? '' : formatSize(messageBytes)),
 };
 const processes: Column = {
   head: 'processes',
-  isOptional: true,
   cell: ({ followers }) => (followers === undefined ? '' : `1 + ${followers}`),
 };
 
@@ -101,7 +97,6 @@ function curveOf(rows: readonly Result[]): Column {
     messagesPerSecond ?? operationsPerSecond ?? 0;
   return {
     head: 'curve',
-    isOptional: true,
     cell(result) {
       if (result.followers === undefined) return '';
       const own = rows.filter(
@@ -111,16 +106,35 @@ function curveOf(rows: readonly Result[]): Column {
     },
   };
 }
-const interval: Column = { head: '95 %', cell: formatInterval };
+
+/** A figure that is uncertain by more than this part of it is one of its order only. */
+const vague = 0.3;
+
+/** Marked where it is vague. */
+function marked(figure: string, interval: Result['interval'] | undefined): string {
+  return interval !== undefined && relativeError(interval) > vague ? `~${figure}` : figure;
+}
+
+const interval: Column = {
+  head: '95 %',
+  // A single repeat does not know.
+  cell: (result) => (result.repeats < 2 ? none : formatError(result.interval)),
+};
 const floorFraction: Column = {
   head: 'of the floor',
-  cell: (result) => formatFraction(result.floorFraction),
+  cell({ floorFraction: fraction, floorFractionInterval: range, repeats }) {
+    const figure = marked(formatFraction(fraction), range);
+    return range === undefined || repeats < 2 ? figure : `${figure} ${formatError(range).padStart(5)}`;
+  },
 };
 
 const operationColumns: readonly Column[] = [
   subject,
   processes,
-  { head: 'operations/s', cell: ({ operationsPerSecond }) => formatRate(operationsPerSecond) },
+  {
+    head: 'operations/s',
+    cell: ({ operationsPerSecond, interval }) => marked(formatRate(operationsPerSecond), interval),
+  },
   {
     head: 'ns each',
     cell: ({ operationsPerSecond }) =>
@@ -135,7 +149,10 @@ const rateColumns: readonly Column[] = [
   subject,
   processes,
   message,
-  { head: 'messages/s', cell: ({ messagesPerSecond }) => formatRate(messagesPerSecond) },
+  {
+    head: 'messages/s',
+    cell: ({ messagesPerSecond, interval }) => marked(formatRate(messagesPerSecond), interval),
+  },
   interval,
   { head: 'MB/s', cell: ({ bytesPerSecond }) => formatMegabytes(bytesPerSecond) },
   { head: 'CPU s/M', cell: ({ cpuSecondsPerMillion }) => formatSeconds(cpuSecondsPerMillion) },
@@ -148,7 +165,10 @@ const latencyColumns: readonly Column[] = [
   subject,
   processes,
   message,
-  { head: 'p50 µs', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p50) },
+  {
+    head: 'p50 µs',
+    cell: ({ latencyNs, interval }) => marked(formatMicroseconds(latencyNs?.p50), interval),
+  },
   interval,
   { head: 'p90', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p90) },
   { head: 'p99', cell: ({ latencyNs }) => formatMicroseconds(latencyNs?.p99) },
@@ -176,10 +196,9 @@ function messageColumns(rows: readonly Result[], all: readonly Result[]): readon
   return [...columns, timesBaseline];
 }
 
-/** How far the median may be off: half the interval, in parts of the figure. A single repeat does not know. */
-function formatInterval({ interval: [low, high], repeats }: Result): string {
-  if (repeats < 2) return formatRate(undefined);
-  return `±${(100 * relativeError([low, high])).toFixed(0)} %`;
+/** How far the median may be off: half the interval, in parts of the figure. */
+function formatError(interval: Result['interval']): string {
+  return `±${(100 * relativeError(interval)).toFixed(0)} %`;
 }
 
 /** How many times faster: more messages, or less time. */

@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 import type { BenchReport } from '../result.ts';
-import { describeMachine, describeRun } from './prose.ts';
+import { describeColumns, describeMachine, describeRun } from './prose.ts';
 import { toTables } from './tables.ts';
 
 /**
@@ -9,7 +9,8 @@ import { toTables } from './tables.ts';
  * @param width - Characters in a line: of each table, what matters least is left out until it fits. @default no limit
  */
 export function renderTerminal(report: BenchReport, width: number = Infinity): string {
-  const tables = toTables(report).map(({ title, question, head, rows }) => {
+  const tables = toTables(report);
+  const texts = tables.map(({ title, question, head, rows }) => {
     let previous: string | undefined;
     const shortened = rows.map(([subject = '', ...figures]) => {
       const name = subject === previous ? '' : subject; // a name once is enough
@@ -18,7 +19,7 @@ export function renderTerminal(report: BenchReport, width: number = Infinity): s
     });
     return `${title}\n${question}\n\n${renderTable(head, shortened, width)}\n`;
   });
-  return [describeMachine(report), ...tables, describeRun(report)].join('\n');
+  return [describeMachine(report), ...texts, describeColumns(tables), describeRun(report)].join('\n');
 }
 
 /** The first column is text, the others are figures. */

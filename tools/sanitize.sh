@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of packages against an addon built with AddressSanitizer and UndefinedBehaviorSanitizer, in every process
-# that they start: tools/sanitize.sh sync shm [test files]. Build them first (build:tests); the addon of the package itself has a
-# command of its own (packages/native/scripts/sanitize.mjs).
+# that they start: tools/sanitize.sh sync shm [test files]. Or a campaign: tools/sanitize.sh faults scribbler --rounds 500. Build
+# them first (build:tests); the addon of the package itself has a command of its own (packages/native/scripts/sanitize.mjs).
 #
 # It works on a copy, so that the addon in use stays as it is. Leaks are not looked for: V8 frees nothing at exit. Any other
 # report ends the process that made it, and so fails its test.
@@ -20,7 +20,7 @@ done
 
 cp package.json "$copy"
 ln -s "$root/node_modules" "$copy/node_modules"
-for folder in packages/* tools/testkit docs; do
+for folder in packages/* tools/testkit tools/faults docs; do
   mkdir -p "$copy/$folder"
   for part in "$folder"/*; do cp -a "$part" "$copy/$folder"; done
 done
@@ -32,6 +32,11 @@ done
 export LD_PRELOAD="$(${CC:-cc} -print-file-name=libasan.so)"
 export ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:abort_on_error=1:detect_stack_use_after_return=0
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1
+if [ "${1-}" = faults ]; then
+  shift
+  cd "$copy" && node tools/faults/dist/main.js "$@"
+  exit
+fi
 # What AddressSanitizer makes impossible: it turns mlock into nothing.
 excluded='locked and filled pages'
 failed=

@@ -8,7 +8,7 @@ import { descriptorFlood } from './campaigns/descriptor-flood.ts';
 import { exits } from './campaigns/exits.ts';
 import { fewDescriptors } from './campaigns/few-descriptors.ts';
 import { frameFuzz } from './campaigns/frame-fuzz.ts';
-import { hostileMemory } from './campaigns/hostile-memory.ts';
+import { hostileMemory, scribbler } from './campaigns/hostile-memory.ts';
 import { leftovers } from './campaigns/leftovers.ts';
 import { lockKill } from './campaigns/lock-kill.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
@@ -52,6 +52,7 @@ export const campaigns: readonly Campaign[] = [
   everyKill,
   callKill,
   hostileMemory,
+  scribbler,
   openRace,
   memoryFull,
   slowReceiver,

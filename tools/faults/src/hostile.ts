@@ -57,12 +57,15 @@ const within =
 interface Received {
   tryReceive(): Uint8Array | undefined;
   receiveSync(options: { timeoutMs: number }): Uint8Array | undefined;
-  receive(options: { signal: AbortSignal }): Promise<Uint8Array>;
+  receive(options: { signal: AbortSignal }): Promise<Uint8Array | undefined>;
   drain(handler: (message: Uint8Array) => void, limit: number): number;
 }
 
 /** Receives in every way. */
-async function receiveSoon(receiver: Received, check: (message: Uint8Array | undefined) => void): Promise<void> {
+async function receiveSoon(
+  receiver: Received,
+  check: (message: Uint8Array | undefined) => void,
+): Promise<void> {
   check(receiver.tryReceive());
   receiver.drain(check, 20);
   check(receiver.receiveSync(soon));

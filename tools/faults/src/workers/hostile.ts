@@ -1,11 +1,17 @@
-/** Uses structures whose memory was damaged; word 0 of the region says in which round it is, so that a hang is seen. */
+/**
+ * Uses structures whose memory was damaged before, or is meanwhile; a word of the region says in which round it is, so that a hang
+ * is seen: `hostile <name> <seed> <first round> <last> <before|meanwhile> <structure…>`.
+ */
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { isIpcError } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { randomOf } from '../campaign.ts';
+import { interesting, ROUND, USES } from '../hostile-control.ts';
 import { targets, type Target } from '../hostile.ts';
 
-const [name = '', seed = '', first = '', last = ''] = process.argv.slice(2);
+/** How long a structure is used that is being damaged. */
+const useMs = 50;
+const [name = '', seed = '', first = '', last = '', when = '', ...choice] = process.argv.slice(2);
 const { words } = Region.open(name, { kind: 'faults' });
 
 function damaged(whole: Uint8Array, random: () => number): Uint8Array {
@@ -20,11 +26,6 @@ function damaged(whole: Uint8Array, random: () => number): Uint8Array {
     else new DataView(bytes.buffer).setInt32(Math.min(at & ~3, bytes.length - 4), interesting(random), true);
   }
   return bytes;
-}
-
-function interesting(random: () => number): number {
-  const power = 2 ** Math.floor(random() * 32);
-  return Math.trunc(random() < 0.5 ? power - 1 : -power) | 0;
 }
 
 /** What is in /dev/shm after somebody has made one. */
@@ -43,17 +44,27 @@ function causes(error: unknown): unknown[] {
   return first === undefined ? [error] : [first, second].flatMap(causes);
 }
 
+async function use(target: Target, round: number): Promise<void> {
+  const { path, whole } = await template(target);
+  const until = performance.now() + (when === 'meanwhile' ? useMs : 0);
+  if (when === 'before') {
+    const file = openSync(path, 'w', 0o600);
+    writeSync(file, damaged(whole, randomOf(Number(seed) + round)));
+    closeSync(file);
+  }
+  await target.use(`${name}-${target.kind}`, () => {
+    Atomics.add(words, USES, 1);
+    return performance.now() < until;
+  });
+}
+
 process.send?.('ready');
 let refused = 0;
 for (let round = Number(first); round < Number(last); round++) {
-  Atomics.store(words, 0, round);
-  const target = targets[round % targets.length] as Target;
-  const { path, whole } = await template(target);
-  const file = openSync(path, 'w', 0o600);
-  writeSync(file, damaged(whole, randomOf(Number(seed) + round)));
-  closeSync(file);
+  Atomics.store(words, ROUND, round);
+  const target = targets.find((each) => each.name === choice[round % choice.length]) as Target;
   try {
-    await target.use(`${name}-${target.kind}`);
+    await use(target, round);
   } catch (error) {
     const wrong = causes(error).find((each) => !isIpcError(each));
     if (wrong !== undefined) process.send?.(`${target.name}, round ${round}: ${(wrong as Error).stack}`);
@@ -62,6 +73,6 @@ for (let round = Number(first); round < Number(last); round++) {
   Region.unlink(`${name}-${target.kind}`, target.kind);
   await new Promise(setImmediate); // lets the collector give mappings back
 }
-Atomics.store(words, 0, Number(last));
+Atomics.store(words, ROUND, Number(last));
 process.send?.({ refused });
 process.disconnect();

@@ -35,6 +35,7 @@ static const struct {
   enum scenario scenario;
 } scenarios[] = {
     {"throughput", THROUGHPUT},
+    {"throughput-batched", THROUGHPUT_BATCHED},
     {"round-trip", ROUND_TRIP},
     {"round-trip-sleeping", ROUND_TRIP_SLEEPING},
     {"lock-uncontended", LOCK_UNCONTENDED},
@@ -46,7 +47,7 @@ static const struct {
     {"operations-together", OPERATIONS_TOGETHER},
 };
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-#define CARRIES_MESSAGES (THROUGHPUT | ROUND_TRIP | ROUND_TRIP_SLEEPING | CALLS | WAKE_UP)
+#define CARRIES_MESSAGES (THROUGHPUT | THROUGHPUT_BATCHED | ROUND_TRIP | ROUND_TRIP_SLEEPING | CALLS | WAKE_UP)
 #define HAS_LATENCY (ROUND_TRIP | ROUND_TRIP_SLEEPING | CORE_TO_CORE | WAKE_UP)
 #define COUNTS_OPERATIONS (LOCK_UNCONTENDED | LOCK_CONTENDED | OPERATIONS_ALONE | OPERATIONS_TOGETHER)
 

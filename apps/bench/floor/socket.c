@@ -148,7 +148,62 @@ static const uint8_t *receive_packet(void *link, size_t *bytes) {
   }
 }
 
+#define BATCH 32u /* messages offered to a system call, and asked of one */
+
+struct batch {
+  struct mmsghdr packets[BATCH];
+  struct iovec parts[BATCH];
+};
+
+static void describe_batch(struct batch *batch, size_t bytes) {
+  for (unsigned i = 0; i < BATCH; i++) {
+    batch->parts[i] = (struct iovec){allocate_message(bytes), bytes};
+    batch->packets[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &batch->parts[i], .msg_iovlen = 1}};
+  }
+}
+
+static void send_batches(const struct packets *packets, struct batch *batch, size_t bytes, uint64_t total) {
+  for (uint64_t next = 0; next < total;) {
+    const unsigned count = total - next < BATCH ? (unsigned)(total - next) : BATCH;
+    for (unsigned i = 0; i < count; i++) stamp(batch->parts[i].iov_base, bytes, next++);
+    for (unsigned sent = 0; sent < count;) {
+      const int more = sendmmsg(packets->write_fd, batch->packets + sent, count - sent, MSG_NOSIGNAL);
+      if (more < 0 && errno != EINTR) fail_call("sendmmsg");
+      if (more > 0) sent += (unsigned)more;
+    }
+  }
+}
+
+/* Takes what waits, and waits only for the first. */
+static void receive_batches(const struct packets *packets, struct batch *batch, const struct plan *plan,
+                            struct board *board) {
+  const size_t bytes = plan->message_bytes;
+  const uint64_t total = plan->warm_up + plan->messages;
+  uint64_t next = 0;
+  board->start_ns = now_ns();
+  while (next < total) {
+    const int came = recvmmsg(packets->read_fd, batch->packets, BATCH, MSG_WAITFORONE | MSG_TRUNC, NULL);
+    if (came < 0 && errno != EINTR) fail_call("recvmmsg");
+    for (int i = 0; i < came; i++) {
+      const size_t received = batch->packets[i].msg_len;
+      if (received == 0) fail("the other process closed the socket");
+      check(batch->parts[i].iov_base, received, bytes, next);
+      if (++next == plan->warm_up) board->start_ns = now_ns();
+    }
+  }
+  board->end_ns = now_ns();
+  board->checked = plan->messages;
+}
+
 static void run_packets(enum role role, const struct plan *plan, struct board *board) {
+  if (plan->scenario == THROUGHPUT_BATCHED) {
+    struct batch batch;
+    describe_batch(&batch, plan->message_bytes);
+    meet(board);
+    if (role == LEADER) send_batches(&packets_of[role], &batch, plan->message_bytes, plan->warm_up + plan->messages);
+    else receive_batches(&packets_of[role], &batch, plan, board);
+    return;
+  }
   run_messages(role, plan, board, &packets_of[role], send_packet, receive_packet);
 }
 
@@ -159,7 +214,7 @@ const struct subject socket_tcp = {
     .name = "socket.tcp", .scenarios = MESSAGES | CALLS, .open = open_tcp, .run = run_stream};
 
 const struct subject socket_seqpacket = {
-    .name = "socket.seqpacket", .scenarios = MESSAGES | CALLS, .open = open_seqpacket, .run = run_packets};
+    .name = "socket.seqpacket", .scenarios = MESSAGES | CALLS | THROUGHPUT_BATCHED, .open = open_seqpacket, .run = run_packets};
 
 const struct subject socket_datagram = {
-    .name = "socket.datagram", .scenarios = MESSAGES, .open = open_datagram, .run = run_packets};
+    .name = "socket.datagram", .scenarios = MESSAGES | THROUGHPUT_BATCHED, .open = open_datagram, .run = run_packets};

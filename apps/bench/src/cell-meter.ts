@@ -25,6 +25,8 @@ export interface CellMeterOptions {
   readonly directory: string;
   /** URLs of modules of scenarios of one's own. */
   readonly scenarioModules: readonly string[];
+  /** How long a process may be silent before it is said to hang. */
+  readonly patienceMs: number;
   /** How many repeats are planned. */
   readonly repeats: number;
   readonly pace: Pace;
@@ -145,7 +147,7 @@ export class CellMeter {
   }
 
   async #start(planned: PlannedCrew): Promise<Crew> {
-    const { directory, pace, scenarioModules, signal } = this.#options;
+    const { directory, pace, patienceMs, scenarioModules, signal } = this.#options;
     const { subject, subjectModule, followers, cells } = planned;
     const number = this.#crews++;
     const crew = await Crew.start({
@@ -156,6 +158,7 @@ export class CellMeter {
       scenarioModules,
       directory: join(directory, String(number)),
       name: `bench-${process.pid}-${number}`,
+      patienceMs,
       signal,
     });
     this.#living.add(planned, crew);

@@ -44,6 +44,7 @@ interface RunArguments {
   readonly size?: readonly number[];
   readonly repeats?: number;
   readonly seconds?: number;
+  readonly patience: number;
   readonly json?: string;
   readonly markdown: boolean;
   readonly dryRun: boolean;
@@ -164,6 +165,12 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .option('--size <size...>', 'message sizes, e.g. 64,1k,64k,1m', sizes)
     .option('--repeats <count>', 'repeats of each figure', positiveInteger)
     .option('--seconds <count>', 'what the whole run may take, roughly', positiveInteger)
+    .option(
+      '--patience <seconds>',
+      'how long a process may be silent before it is said to hang and is killed',
+      positiveInteger,
+      20,
+    )
     .option('--json <file>', 'write the results here (default: build/results/latest.json of the app)')
     .option('--markdown', 'print the tables as Markdown', false)
     .option('--dry-run', 'what would be measured and about how long it takes, and nothing else', false)
@@ -197,6 +204,7 @@ function complete(options: RunArguments, command: Command): RunInvocation {
     repeats: options.repeats ?? mode.repeats,
     isStrict: options.seconds === undefined,
     budgetMs: (options.seconds ?? mode.seconds) * 1000,
+    patienceMs: options.patience * 1000,
     json: options.json,
     markdown: options.markdown,
     dryRun: options.dryRun,

@@ -12,11 +12,9 @@ import { recordCrew } from './run-directory.ts';
 import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
-/** All of them have to answer within this, however slow the machine. */
-const patienceMs = 20_000;
-/** And to open, within so much more per process beside the leader: all start at once. */
+/** To open they have so much more time than to answer, per process beside the leader: all start at once. */
 const patienceMsPerFollower = 5000;
-/** And within so much more per MiB of a message, of which a dozen are on their way. */
+/** To answer they have so much more per MiB of a message, of which a dozen are on their way. */
 const patienceMsPerMebibyte = 500;
 /** Orders have arrived by then, also on a busy machine. */
 const leastLeadNs = 20e6;
@@ -52,6 +50,8 @@ export interface CrewOptions {
   readonly directory: string;
   /** See `Session.name`. */
   readonly name: string;
+  /** All of them have to answer within this, however slow the machine; who does not has hung. */
+  readonly patienceMs: number;
   readonly signal: AbortSignal;
 }
 
@@ -216,7 +216,7 @@ export class Crew implements AsyncDisposable {
   /** The next report of each of them, by index. */
   #nextReports(moreMs: number): Promise<ReadonlyMap<number, Report>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const withinMs = patienceMs + moreMs;
+    const withinMs = this.#options.patienceMs + moreMs;
     this.#reports = new Map();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -18,6 +18,8 @@ const defaultOutput = fileURLToPath(new URL('../build/floor', import.meta.url));
 const messageScenarios = ['throughput', 'round-trip', 'wake-up'];
 /** Where what 64 callers have in flight fits into every queue on the way. */
 const callScenarios = [...messageScenarios, 'calls'];
+/** Where the kernel takes, and gives, many messages at a time. */
+const batchScenario = 'throughput-batched';
 const lockScenarios = ['lock-uncontended', 'lock-contended'];
 const structureScenarios = ['operations-alone', 'operations-together'];
 
@@ -26,8 +28,8 @@ export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
   ['pipe.anonymous', callScenarios],
   ['pipe.fifo', callScenarios],
   ['socket.unix', callScenarios],
-  ['socket.seqpacket', callScenarios],
-  ['socket.datagram', messageScenarios],
+  ['socket.seqpacket', [...callScenarios, batchScenario]],
+  ['socket.datagram', [...messageScenarios, batchScenario]],
   ['socket.tcp', callScenarios],
   ['mq.posix', messageScenarios],
   ['mq.sysv', callScenarios],
@@ -195,7 +197,7 @@ function toArguments({ subject, scenario, messageBytes, messages: count, cpus }:
   if (floorScenarios.get(subject)?.includes(scenario) !== true) {
     throw new RangeError(`the floor has no ${scenario} of ${subject}`);
   }
-  const carriesMessages = callScenarios.includes(scenario) || scenario === 'round-trip-sleeping';
+  const carriesMessages = [...callScenarios, batchScenario, 'round-trip-sleeping'].includes(scenario);
   const keepsLatencies = !countsOperations(scenario) && !countsMessages(scenario);
   checkInteger('messageBytes', messageBytes, carriesMessages ? 1 : 0, 64 * 1024 * 1024);
   checkInteger('messages', count, 1, keepsLatencies ? 1e7 : 1e9);
@@ -245,7 +247,8 @@ function readResult(answer: string, request: FloorRequest): FloorResult {
   return { elapsedNs, messagesPerSecond, latencyNs: { p50, p99 } };
 }
 
-const countsMessages = (scenario: string): boolean => scenario === 'throughput' || scenario === 'calls';
+const countsMessages = (scenario: string): boolean =>
+  ['throughput', batchScenario, 'calls'].includes(scenario);
 const countsOperations = (scenario: string): boolean =>
   lockScenarios.includes(scenario) || structureScenarios.includes(scenario);
 const isRecord = (value: unknown): value is Record<string, unknown> =>

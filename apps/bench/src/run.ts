@@ -40,6 +40,8 @@ export interface RunOptions {
   readonly depth: Depth;
   /** What all of it may take, from the start of the process. */
   readonly budgetMs: number;
+  /** How long a measured process may be silent before it is said to hang, is killed, and the others are measured. */
+  readonly patienceMs: number;
   /** See `PaceOptions`. */
   readonly isStrict: boolean;
 }
@@ -71,7 +73,7 @@ export async function run(options: RunOptions, watch: RunWatch): Promise<BenchRe
 }
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {
-  const { freshCrews, repeats, scenarioModules } = options;
+  const { freshCrews, patienceMs, repeats, scenarioModules } = options;
   const { onProgress, signal } = watch;
   setMaxListeners(0, signal); // each living crew has one
   const environment = observeEnvironment();
@@ -90,7 +92,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
     onProgress({ fraction, remainingMs: pace.remainingMs(), doing });
   };
   const context = { repeats, pace, table, misses, signal };
-  const meter = new CellMeter({ ...context, directory, scenarioModules, gauge, onDoing });
+  const meter = new CellMeter({ ...context, directory, patienceMs, scenarioModules, gauge, onDoing });
   const done = await measureRepeatedly({
     ...context,
     ...{ crews, starts, oneByOne: freshCrews, meter, processors: environment.cpu.allowed.length },

@@ -29,6 +29,7 @@ test('without options everything is measured, five times or more', () => {
     depth: 'default',
     isStrict: true,
     budgetMs: 96_000,
+    patienceMs: 20_000,
     json: undefined,
     markdown: false,
     dryRun: false,

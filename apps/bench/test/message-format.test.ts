@@ -30,7 +30,7 @@ describe('binary messages', () => {
   test('of a marked one and of each 1024th every changed byte is noticed; of any, those of number, mark and check', () => {
     fc.assert(
       fc.property(
-        bytes,
+        fc.oneof(bytes, fc.constant(64 << 10)),
         fc.oneof(
           sequence,
           fc.nat(1000).map((times) => times * 1024 + 1023),

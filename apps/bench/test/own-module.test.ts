@@ -27,6 +27,15 @@ describe('a message', () => {
     });
   });
 
+  test('of 64 KiB with one wrong byte in the middle fails the run, as marked ones are read whole', async () => {
+    const options = ['--quick', '--subject', damaging, '--in', 'throughput', '--size', '64k'];
+    const { code, report } = await bench(options, { BENCH_DAMAGE: 'flip in the middle' });
+    expect(code).toBe(1);
+    expect(report.environment.run.failures).toMatchObject([
+      { messageBytes: 65_536, reason: expect.stringContaining('byte 32768 is wrong') as string },
+    ]);
+  });
+
   test('that is not, does not', async () => {
     const { code, report } = await bench(quickly);
     expect(code).toBe(0);
@@ -52,6 +61,17 @@ test.each(['leader', 'follower'])(
     expect(new Set(report.results.map(({ subject }) => subject))).toEqual(new Set(['socket.unix']));
   },
 );
+
+test('what hangs is told, and killed, and the others are measured', async () => {
+  const { code, stdout, report } = await bench([...quickly, '--only', 'socket.unix', '--patience', '5'], {
+    BENCH_DAMAGE: 'hang the follower',
+  });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /FAILED: own\.damaging throughput 64 B [^\n]*no answer from [^\n]*the follower within 5 seconds/,
+  );
+  expect(new Set(report.results.map(({ subject }) => subject))).toEqual(new Set(['socket.unix']));
+});
 
 test("the README's subject of one's own runs", async () => {
   const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8');

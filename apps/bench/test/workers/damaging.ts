@@ -1,6 +1,6 @@
 /**
- * A link that damages, loses or repeats one message of the warm-up there, or kills a process there or at its end, as
- * BENCH_DAMAGE says: it must fail the run.
+ * A link that damages, loses or repeats one message of the warm-up there, damages the middle of each, kills a process there or at
+ * its end, or hangs there, as BENCH_DAMAGE says: it must fail the run.
  */
 import { binaryFormat, defineSubject, transportSubject, type Link, type MessageSubject } from '@ipc/bench';
 import { unix } from '@ipc/socket';
@@ -19,14 +19,20 @@ export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   },
 });
 
+/** As each message leaves that nothing else happens to. */
+function worn(message: Uint8Array): Uint8Array {
+  if (process.env.BENCH_DAMAGE !== 'flip in the middle') return message;
+  return flipped(message, message.length >>> 1);
+}
+
 function damage(link: Link<Uint8Array>): Link<Uint8Array> {
   let sent = 0;
   return {
     trySend(message) {
-      if (sent++ !== victim) return link.trySend(message);
+      if (sent++ !== victim) return link.trySend(worn(message));
       switch (process.env.BENCH_DAMAGE) {
         case 'flip':
-          return link.trySend(message.map((byte, index) => (index === message.length - 1 ? ~byte : byte)));
+          return link.trySend(flipped(message, message.length - 1));
         case 'lose':
           return true;
         case 'repeat':
@@ -37,7 +43,7 @@ function damage(link: Link<Uint8Array>): Link<Uint8Array> {
           return link.trySend(message);
       }
     },
-    send: (message) => link.send(message),
+    send: (message) => link.send(worn(message)),
     tryReceive: () => link.tryReceive(),
     receive: () => link.receive(),
     close() {
@@ -47,16 +53,21 @@ function damage(link: Link<Uint8Array>): Link<Uint8Array> {
   };
 }
 
+function flipped(message: Uint8Array, at: number): Uint8Array {
+  return message.map((byte, index) => (index === at ? ~byte : byte));
+}
+
 function abandon(link: Link<Uint8Array>): Link<Uint8Array> {
-  if (process.env.BENCH_DAMAGE !== 'kill the follower') return link;
+  const how = process.env.BENCH_DAMAGE ?? '';
+  if (!['kill the follower', 'hang the follower'].includes(how)) return link;
   return {
     trySend: (message) => link.trySend(message),
     send: (message) => link.send(message),
     tryReceive: () => undefined,
     async receive() {
       await link.receive();
-      process.kill(process.pid, 'SIGKILL');
-      return undefined;
+      if (how === 'kill the follower') process.kill(process.pid, 'SIGKILL');
+      for (;;); // deaf to everything but SIGKILL
     },
     close: () => link.close(),
   };

@@ -1,68 +1,26 @@
-/** Peers in C and Python, written from the documents alone: what they write is read here, and what is written here they read. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+/** Peers in other languages: what they write is read here, and what is written here they read. */
 import {
-  Consumer,
   Counters,
   LatestReader,
   LatestWriter,
   LoanPublisher,
   LoanReceiver,
-  Producer,
-  Publisher,
   Region,
   SharedMap,
-  Subscriber,
 } from '@ipc/shm';
-import {
-  foreign,
-  noLeaks,
-  python,
-  spawnPeer,
-  uniqueName,
-  type Foreign,
-  type StartForeign,
-} from '@ipc/testkit';
+import { noLeaks, uniqueName } from '@ipc/testkit';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { decode, encode, joined, languages, peerOf, texts } from './foreign-languages.ts';
 
 noLeaks();
 
-const worker = new URL('../dist-test/workers/broadcast-peer.js', import.meta.url);
-const folder = join(import.meta.dirname, 'peers');
 const whileOpen = { lifetime: 'while-open' } as const;
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array | undefined): string => new TextDecoder().decode(bytes);
-const texts = Array.from({ length: 300 }, (_, n) => `${n}-${'x'.repeat(n % 40)}`);
 
-const probe = 'import ctypes; ctypes.CDLL("libatomic.so.1")';
-const hasAtomics = python !== undefined && spawnSync(python, ['-c', probe], { stdio: 'ignore' }).status === 0;
-
-/** Python without gcc's run-time library has no compare-and-exchange: its peers cannot run there. */
-describe.each([
-  ['C', 'c', true],
-  ['Python', 'python', hasAtomics],
-] as const)('a peer in %s', (_, language, canRun) => {
-  const peerOf = (file: string): StartForeign | undefined =>
-    canRun ? foreign(folder, file, language) : undefined;
-  const latest = peerOf('latest_peer');
-  const broadcast = peerOf('broadcast_peer');
-  const pool = peerOf('pool_peer');
-  const map = peerOf('map_peer');
-  const counters = peerOf('counters_peer');
-
-  /** Starts one that joins a structure which this process has open. */
-  async function joined(
-    start: StartForeign | undefined,
-    kind: string,
-    name: string,
-    ...args: string[]
-  ): Promise<Foreign> {
-    if (start === undefined) throw new Error('unreachable: skipped');
-    const peer = start(`/dev/shm/ipc-${name}.${kind}`, ...args);
-    onTestFinished(() => peer.kill());
-    expect(await peer.line()).toBe('ready');
-    return peer;
-  }
+describe.each(languages)('a peer in %s', (_, language, canRun) => {
+  const latest = peerOf('latest_peer', language, canRun);
+  const pool = peerOf('pool_peer', language, canRun);
+  const map = peerOf('map_peer', language, canRun);
+  const counters = peerOf('counters_peer', language, canRun);
 
   describe.skipIf(!canRun)('latest', () => {
     test('reads whole values while they are published as fast as they can be', async () => {
@@ -100,123 +58,6 @@ describe.each([
       peer.say('for who blocks');
       expect(reader.waitSync({ timeoutMs: 15_000 })).toBe(true);
       expect(decode(reader.read())).toBe('for who blocks');
-      expect(await peer.end()).toBe(0);
-    });
-  });
-
-  describe.skipIf(!canRun).each(['lap', 'wait'] as const)('broadcast, %s', (overflow) => {
-    const shape = { slots: 8, maxMessageBytes: 64, participants: 4, overflow, ...whileOpen };
-
-    test('publishes to us, asleep or not', async () => {
-      const name = uniqueName('foreign');
-      await using own = Publisher.open(name, shape); // keeps the name
-      await using subscriber = Subscriber.open(name, { spinUs: 0 });
-      const peer = await joined(broadcast, 'broadcast', name, 'publish');
-      for (const text of texts.slice(0, 20)) {
-        const received = subscriber.receive();
-        peer.say(text);
-        expect(decode(await received)).toBe(text);
-      }
-      if (overflow === 'wait') {
-        for (const text of texts) peer.say(text); // far more than there are slots: it waits for us
-        for (const text of texts) expect(decode(await subscriber.receive())).toBe(text);
-        for (const text of texts.slice(0, 20)) peer.say(text);
-        for (const text of texts.slice(0, 20))
-          expect(decode(subscriber.receiveSync({ timeoutMs: 15_000 }))).toBe(text);
-      }
-      expect(await peer.end()).toBe(0);
-      expect(own.subscribers).toBe(1);
-    });
-
-    test('subscribes to us', async () => {
-      const name = uniqueName('foreign');
-      await using publisher = Publisher.open(name, shape);
-      await publisher.send(encode('from before'));
-      const peer = await joined(broadcast, 'broadcast', name, 'subscribe', '1');
-      peer.say('next');
-      expect(await peer.line()).toBe('from before');
-      expect(publisher.subscribers).toBe(1);
-      if (overflow === 'wait') {
-        texts.forEach(() => {
-          peer.say('next');
-        });
-        for (const text of texts) await publisher.send(encode(text)); // waits for it
-        for (const text of texts) expect(await peer.line()).toBe(text);
-      }
-      for (const text of texts.slice(0, 20)) {
-        peer.say('next');
-        await publisher.send(encode(text));
-        expect(await peer.line()).toBe(text);
-      }
-      expect(await peer.end()).toBe(0);
-      expect(publisher.subscribers).toBe(0);
-    });
-  });
-
-  describe.skipIf(!canRun)('broadcast', () => {
-    test('holds nobody up once it was killed; nor does one of ours hold it up', async () => {
-      const name = uniqueName('foreign');
-      const shape = {
-        slots: 2,
-        maxMessageBytes: 64,
-        participants: 4,
-        overflow: 'wait',
-        ...whileOpen,
-      } as const;
-      await using publisher = Publisher.open(name, shape);
-      const victim = await joined(broadcast, 'broadcast', name, 'subscribe');
-      for (let n = 0; n < 2; n++) expect(publisher.trySend(encode('unread'))).toBe(true);
-      expect(publisher.trySend(encode('too much'))).toBe(false);
-      const sent = publisher.send(encode('at last'));
-      await victim.kill();
-      await sent;
-      await using dying = await spawnPeer(worker);
-      await dying.call('subscriber', name, {});
-      const peer = await joined(broadcast, 'broadcast', name, 'publish');
-      await using subscriber = Subscriber.open(name);
-      for (let n = 0; n < 4; n++) peer.say(`message ${n}`); // more than there are slots
-      for (let n = 0; n < 2; n++) expect(decode(await subscriber.receive())).toBe(`message ${n}`);
-      await dying.kill('SIGKILL');
-      for (let n = 2; n < 4; n++) expect(decode(await subscriber.receive())).toBe(`message ${n}`);
-      expect(await peer.end()).toBe(0);
-    });
-  });
-
-  describe.skipIf(!canRun)('queue', () => {
-    const shape = { slots: 8, maxMessageBytes: 64, participants: 4, ...whileOpen };
-
-    test('produces for us, and waits for room', async () => {
-      const name = uniqueName('foreign');
-      await using consumer = Consumer.open(name, shape);
-      const peer = await joined(broadcast, 'mpmc', name, 'produce');
-      for (const text of texts) peer.say(text);
-      for (const text of texts) expect(decode(await consumer.receive())).toBe(text);
-      for (const text of texts.slice(0, 20)) peer.say(text);
-      for (const text of texts.slice(0, 20))
-        expect(decode(consumer.receiveSync({ timeoutMs: 15_000 }))).toBe(text);
-      expect(await peer.end()).toBe(0);
-    });
-
-    test('consumes what we produce, the half-read message of one that was killed included', async () => {
-      const name = uniqueName('foreign');
-      await using producer = Producer.open(name, shape);
-      const peer = await joined(broadcast, 'mpmc', name, 'consume');
-      texts.forEach(() => {
-        peer.say('next');
-      });
-      for (const text of texts) await producer.send(encode(text)); // waits for it
-      for (const text of texts) expect(await peer.line()).toBe(text);
-      {
-        using region = Region.open(name, { kind: 'mpmc' });
-        await producer.send(encode('taken by nobody who lives'));
-        const slot = (640 + 4 * 128 + (texts.length % 8) * 128) >> 2;
-        Atomics.xor(region.words, slot, 1 << 8); // full becomes taken
-        Atomics.and(region.words, slot, ~0xff);
-        Atomics.or(region.words, slot, 4);
-        Atomics.store(region.words, (640 + 3 * 128) >> 2, 4); // participant 4 had it; nobody has the lock
-      }
-      peer.say('next');
-      expect(await peer.line()).toBe('taken by nobody who lives');
       expect(await peer.end()).toBe(0);
     });
   });

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
 import { Control, dialControl, type Order, type Report } from './control.ts';
 import { pinThread } from './pin.ts';
-import { removeOrphan } from './run-directory.ts';
+import { removeOrphan } from './orphan.ts';
 import { loadScenario, scenarioOf } from './scenarios/index.ts';
 import type { CellRequest, Sample } from './scenario.ts';
 import type { Session, Subject } from './subject.ts';

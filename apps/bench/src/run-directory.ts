@@ -7,10 +7,10 @@
  */
 import { flock } from '@ipc/native';
 import { Region } from '@ipc/shm';
-import { closeSync, openSync, rmdirSync, rmSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Session } from './subject.ts';
 import { loadSubject, subjectIds } from './subjects/index.ts';
 
@@ -41,6 +41,7 @@ export class RunDirectory implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.path, { recursive: true, force: true });
+    Region.reclaim(); // of what had to be killed
     closeSync(this.#descriptor);
   }
 }
@@ -53,16 +54,6 @@ const recordIn = (directory: string): string => join(directory, 'crew.json');
 /** Before anything of a crew is opened. */
 export async function recordCrew({ name, directory, subject }: CrewRecord): Promise<void> {
   await writeFile(recordIn(directory), JSON.stringify({ name, subject }));
-}
-
-/** The directory of a crew whose run is gone, and with the last one that of the run. */
-export function removeOrphan(directory: string): void {
-  try {
-    rmSync(directory, { recursive: true, force: true });
-    rmdirSync(dirname(directory));
-  } catch {
-    // others are at it as well: the last one succeeds
-  }
 }
 
 async function removeIfDead(run: string): Promise<void> {

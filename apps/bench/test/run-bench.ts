@@ -1,7 +1,7 @@
 /** Runs of the program, in whose end nothing of them may be left. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -48,6 +48,25 @@ export async function bench(
   expect(readdirSync('/dev/shm').filter((file) => file.includes(`bench-${String(child.pid)}-`))).toEqual([]);
   const report = JSON.parse(readFileSync(json, 'utf8')) as BenchReport;
   return { code, stdout, stderr, report };
+}
+
+/** Nothing where it has ended or was closed meanwhile. */
+function ifThere<T>(look: () => T[]): T[] {
+  try {
+    return look();
+  } catch {
+    return [];
+  }
+}
+
+/** The bells of the measured processes of a run: FIFOs of no one's name, by which they are woken. */
+export function bellsOf(pid: number): string[] {
+  const files = peersOf(pid).flatMap((peer) =>
+    ifThere(() => readdirSync(`/proc/${peer}/fd`, { withFileTypes: true })),
+  );
+  return files
+    .flatMap(({ parentPath, name }) => ifThere(() => [readlinkSync(join(parentPath, name))]))
+    .filter((file) => file.startsWith('/dev/shm/ipc-bell-'));
 }
 
 /** The ids of the measured processes of a run, which have its process id in the name of their session. */

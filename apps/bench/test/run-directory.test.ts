@@ -1,8 +1,9 @@
 /** What a run leaves when nobody could tidy up, and who does then. */
 import { SharedQueue } from '@ipc/mq';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -70,4 +71,18 @@ test('what a killed bench has started tidies up by itself, and ends', async () =
 
   while (readdirSync(temporary).length > 0) await delay(20);
   expect(objects()).toEqual([]);
+});
+
+test('at its begin and at its end it removes the FIFOs of the dead', async () => {
+  const dead = (): string => {
+    const path = `/dev/shm/ipc-bell-${randomBytes(8).toString('hex')}`;
+    execFileSync('mkfifo', [path]);
+    return path;
+  };
+  const early = dead();
+  const run = await RunDirectory.make();
+  expect(existsSync(early)).toBe(false);
+  const late = dead();
+  await run[Symbol.asyncDispose]();
+  expect(existsSync(late)).toBe(false);
 });

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { BenchReport } from '../src/result.ts';
-import { bench, scratch } from './run-bench.ts';
+import { bellsOf, bench, scratch } from './run-bench.ts';
 
 describe('a run', () => {
   test('measures, prints a table and writes { schema, environment, results }', async () => {
@@ -179,17 +179,21 @@ describe('a run', () => {
 
 describe('a run that is interrupted', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('by %s leaves nothing and tells what it has', async (signal) => {
+    const bells: string[] = [];
     const { code, stdout, report } = await bench(
-      ['--quick', '--only', 'pipe,socket,peer.process', '--size', '64', '--repeats', '50'],
+      ['--quick', '--only', 'shm.ring,pipe,socket,peer.process', '--size', '64', '--repeats', '50'],
       {},
       (child) => {
         // At the first news of a subject something is under way.
         // Twice, as a terminal and a package manager both pass it on.
         child.stderr?.on('data', (news: Buffer) => {
-          if (!/building|results/.test(String(news))) [1, 2].forEach(() => child.kill(signal));
+          if (/building|results/.test(String(news))) return;
+          bells.push(...bellsOf(child.pid ?? 0));
+          [1, 2].forEach(() => child.kill(signal));
         });
       },
     );
+    expect(bells.filter((bell) => existsSync(bell))).toEqual([]);
     expect(code).toBe(130);
     expect(stdout).toContain('not complete');
     expect(report.environment.run.complete).toBe(false);

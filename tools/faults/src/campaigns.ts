@@ -17,6 +17,7 @@ import { mutexFrozen, mutexFrozenLong } from './campaigns/mutex-frozen.ts';
 import { mutexKill } from './campaigns/mutex-kill.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
+import { partiesFrozen, partiesFrozenLong } from './campaigns/parties-frozen.ts';
 import { pidReuse } from './campaigns/pid-reuse.ts';
 import { queueDepth } from './campaigns/queue-depth.ts';
 import { queueProducerKill, queueWorkerKill } from './campaigns/queue-kill.ts';
@@ -36,6 +37,8 @@ export const campaigns: readonly Campaign[] = [
   mutexKill,
   mutexFrozen,
   mutexFrozenLong,
+  partiesFrozen,
+  partiesFrozenLong,
   exits,
   signalStorm,
   lockKill,

@@ -13,6 +13,7 @@ import {
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
 import { ASK, ATTACHED, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
+import type { Gather } from './gather.ts';
 import { unzeroed } from './owned-memory.ts';
 import { Owed } from './owed.ts';
 import type { SendEvents, SendPort } from './ports.ts';
@@ -24,7 +25,7 @@ const directBytes = 8 << 10;
  * Frames onto a byte stream, coalesced: what is sent in one turn of the event loop leaves in one write.
  *
  * Small frames are copied into one pooled buffer, a larger one when they are many, which is written when the turn's
- * callbacks and promises have run (`process.nextTick`) or when it is full. A large frame with nothing before it is
+ * callbacks and promises have run (`process.nextTick`) or when it is full; or as `GatherOptions` say. A large frame with nothing before it is
  * gathered from the caller's memory by one `writev`; only what the kernel does not take is copied.
  */
 export class FrameWriter implements SendPort {
@@ -35,6 +36,7 @@ export class FrameWriter implements SendPort {
   readonly #interest: StreamInterest;
   readonly #onRelease: () => void;
   readonly #attachments: Attachments | undefined;
+  readonly #gather: Gather;
   #buffer = noBuffer;
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #start = 0;
@@ -48,19 +50,22 @@ export class FrameWriter implements SendPort {
   #events!: SendEvents;
   #roomAwaited = false;
   #tickScheduled = false;
+  /** Ends the delay of what waits. */
+  #timer: NodeJS.Timeout | undefined;
   #blocked = false;
   #released = false;
 
   constructor(
     stream: ByteStream,
     interest: StreamInterest,
-    maxMessageBytes: number,
+    { maxMessageBytes, gather }: { readonly maxMessageBytes: number; readonly gather: Gather },
     onRelease: () => void,
     attachments?: Attachments,
   ) {
     this.#stream = stream;
     this.#interest = interest;
     this.maxMessageBytes = maxMessageBytes;
+    this.#gather = gather;
     this.#onRelease = onRelease;
     this.#attachments = attachments;
   }
@@ -86,13 +91,14 @@ export class FrameWriter implements SendPort {
   }
 
   publish(): void {
-    if (this.#tickScheduled || this.#blocked || this.pendingBytes === 0) return;
-    this.#tickScheduled = true;
-    process.nextTick(this.#onTick);
+    if (this.#gather.delayMs === 0) this.#hurry();
+    else if (!this.#blocked && this.pendingBytes > 0)
+      this.#timer ??= setTimeout(this.#onTick, this.#gather.delayMs);
   }
 
   awaitRoom(on: boolean): void {
     this.#roomAwaited = on;
+    if (on) this.#hurry();
   }
 
   finish(): void {
@@ -104,7 +110,7 @@ export class FrameWriter implements SendPort {
   pushAsk(): void {
     this.#owed.addAsk();
     this.#pushOwed();
-    this.publish();
+    this.#hurry();
   }
 
   /** Answers an ask of the peer. */
@@ -112,7 +118,7 @@ export class FrameWriter implements SendPort {
     if (this.#released || this.#finished) return;
     this.#owed.addReceipt();
     this.#pushOwed();
-    this.publish();
+    this.#hurry();
   }
 
   /** The peer has answered. */
@@ -123,6 +129,7 @@ export class FrameWriter implements SendPort {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#endDelay();
     this.#dropBuffer();
     this.#setRest(undefined, 0, 0);
     this.#interest.writable = false;
@@ -136,8 +143,22 @@ export class FrameWriter implements SendPort {
     this.#events.room();
   }
 
+  /** At the end of this turn, whatever the delay. */
+  #hurry(): void {
+    if (this.#tickScheduled || this.#blocked || this.pendingBytes === 0) return;
+    this.#tickScheduled = true;
+    process.nextTick(this.#onTick);
+  }
+
+  #endDelay(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   readonly #onTick = (): void => {
     this.#tickScheduled = false;
+    this.#endDelay();
     if (this.#writeOut() && this.#roomAwaited) this.#events.room();
   };
 
@@ -194,6 +215,7 @@ export class FrameWriter implements SendPort {
     writeFrameHeader(this.#buffer, this.#end, message.length);
     this.#buffer.set(message, this.#end + FRAME_HEADER_BYTES);
     this.#end += frameBytes;
+    if (this.#end - this.#start >= this.#gather.bytes) this.#writeOut();
     return true;
   }
 

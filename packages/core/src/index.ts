@@ -51,6 +51,8 @@ export {
 } from './frame.ts';
 export { frameChannel, frameReceiver, frameSender } from './frame-channel.ts';
 export type { FrameOptions } from './frame-channel.ts';
+export { checkGather } from './gather.ts';
+export type { GatherOptions } from './gather.ts';
 export type { FrameReceipts } from './frame-reader.ts';
 export { NodeByteStream } from './node-byte-stream.ts';
 export { isSlabbed, ownedMemory, ownedSlice, slabFor, unzeroed } from './owned-memory.ts';

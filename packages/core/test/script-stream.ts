@@ -8,6 +8,8 @@ export class ScriptStream implements ByteStream {
   room = Infinity;
   /** How often it was read. */
   reads = 0;
+  /** How often it was written. */
+  writes = 0;
   closed = false;
   wanted = { readable: false, writable: false };
   readonly readPair?: NonNullable<ByteStream['readPair']>;
@@ -48,6 +50,7 @@ export class ScriptStream implements ByteStream {
 
   write(source: Uint8Array, offset: number, length: number): number {
     const count = Math.min(length, this.room);
+    this.writes++;
     if (count === 0) return -1;
     this.room -= count;
     for (const byte of source.subarray(offset, offset + count)) this.written.push(byte);

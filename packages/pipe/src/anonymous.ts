@@ -1,5 +1,11 @@
 /** Anonymous pipes as a transport, for code that is written against `Transport`. */
-import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, localTransport, type Transport } from '@ipc/core';
+import {
+  checkGather,
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  localTransport,
+  type Transport,
+} from '@ipc/core';
 import { pipePair, type PipePairOptions } from './pipe.ts';
 
 /**
@@ -9,9 +15,11 @@ import { pipePair, type PipePairOptions } from './pipe.ts';
 export function anonymous({
   capacityBytes,
   maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+  gather,
 }: PipePairOptions = {}): Transport {
   checkMaxMessageBytes(maxMessageBytes);
+  checkGather(gather);
   return localTransport('pipe.anonymous', { maxMessageBytes, peerDeath: 'kernel' }, () =>
-    pipePair({ capacityBytes, maxMessageBytes }),
+    pipePair({ capacityBytes, maxMessageBytes, gather }),
   );
 }

@@ -1,5 +1,5 @@
 /** Which channels a child gets, and what this side has of each. */
-import type { Channel, Receiver, Sender } from '@ipc/core';
+import type { Channel, GatherOptions, Receiver, Sender } from '@ipc/core';
 import type { CapacityOptions } from './capacity.ts';
 import type { FormatOptions } from './format.ts';
 
@@ -8,6 +8,8 @@ export interface TwoWaySpec extends CapacityOptions {
   readonly direction?: 'both' | undefined;
   /** @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When what this side sends leaves; the child says so for itself. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
 }
 
 /** One way, in any format: also for programs that know nothing of this package. */

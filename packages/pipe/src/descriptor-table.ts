@@ -50,12 +50,13 @@ export class DescriptorTable {
   }
 
   #add(name: string, spec: ChannelSpec): void {
-    const { direction = 'both', maxMessageBytes: most } = spec;
+    const { direction = 'both', maxMessageBytes: most, gather } = spec;
     if (!['both', 'to-child', 'from-child'].includes(direction)) {
       throw new TypeError(`direction must be both, to-child or from-child, got ${direction}`);
     }
     const { format, maxMessageBytes } = checkFormat({
       maxMessageBytes: most,
+      gather,
       format: 'format' in spec ? spec.format : 'frames',
     });
     const options = { format, maxMessageBytes };
@@ -66,8 +67,10 @@ export class DescriptorTable {
       name,
       () => {
         const stream = streamOn(from?.near ?? -1, to?.near ?? -1);
-        if (from === undefined) return senderOver(stream, options);
-        return to === undefined ? receiverOver(stream, options) : frameChannel(stream, options);
+        if (from === undefined) return senderOver(stream, { ...options, gather });
+        return to === undefined
+          ? receiverOver(stream, options)
+          : frameChannel(stream, { maxMessageBytes, gather });
       },
     ]);
   }

@@ -1,5 +1,6 @@
 /** Named FIFOs as a transport: one for each direction, one peer. */
 import {
+  checkGather,
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,
   frameChannel,
@@ -8,6 +9,7 @@ import {
   pathOf,
   QueueListener,
   type Channel,
+  type GatherOptions,
   type Listener,
   type Traits,
   type Transport,
@@ -25,6 +27,8 @@ import { close, release } from './let-go.ts';
 export interface FifoOptions extends CapacityOptions {
   /** Both ends must agree; a difference is ERR_IPC_MISMATCH. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When what was sent leaves. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
   /** Permission bits of the FIFOs. @default 0o600 */
   readonly mode?: number | undefined;
 }
@@ -44,6 +48,7 @@ export function fifo(options: FifoOptions = {}): Transport {
     peerDeath: 'kernel',
     scope: 'machine',
   };
+  const gather = checkGather(options.gather);
   checkMode(mode);
 
   const channelOver = (readFd: number, writeFd: number): Channel => {
@@ -53,7 +58,7 @@ export function fifo(options: FifoOptions = {}): Transport {
       [readFd, writeFd].forEach(close);
       throw error;
     }
-    return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes });
+    return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes, gather });
   };
 
   const listen = async (name: string, { signal }: WaitOptions = {}): Promise<Listener> => {

@@ -8,6 +8,7 @@
  * - `bytes`: what comes, as it comes: messages are chunks, their bounds mean nothing. The end of the stream is the end.
  */
 import {
+  checkGather,
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,
   encodingSender,
@@ -16,6 +17,7 @@ import {
   ReceiveHalf,
   streamSender,
   type ByteStream,
+  type GatherOptions,
   type Receiver,
   type Sender,
 } from '@ipc/core';
@@ -30,12 +32,14 @@ export interface FormatOptions {
   readonly format?: Format | undefined;
   /** The longest message or line; of `bytes`, the longest chunk. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When frames that were sent leave. Lines and bytes leave at the end of each turn. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
 }
 
 /** A sender over a stream that can be written; owns the stream from now on. */
 export function senderOver(stream: ByteStream, options: FormatOptions = {}): Sender {
   const { format, maxMessageBytes } = checkFormat(options);
-  if (format === 'frames') return frameSender(stream, { maxMessageBytes });
+  if (format === 'frames') return frameSender(stream, { maxMessageBytes, gather: options.gather });
   const sender = streamSender(stream, new ByteWriter(stream, format === 'lines', maxMessageBytes));
   return format === 'lines' ? encodingSender(sender, { encode: checkLine, decode: checkLine }) : sender;
 }
@@ -49,10 +53,11 @@ export function receiverOver(stream: ByteStream, options: FormatOptions = {}): R
   );
 }
 
-/** @throws {TypeError} No such format. @throws {RangeError} `maxMessageBytes`. */
+/** @throws {TypeError} No such format. @throws {RangeError} `maxMessageBytes`, `gather`. */
 export function checkFormat({
   format = 'frames',
   maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES,
+  gather,
 }: FormatOptions): Required<{
   format: Format;
   maxMessageBytes: number;
@@ -60,6 +65,7 @@ export function checkFormat({
   if (!['frames', 'lines', 'bytes'].includes(format)) {
     throw new TypeError(`format must be frames, lines or bytes, got ${format}`);
   }
+  checkGather(gather);
   return { format, maxMessageBytes: checkMaxMessageBytes(maxMessageBytes) };
 }
 

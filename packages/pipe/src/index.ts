@@ -9,6 +9,7 @@ export { openPipe, PipeReader, PipeWriter } from './pipe-end.ts';
 export type { Descriptor } from './pipe-end.ts';
 export type { SpliceOptions } from './splice.ts';
 export { inherited, inheritedReceiver, inheritedSender } from './inherited.ts';
+export type { InheritedOptions } from './inherited.ts';
 export { spawnChild } from './spawn-child.ts';
 export type { ChannelSpec, ChannelSpecs, EndOf, EndsOf, OneWaySpec, TwoWaySpec } from './channel-spec.ts';
 export type { Child, ExitStatus, SpawnChildOptions } from './spawn-child.ts';

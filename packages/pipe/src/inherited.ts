@@ -1,9 +1,23 @@
 /** The channels this process was started with, by `spawnChild` in its parent. */
-import { frameChannel, IpcError, type Channel, type Receiver, type Sender } from '@ipc/core';
+import {
+  checkGather,
+  frameChannel,
+  IpcError,
+  type Channel,
+  type GatherOptions,
+  type Receiver,
+  type Sender,
+} from '@ipc/core';
 import { setCloseOnExec } from '@ipc/native';
 import { readAnnouncement, writeAnnouncement, type InheritedChannel } from './announcement.ts';
 import { receiverOver, senderOver } from './format.ts';
 import { streamOn } from './stream-on.ts';
+
+/** What a child decides for itself; the limits are the parent's. */
+export interface InheritedOptions {
+  /** When what it sends leaves. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
+}
 
 /**
  * The two-way channel to the parent, with the limits the parent set.
@@ -13,9 +27,10 @@ import { streamOn } from './stream-on.ts';
  * @throws {IpcError} ERR_IPC_NOT_FOUND: no such channel was passed, or it has been taken. ERR_IPC_MISMATCH: it goes one
  *   way only. ERR_IPC_CORRUPT: the environment names descriptors that are no pipes.
  */
-export function inherited(name = 'main'): Channel {
+export function inherited(name = 'main', { gather }: InheritedOptions = {}): Channel {
+  checkGather(gather);
   const { readFd, writeFd, maxMessageBytes } = take(name, true, true);
-  return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes });
+  return frameChannel(streamOn(readFd, writeFd), { maxMessageBytes, gather });
 }
 
 /** A channel from the parent (`direction: 'to-child'`). @throws As {@link inherited}. */
@@ -25,9 +40,10 @@ export function inheritedReceiver(name: string): Receiver {
 }
 
 /** A channel to the parent (`direction: 'from-child'`). @throws As {@link inherited}. */
-export function inheritedSender(name: string): Sender {
+export function inheritedSender(name: string, { gather }: InheritedOptions = {}): Sender {
+  checkGather(gather);
   const { writeFd, ...options } = take(name, false, true);
-  return senderOver(streamOn(-1, writeFd), options);
+  return senderOver(streamOn(-1, writeFd), { ...options, gather });
 }
 
 function take(

@@ -1,11 +1,13 @@
 /** Anonymous pipes inside this process: halves, channels, packets. To a child process: `spawnChild`. */
 import {
+  checkGather,
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,
   frameChannel,
   ReceiveHalf,
   streamSender,
   type Channel,
+  type GatherOptions,
   type Receiver,
   type Sender,
 } from '@ipc/core';
@@ -54,11 +56,14 @@ export function packetPipe(options: CapacityOptions = {}): PipeHalves {
 export interface PipePairOptions extends CapacityOptions {
   /** @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When what was sent leaves. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
 }
 
 /** Two pipes as the two ends of a channel. @throws As {@link pipe}. Cost: four descriptors. */
 export function pipePair(options: PipePairOptions = {}): [Channel, Channel] {
   checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  checkGather(options.gather);
   const [near, far] = streamsOn(...createPipePair(options));
   return [frameChannel(near, options), frameChannel(far, options)];
 }

@@ -1,4 +1,4 @@
-import { frameChannel, type Channel } from '@ipc/core';
+import { frameChannel, type Channel, type GatherOptions } from '@ipc/core';
 import * as native from '@ipc/native';
 import { CarryingStream } from './carrying-stream.ts';
 import { checkMaxDescriptorsInFlight, DescriptorsInFlight } from './descriptors-in-flight.ts';
@@ -7,6 +7,7 @@ import { channelWithPeer } from './peer.ts';
 export interface StreamChannelOptions {
   /** In range. */
   readonly maxMessageBytes: number;
+  readonly gather?: GatherOptions | undefined;
   /** In range. @default 0 */
   readonly maxDescriptors?: number | undefined;
   /** In range. @default 512 */
@@ -22,13 +23,19 @@ export interface StreamChannelOptions {
  */
 export function streamChannel(
   fd: number,
-  { maxMessageBytes, maxDescriptors = 0, maxDescriptorsInFlight, sendBufferBytes }: StreamChannelOptions,
+  {
+    maxMessageBytes,
+    gather,
+    maxDescriptors = 0,
+    maxDescriptorsInFlight,
+    sendBufferBytes,
+  }: StreamChannelOptions,
 ): Channel {
   return channelWithPeer(fd, () => {
     if (sendBufferBytes !== undefined) native.setSocketBuffer(fd, 'send', sendBufferBytes);
     const inFlight = new DescriptorsInFlight(fd, checkMaxDescriptorsInFlight(maxDescriptorsInFlight));
     const stream = new CarryingStream(fd, maxDescriptors, inFlight);
-    const channel = frameChannel(stream, { maxMessageBytes }, stream);
+    const channel = frameChannel(stream, { maxMessageBytes, gather }, stream);
     inFlight.belongTo(channel);
     return channel;
   });

@@ -1,6 +1,7 @@
 /** TCP as a transport: the same channels between machines, or where there are no unix sockets. */
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import {
+  checkGather,
   checkMaxMessageBytes,
   checkName,
   DEFAULT_MAX_MESSAGE_BYTES,
@@ -9,6 +10,7 @@ import {
   onAbort,
   QueueListener,
   type Channel,
+  type GatherOptions,
   type Listener,
   type Transport,
   type WaitOptions,
@@ -30,6 +32,8 @@ export interface TcpOptions {
   readonly keepAliveMs?: number | undefined;
   /** Both ends must agree. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When what was sent leaves. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
 }
 
 /**
@@ -42,6 +46,7 @@ export interface TcpOptions {
  */
 export function tcp(options: TcpOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  const gather = checkGather(options.gather);
   const { host = '127.0.0.1', port, keepAliveMs = 30_000 } = options;
   checkPort(port);
 
@@ -49,7 +54,7 @@ export function tcp(options: TcpOptions = {}): Transport {
     socket.setNoDelay(true);
     if (keepAliveMs > 0) socket.setKeepAlive(true, keepAliveMs);
     try {
-      return frameChannel(tcpStream(socket), { maxMessageBytes }, noDescriptors);
+      return frameChannel(tcpStream(socket), { maxMessageBytes, gather }, noDescriptors);
     } catch (error) {
       socket.destroy();
       throw fromErrno(error, 'open channel');

@@ -7,6 +7,7 @@ import {
   type TlsOptions as ServerOptions,
 } from 'node:tls';
 import {
+  checkGather,
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,
   frameChannel,
@@ -32,10 +33,11 @@ export interface TlsOptions extends TcpOptions {
  */
 export function tls(options: TlsOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
+  const gather = checkGather(options.gather);
   const { host = '127.0.0.1', port, client = {}, server = {} } = options;
   checkPort(port);
   const channelOn = (socket: Socket): Channel =>
-    frameChannel(new NodeByteStream(socket.setNoDelay(true)), { maxMessageBytes }, noDescriptors);
+    frameChannel(new NodeByteStream(socket.setNoDelay(true)), { maxMessageBytes, gather }, noDescriptors);
   return {
     id: 'socket.tls',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'network' },

@@ -1,5 +1,12 @@
 /** Unix domain stream sockets as a transport. */
-import { checkMaxMessageBytes, DEFAULT_MAX_MESSAGE_BYTES, type Channel, type Transport } from '@ipc/core';
+import {
+  checkGather,
+  checkMaxMessageBytes,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type Channel,
+  type GatherOptions,
+  type Transport,
+} from '@ipc/core';
 import type { BindOptions } from './bind-unix.ts';
 import { checkMaxDescriptorsInFlight } from './descriptors-in-flight.ts';
 import { checkMaxDescriptors } from './descriptors.ts';
@@ -21,6 +28,8 @@ export interface UnixOptions extends BindOptions {
   readonly sendBufferBytes?: number | undefined;
   /** Both ends must agree. @default 16 MiB */
   readonly maxMessageBytes?: number | undefined;
+  /** When what was sent leaves. @default at the end of each turn of the event loop */
+  readonly gather?: GatherOptions | undefined;
   /** Descriptors accepted with one message, 0..253; the receiver has to take them, with `takeDescriptors`. @default 0 */
   readonly maxDescriptors?: number | undefined;
   /** Descriptors sent and not received by the peer, at which a message that brings more waits. @default 512 */
@@ -40,9 +49,10 @@ export function unix(options: UnixOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const maxDescriptors = checkMaxDescriptors(options.maxDescriptors);
   const maxDescriptorsInFlight = checkMaxDescriptorsInFlight(options.maxDescriptorsInFlight);
+  const gather = checkGather(options.gather);
   const { namespace, sendBufferBytes = DEFAULT_SEND_BUFFER_BYTES } = options;
   const channelOn = (fd: number): Channel =>
-    streamChannel(fd, { maxMessageBytes, maxDescriptors, maxDescriptorsInFlight, sendBufferBytes });
+    streamChannel(fd, { maxMessageBytes, gather, maxDescriptors, maxDescriptorsInFlight, sendBufferBytes });
   return {
     id: 'socket.unix',
     traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },

@@ -32,7 +32,7 @@ export const FLOOR_SHARE = 0.3;
 const refiningShare = 0.1;
 
 /** So much of the time may be overdrawn for a first look at what was not measured yet. */
-const overdraft = 0.15;
+const overdraft = 0.1;
 
 export interface PaceOptions {
   /** When all has to be done. */

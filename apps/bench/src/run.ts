@@ -81,8 +81,10 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const misses = new Misses();
   const table = new ResultTable();
   onProgress({ fraction: 0, doing: 'building the C floor' });
-  const gauge = await prepareFloor(misses);
-  const { crews, starts, placements, pace } = await prepare(options, misses);
+  const [gauge, { crews, starts, placements, pace }] = await Promise.all([
+    prepareFloor(misses),
+    prepare(options, misses),
+  ]);
 
   const pair = placements.get('cross-core');
   const before = await coreToCoreNs(gauge, pair, signal);

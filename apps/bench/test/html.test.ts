@@ -3,7 +3,7 @@ import { mkdtempSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type BrowserContextOptions, type Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { observeEnvironment } from '../src/environment.ts';
 import { summarise } from '../src/latency.ts';
@@ -59,14 +59,24 @@ const report: BenchReport = {
   ],
 };
 
-/** A browser that may look at the page, which it has as a file. */
-async function withBrowser(look: (browser: Browser, address: string) => Promise<void>): Promise<void> {
+/** How one opens the page, drawn. */
+type OpenPage = (options: BrowserContextOptions, watch?: (tab: Page) => void) => Promise<Page>;
+
+/** A browser that looks at the page, which it has as a file. */
+async function withBrowser(look: (open: OpenPage, address: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-html-'));
   const page = join(directory, 'report.html');
   writeFileSync(page, renderHtml(report));
   const browser = await chromium.launch({ executablePath: browserPath ?? '', args: ['--no-sandbox'] });
   try {
-    await look(browser, pathToFileURL(page).href);
+    const address = pathToFileURL(page).href;
+    await look(async (options, watch) => {
+      const tab = await browser.newPage(options);
+      watch?.(tab);
+      await tab.goto(address);
+      await tab.waitForSelector('html[data-drawn=yes]');
+      return tab;
+    }, address);
   } finally {
     await browser.close();
     rmSync(directory, { recursive: true });
@@ -75,16 +85,15 @@ async function withBrowser(look: (browser: Browser, address: string) => Promise<
 
 describe.skipIf(browserPath === undefined)('a browser', () => {
   test('draws all five charts, light and dark, without a network', () =>
-    withBrowser(async (browser, address) => {
+    withBrowser(async (open, address) => {
       const backgrounds = new Set<string>();
       for (const colorScheme of ['light', 'dark'] as const) {
-        const tab = await browser.newPage({ colorScheme });
         const errors: string[] = [];
         const requests: string[] = [];
-        tab.on('pageerror', ({ message }) => errors.push(message));
-        tab.on('request', (request) => requests.push(request.url()));
-        await tab.goto(address);
-        await tab.waitForSelector('html[data-drawn=yes]');
+        const tab = await open({ colorScheme }, (opened) => {
+          opened.on('pageerror', ({ message }) => errors.push(message));
+          opened.on('request', (request) => requests.push(request.url()));
+        });
         expect(errors).toEqual([]);
         expect(requests).toEqual([address]);
         expect(await tab.title()).toBe('IPC bench');
@@ -117,10 +126,8 @@ describe.skipIf(browserPath === undefined)('a browser', () => {
     }));
 
   test('of a telephone cuts nothing off, and rows keep their plots', () =>
-    withBrowser(async (browser, address) => {
-      const tab = await browser.newPage({ viewport: { width: 400, height: 800 } });
-      await tab.goto(address);
-      await tab.waitForSelector('html[data-drawn=yes]');
+    withBrowser(async (open) => {
+      const tab = await open({ viewport: { width: 400, height: 800 } });
       expect(await tab.evaluate('document.documentElement.scrollWidth')).toBe(400);
       for (const track of await tab.locator('.row .track').all())
         expect((await track.boundingBox())?.width).toBeGreaterThan(300);

@@ -36,7 +36,7 @@ const charts = [
   [
     'floor',
     'Against the C floor',
-    'The upright line is 1×: a plain C program that does the same work in the same run. Bars are 95&nbsp;% intervals.',
+    'The upright line is 1×: a plain C program that does the same work right after each repeat. Bars are 95&nbsp;% intervals.',
   ],
 ] as const;
 

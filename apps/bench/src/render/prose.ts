@@ -14,8 +14,9 @@ export function describeMachine({ environment }: BenchReport): string {
   return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more${describeStarts(run)}.\n`;
 }
 
-function describeStarts({ starts = 1 }: RunFacts): string {
-  return starts === 1 ? '' : `, in processes that were new ${starts} times`;
+/** Nothing where they were new once. */
+export function describeStarts({ starts = 1 }: RunFacts): string {
+  return starts === 1 ? '' : ` in processes that were new ${starts} times`;
 }
 
 const meanings: readonly (readonly [column: string, meaning: string])[] = [

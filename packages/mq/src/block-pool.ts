@@ -21,6 +21,13 @@ export interface BlockChain {
   readonly state: number;
 }
 
+/** What became of taking blocks. */
+export const STORED = 0;
+export const NO_BLOCKS = 1;
+/** Others were faster: some were taken, and given back. */
+export const OUTRUN = 2;
+export type StoreOutcome = typeof STORED | typeof NO_BLOCKS | typeof OUTRUN;
+
 /** Blocks of a stretch: whoever has come to the end of one begins anew where memory is warm, if that is free again. */
 const stretch = 64;
 const OWNER_MASK = 0xff;
@@ -80,13 +87,13 @@ export class BlockPool {
   }
 
   /**
-   * Takes blocks for a message and fills them; false when there are not enough of them, and then none is taken.
+   * Takes blocks for a message and fills them. When there are not enough of them none is taken in the end.
    *
    * @param participant - Its owner. @param name - Index of the two words that name its first block.
    */
-  store(message: Uint8Array, participant: number, name: number): boolean {
+  store(message: Uint8Array, participant: number, name: number): StoreOutcome {
     const count = this.#countFor(message.length);
-    if (count > 1 && !this.#isFree(count)) return false;
+    if (count > 1 && !this.#isFree(count)) return NO_BLOCKS;
     this.#grow(count);
     const words = this.#words;
     let last = 0;
@@ -108,11 +115,11 @@ export class BlockPool {
       }
       if (--looks > 0) continue;
       this.release(name);
-      return false;
+      return taken === 0 ? NO_BLOCKS : OUTRUN;
     }
     words[this.#links + last * LINK_WORDS] = 0;
     this.#copy(count, message.length, message, true);
-    return true;
+    return STORED;
   }
 
   /**

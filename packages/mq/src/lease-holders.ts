@@ -3,11 +3,11 @@ import type { Monitor } from '@ipc/sync';
 import { leaseList } from './message-lists.ts';
 import type { MessageTable } from './message-table.ts';
 import type { HeldSlot, RingLeases } from './ring-leases.ts';
-import { RING_LEASES } from './shared-layout.ts';
+import { RING_LEASES, WANTS_ROOM } from './shared-layout.ts';
 import type { SlotMemory } from './slot-memory.ts';
 import type { SlotMover } from './slot-mover.ts';
 import type { SlotRing } from './slot-ring.ts';
-import { CLAIM_FREED, CLAIM_SENT, SKIPPED } from './slot-ring-layout.ts';
+import { CLAIM_FREED, CLAIM_RECEIVES, CLAIM_SENT, SKIPPED } from './slot-ring-layout.ts';
 
 export interface LeaseHoldersParts {
   readonly words: Int32Array;
@@ -19,6 +19,8 @@ export interface LeaseHoldersParts {
   readonly ring: SlotRing;
   readonly leases: RingLeases;
   readonly mover: SlotMover;
+  /** Called before a change to the advantage of those who sleep and want one of these. */
+  readonly wake: (wants: number) => void;
 }
 
 /**
@@ -39,7 +41,7 @@ export class LeaseHolders {
     set(leaseList(monitor.index) + 2, monitor.identity);
   }
 
-  /** Those, apart from this one, whose death would give messages, or room, back. */
+  /** Those, apart from this one, whose death would give messages back. */
   get identities(): number[] {
     const identities: number[] = [];
     for (let index = 0; index < this.#parts.participants; index++)
@@ -48,21 +50,31 @@ export class LeaseHolders {
     return identities;
   }
 
-  /** Gives back what the dead have left; true if there were any. */
-  buryTheDead(): boolean {
-    let found = false;
+  /** These, and those who have ever received: one may die when it has made room and has not rung yet. */
+  get receivers(): number[] {
+    const identities: number[] = [];
+    for (let index = 0; index < this.#parts.participants; index++) {
+      if (index === this.#parts.monitor.index) continue;
+      if (this.#hasReceived(index) && !this.#isAlive(index)) this.#forgetReceived(index);
+      if (this.#hasReceived(index) || this.#holdsSomething(index)) identities.push(this.#identityOf(index));
+    }
+    return identities;
+  }
+
+  /** Gives back what the dead have left. */
+  buryTheDead(): void {
     const own = this.#parts.monitor.index;
     for (let index = 0; index < this.#parts.participants; index++) {
       if (index === own || !this.#holdsSomething(index) || this.#isAlive(index)) continue;
       this.inherit(index);
-      found = true;
     }
-    return found;
   }
 
   /** What a participant that is dead, or leaves, has under lease or was just moving can be received again. */
   inherit(index: number): void {
-    const { table, mover, leases, slots, blocks } = this.#parts;
+    const { table, mover, leases, slots, blocks, wake } = this.#parts;
+    wake(WANTS_ROOM);
+    this.#forgetReceived(index);
     table.endLeases(index);
     for (const name of [CLAIM_SENT, CLAIM_FREED]) blocks.release(slots.claimAt(index) + name);
     if (mover.inherit(index) && this.#endInRing(leases.heldBy(index))) leases.reset(index);
@@ -116,6 +128,14 @@ export class LeaseHolders {
   #holdsSomething(index: number): boolean {
     const { table, slots, leases } = this.#parts;
     return table.hasLeases(index) || slots.isClaiming(index) || leases.hasSome(index);
+  }
+
+  #hasReceived(index: number): boolean {
+    return this.#parts.words[this.#parts.slots.claimAt(index) + CLAIM_RECEIVES] !== 0;
+  }
+
+  #forgetReceived(index: number): void {
+    this.#parts.words[this.#parts.slots.claimAt(index) + CLAIM_RECEIVES] = 0;
   }
 
   #isAlive(index: number): boolean {

@@ -52,7 +52,7 @@ import { Monitor } from '@ipc/sync';
 import { CLAIM_WORDS, LEASES_WORDS, SLOT_WORDS } from './slot-ring-layout.ts';
 
 export const QUEUE_KIND = 'queue';
-export const QUEUE_VERSION = 4;
+export const QUEUE_VERSION = 5;
 
 // Written once.
 export const CELL_BYTES = 0;

@@ -1,34 +1,31 @@
-import { closedError } from '@ipc/core';
 import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
+import { DeliveryOrder } from './delivery-order.ts';
+import { HeldLeases } from './held-leases.ts';
 import { CellLease, RingLease } from './leased-message.ts';
 import { LeaseHolders } from './lease-holders.ts';
-import { behindRingList, priorityList, type List, type MessageLists } from './message-lists.ts';
 import { MessageTable, type DeadLetter } from './message-table.ts';
 import { nowMs } from './monotonic-clock.ts';
 import type { LeasedMessage, QueueMessage } from './queue.ts';
 import type { QueueTiming } from './queue-port.ts';
-import type { BlockChain, BlockPool } from './block-pool.ts';
-import { RingLeases, type HeldSlot, type RingLeaseId } from './ring-leases.ts';
+import { OUTRUN, STORED, type BlockChain, type BlockPool } from './block-pool.ts';
+import { QueueGuard } from './queue-guard.ts';
+import { QueueSleep } from './queue-sleep.ts';
+import { RingLeases } from './ring-leases.ts';
 import {
   DEAD,
   DELAYED,
   EXPIRED,
   LEASED,
-  MESSAGE_WANTED,
   MESSAGES,
   REDELIVERED,
-  RING_LEASES,
-  ROOM_WANTED,
-  SUMMARY,
   WANTS_MESSAGE,
   WANTS_ROOM,
 } from './shared-layout.ts';
-import { CLAIM_FREED, CLAIM_SENT } from './slot-ring-layout.ts';
+import { CLAIM_FREED, CLAIM_RECEIVES, CLAIM_SENT } from './slot-ring-layout.ts';
 import { SharedParts } from './shared-parts.ts';
 import { SlotMover } from './slot-mover.ts';
 import { ELSEWHERE, FULL, SENT, SlotRing } from './slot-ring.ts';
-import type { TimerHeap } from './timer-heap.ts';
 import type { UndoLog } from './undo-log.ts';
 
 /** What a queue holds, by state, and what it has lost and given again. */
@@ -43,7 +40,7 @@ export interface StoreCounts {
 
 /** Who has to be watched, and until when, while there is nothing to do. */
 export interface Waiting {
-  /** Those who have leases, or are just receiving: the death of one gives messages back. */
+  /** Those whose death may give messages back, or room: it wakes who sleeps. */
   readonly watched: readonly number[];
   /** Milliseconds until a message's time comes; Infinity when none has a time. */
   readonly dueMs: number;
@@ -57,114 +54,106 @@ export interface StoreEvents {
   readonly lookSoon: () => void;
 }
 
-/** How often a receiver asks at most whether those who have leases live: one that finds messages, and one that finds none. */
-const [burialPauseMs, emptyPauseMs] = [10, 1];
 /** When a message in the ring waits for cells. */
 const soonMs = 1;
-/** Who frees a slot rings behind that, so who dies in between may leave one asleep beside room: until then. */
-const roomRecheckMs = 1000;
 
 /**
  * A queue in shared memory, for one handle: the ring, the messages in cells, and the guard around them.
  *
- * Small messages of priority 0 without times go through the {@link SlotRing}, without the guard, as long as nothing comes before
+ * Messages of priority 0 without times go through the {@link SlotRing}, without the guard, as long as nothing comes before
  * them. Everything else is one stay inside, and either has happened or has not, whatever step its process dies at: see {@link UndoLog}.
  */
 export class SharedStore {
   readonly maxMessages: number;
   readonly maxMessageBytes: number;
   readonly #words: Int32Array;
-  readonly #monitor: Monitor;
   readonly #log: UndoLog;
   readonly #cellBytes: number;
   readonly #blocks: BlockPool;
-  readonly #lists: MessageLists;
-  readonly #timers: TimerHeap;
+  readonly #guard: QueueGuard;
+  readonly #sleep: QueueSleep;
   readonly #ring: SlotRing;
-  readonly #leases: RingLeases;
-  readonly #mover: SlotMover;
   readonly #table: MessageTable;
+  readonly #order: DeliveryOrder;
+  readonly #ringLeases: RingLeases;
+  readonly #leases: HeldLeases;
+  readonly #mover: SlotMover;
   readonly #holders: LeaseHolders;
+  readonly #participant: number;
+  /** Index of the word that says that this participant has received. */
+  readonly #received: number;
   /** Index of the two words that name the blocks of a message that is being sent. */
   readonly #sent: number;
-  readonly #events: StoreEvents;
-  readonly #ringForMessage = (): void => {
-    if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
-  };
-  /** What this handle's announcement says it wants. */
-  #announced = 0;
   /** What there was no room for last: bytes, and whether its place is the ring. */
   #refusedBytes = 0;
   #refusedByRing = false;
   /** A message in the ring could not be leased for want of a cell. */
   #isStarved = false;
-  #nextBurialMs = 0;
-  #open = true;
 
   constructor(region: Region, events: StoreEvents) {
     const { words } = region;
     const parts = new SharedParts(region);
+    const { log, blocks, lists, timers, slots, participants, maxMessageBytes, maxAttempts } = parts;
     this.#words = words;
-    this.#events = events;
     this.maxMessages = parts.maxMessages;
-    this.maxMessageBytes = parts.maxMessageBytes;
-    const { log, pool, blocks, lists, timers, slots } = parts;
+    this.maxMessageBytes = maxMessageBytes;
     this.#log = log;
     this.#cellBytes = parts.cellBytes;
     this.#blocks = blocks;
-    this.#lists = lists;
-    this.#timers = timers;
+    const monitor = Monitor.in(region, parts.monitor, events.look, { participants });
+    const participant = (this.#participant = monitor.index);
+    const claim = slots.claimAt(participant);
+    this.#received = claim + CLAIM_RECEIVES;
+    this.#sent = claim + CLAIM_SENT;
+    const guard = (this.#guard = new QueueGuard(monitor, log));
+    const sleep = (this.#sleep = new QueueSleep({ words, monitor, guard, lookSoon: events.lookSoon }));
     const wake = (wants: number): void => {
-      this.#wake(wants);
+      sleep.wake(wants);
     };
-    const { maxMessageBytes, maxAttempts } = parts;
-    this.#monitor = Monitor.in(region, parts.monitor, events.look, { participants: parts.participants });
-    const participant = this.#monitor.index;
-    this.#sent = slots.claimAt(participant) + CLAIM_SENT;
-    this.#table = new MessageTable({
+    const table = (this.#table = new MessageTable({
       words,
       log,
-      pool,
+      pool: parts.pool,
       blocks,
-      freed: slots.claimAt(participant) + CLAIM_FREED,
+      freed: claim + CLAIM_FREED,
       lists,
       timers,
       maxMessageBytes,
       maxAttempts,
       ring: wake,
-      lastList: () => this.#lastList(),
-    });
-    this.#ring = new SlotRing(slots, blocks, participant);
-    this.#leases = new RingLeases(slots, this.#ring, parts.leases, participant);
-    this.#mover = new SlotMover({
+      lastList: () => this.#order.lastList(),
+    }));
+    const ring = (this.#ring = new SlotRing(slots, blocks, participant));
+    const leases = (this.#ringLeases = new RingLeases(slots, ring, parts.leases, participant));
+    const mover = (this.#mover = new SlotMover({
       words,
       log,
-      table: this.#table,
+      table,
       memory: slots,
-      ring: this.#ring,
+      ring,
       participant,
       wake,
-    });
-    this.#holders = new LeaseHolders({
+    }));
+    const holders = (this.#holders = new LeaseHolders({
       words,
-      participants: parts.participants,
-      monitor: this.#monitor,
-      table: this.#table,
+      participants,
+      monitor,
+      table,
       slots,
       blocks,
-      ring: this.#ring,
-      leases: this.#leases,
-      mover: this.#mover,
-    });
-    this.#enter();
-    try {
-      this.#holders.join((word, value) => {
+      ring,
+      leases,
+      mover,
+      wake,
+    }));
+    this.#order = new DeliveryOrder({ words, log, guard, sleep, table, lists, timers, ring, holders });
+    this.#leases = new HeldLeases({ guard, sleep, table, leases, mover, participant });
+    guard.inside(() => {
+      holders.join((word, value) => {
         log.set(word, value);
       });
       log.commit();
-    } finally {
-      this.#leave();
-    }
+    });
   }
 
   /** False when there is no room. */
@@ -177,7 +166,10 @@ export class SharedStore {
     try {
       return this.#push(message, this.#sent, priority, timing);
     } finally {
-      if (this.#words[this.#sent] !== 0) this.#blocks.release(this.#sent);
+      if (this.#words[this.#sent] !== 0) {
+        this.#blocks.release(this.#sent);
+        this.#sleep.ringForRoom();
+      }
     }
   }
 
@@ -185,44 +177,38 @@ export class SharedStore {
   #push(message: Uint8Array, name: number, priority: number, timing: QueueTiming | undefined): boolean {
     const { length } = message;
     if (priority === 0 && timing === undefined) {
-      const outcome = this.#ring.push(message, name, this.#ringForMessage);
+      const outcome = this.#ring.push(message, name, this.#sleep.ringForMessage);
       if (outcome === SENT) return true;
       if (outcome === FULL) return this.#refuse(length, true);
     }
-    if (!this.#hasCell() && this.#isSettled()) return this.#refuse(length, false);
-    this.#enter();
+    if (!this.#hasCell() && this.#order.isSettled()) return this.#refuse(length, false);
+    this.#guard.enter();
     try {
       if (!this.#hasCell() && (this.#table.runTimers(nowMs()) === 0 || !this.#hasCell()))
         return this.#refuse(length, false);
-      if (priority === 0 && !this.#canAddLast()) return this.#refuse(length, true);
+      if (priority === 0 && !this.#order.canAddLast()) return this.#refuse(length, true);
       this.#table.add(name === 0 ? message : this.#chainSent(length), priority, timing);
       if (name !== 0) this.#log.set(name, 0);
       this.#log.commit();
       return true;
     } finally {
-      this.#leave();
+      this.#guard.leave();
     }
   }
 
   #storeLong(message: Uint8Array): boolean {
-    const store = (): boolean => this.#blocks.store(message, this.#monitor.index, this.#sent);
-    return store() || (!this.#isSettled() && this.#hasExpired() && store());
-  }
-
-  /** Carries out what is due; whether anything was. */
-  #hasExpired(): boolean {
-    this.#enter();
-    try {
-      return this.#table.runTimers(nowMs()) > 0;
-    } finally {
-      this.#leave();
-    }
+    const outcome = this.#blocks.store(message, this.#participant, this.#sent);
+    if (outcome === STORED) return true;
+    if (outcome === OUTRUN) this.#sleep.ringForRoom(); // who looked meanwhile saw less room than there is
+    if (this.#order.isSettled() || this.#guard.inside(() => this.#table.runTimers(nowMs())) === 0)
+      return false;
+    return this.#blocks.store(message, this.#participant, this.#sent) === STORED;
   }
 
   /** Whether there seems to be a slot or a cell: it is not worth copying a message for nothing. */
   #hasPlace(priority: number, timing: QueueTiming | undefined): boolean {
     const room = priority === 0 && timing === undefined ? this.#ring.room : ELSEWHERE;
-    return room === SENT || (room === ELSEWHERE && (this.#hasCell() || !this.#isSettled()));
+    return room === SENT || (room === ELSEWHERE && (this.#hasCell() || !this.#order.isSettled()));
   }
 
   #chainSent(length: number): BlockChain {
@@ -231,60 +217,62 @@ export class SharedStore {
 
   /** Takes the first message out; undefined when none is ready. */
   pull(): QueueMessage | undefined {
+    if (this.#words[this.#received] === 0) this.#beginReceiving();
     for (;;) {
       // In this order: what is in the ring now was sent when the lists were not looked at yet.
       const found = this.#ring.look();
-      if (!this.#isRingNext()) break;
+      if (!this.#order.isRingNext()) break;
       if (found) {
         const bytes = this.#ring.take();
         if (bytes === undefined) continue;
-        this.#slotIsFree();
+        this.#sleep.ringForRoom();
         return { bytes, priority: 0 };
       }
-      if (this.#lists.first(behindRingList) === 0) return undefined;
+      if (!this.#order.hasBehindRing) return undefined;
       break;
     }
     const message = this.#pullInside();
-    if (message !== undefined && this.#table.finish(message)) this.#slotIsFree();
+    if (message !== undefined && this.#table.finish(message)) this.#sleep.ringForRoom();
     return message;
   }
 
   #pullInside(): QueueMessage | undefined {
-    this.#enter();
+    this.#guard.enter();
     try {
-      const cell = this.#firstReady();
+      const cell = this.#order.firstReady();
       if (cell !== 0) return this.#table.take(cell);
       while (this.#ring.find()) {
-        this.#wake(WANTS_ROOM);
+        this.#sleep.wake(WANTS_ROOM);
         const bytes = this.#ring.take();
         if (bytes !== undefined) return { bytes, priority: 0 };
       }
       return undefined;
     } finally {
-      this.#leave();
+      this.#guard.leave();
     }
   }
 
   /** Hides the first message for `leaseMs`, or until it is acknowledged or given back; undefined when none is ready. */
   lease(leaseMs: number): LeasedMessage | undefined {
+    if (this.#words[this.#received] === 0) this.#beginReceiving();
     for (;;) {
       const found = this.#ring.look();
       const now = nowMs();
-      if (!this.#isRingNext(now)) break;
-      if (found && this.#leases.hasRoom) {
+      if (!this.#order.isRingNext(now)) break;
+      if (found && this.#ringLeases.hasRoom) {
         const leased = this.#leaseInRing(now + leaseMs);
         if (leased === undefined) continue;
         return leased;
       }
-      if (!found && this.#lists.first(behindRingList) === 0) return undefined;
+      if (!found && !this.#order.hasBehindRing) return undefined;
       break;
     }
-    this.#enter();
+    this.#guard.enter();
     try {
-      const cell = this.#firstReady();
-      if (cell !== 0) return new CellLease(this, this.#table.lease(cell, this.#monitor.index, leaseMs));
+      const cell = this.#order.firstReady();
+      if (cell !== 0) return new CellLease(this.#leases, this.#table.lease(cell, this.#participant, leaseMs));
       while (this.#ring.find()) {
-        const hasRoom = this.#leases.hasRoom;
+        const hasRoom = this.#ringLeases.hasRoom;
         this.#isStarved = !hasRoom && !this.#mover.hasRoom;
         if (this.#isStarved) return undefined;
         const leased = hasRoom ? this.#leaseInRing(nowMs() + leaseMs) : this.#leaseInCell(leaseMs);
@@ -292,73 +280,22 @@ export class SharedStore {
       }
       return undefined;
     } finally {
-      this.#leave();
+      this.#guard.leave();
     }
-  }
-
-  /** Removes a leased message for good; false when the lease is over. */
-  acknowledge(cell: number, serial: number): boolean {
-    return this.#withLease(cell, serial, () => {
-      this.#table.acknowledge(cell);
-    });
-  }
-
-  /** Gives a leased message back, to be received again after `delayMs`; false when the lease is over. */
-  giveBack(cell: number, serial: number, delayMs: number): boolean {
-    return this.#withLease(cell, serial, () => {
-      this.#table.endLease(cell, delayMs);
-    });
-  }
-
-  /** Makes a lease end `leaseMs` from now; false when it is over. */
-  extend(cell: number, serial: number, leaseMs: number): boolean {
-    return this.#withLease(cell, serial, () => {
-      this.#table.extend(cell, leaseMs);
-    });
-  }
-
-  /** The same three of a message in the ring. */
-  acknowledgeInRing(id: RingLeaseId): boolean {
-    if (!this.#open) throw closedError('queue');
-    if (!this.#leases.acknowledge(id)) return false;
-    this.#slotIsFree();
-    return true;
-  }
-
-  giveBackFromRing(id: RingLeaseId, delayMs: number): boolean {
-    return this.#withRingLease(id, (held) => {
-      if (this.#mover.hasRoom) {
-        if (this.#mover.endLease(held, delayMs)) this.#leases.forget(id);
-      } else this.#leases.extend(id, nowMs() + delayMs); // until there is
-    });
-  }
-
-  extendInRing(id: RingLeaseId, leaseMs: number): boolean {
-    return this.#withRingLease(id, () => {
-      this.#leases.extend(id, nowMs() + leaseMs);
-    });
   }
 
   /** Takes the oldest dead letter out. */
   pullDead(): DeadLetter | undefined {
-    this.#enter();
-    try {
-      return this.#table.takeDead();
-    } finally {
-      this.#leave();
-    }
+    return this.#guard.inside(() => this.#table.takeDead());
   }
 
   /** Makes dead letters messages again, the oldest first; returns how many. */
   revive(limit: number): number {
-    let count = 0;
-    this.#enter();
-    try {
+    return this.#guard.inside(() => {
+      let count = 0;
       while (count < limit && this.#table.revive()) count++;
       return count;
-    } finally {
-      this.#leave();
-    }
+    });
   }
 
   /**
@@ -368,33 +305,22 @@ export class SharedStore {
    * @returns undefined when a push or pull may succeed now.
    */
   announce(wantsMessage: boolean, wantsRoom: boolean): Waiting | undefined {
-    this.#enter();
-    try {
-      this.#runTimers();
+    return this.#guard.inside(() => {
+      this.#order.runTimers();
       this.#holders.buryTheDead();
-      this.#announced = (wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoom ? WANTS_ROOM : 0);
       // Announced first, looked for second: who sends or receives without the guard does it the other way round.
-      if (wantsMessage) Atomics.store(this.#words, MESSAGE_WANTED, 1);
-      if (wantsRoom) Atomics.store(this.#words, ROOM_WANTED, 1);
-      const pauseMs = Math.min(
-        wantsMessage ? this.#messagePauseMs() : Infinity,
-        wantsRoom ? this.#roomPauseMs() : Infinity,
-      );
-      if (pauseMs === 0) {
-        this.#announced = 0;
+      this.#sleep.want((wantsMessage ? WANTS_MESSAGE : 0) | (wantsRoom ? WANTS_ROOM : 0));
+      const pauseMs = wantsMessage ? this.#messagePauseMs() : Infinity;
+      if (pauseMs === 0 || (wantsRoom && this.#hasRoom())) {
+        this.#sleep.stayAwake();
         return undefined;
       }
-      this.#monitor.announce(this.#announced);
+      this.#sleep.announce();
       return {
-        watched: wantsMessage ? this.#holders.identities : [],
-        dueMs: Math.min(
-          pauseMs,
-          Math.max(0, Math.min(this.#timers.nextMs, this.#holders.nextDueInRingMs) - nowMs()),
-        ),
+        watched: wantsRoom ? this.#holders.receivers : this.#holders.identities,
+        dueMs: Math.min(pauseMs, this.#order.dueMs),
       };
-    } finally {
-      this.#leave();
-    }
+    });
   }
 
   /** Whether looking for room again may be worth it: for who does so again and again. */
@@ -404,25 +330,24 @@ export class SharedStore {
   }
 
   withdraw(): void {
-    this.#announced = 0;
-    this.#monitor.withdraw();
+    this.#sleep.withdraw();
   }
 
   /** After `announce`. */
   sleep({ watched }: Waiting): void {
-    this.#monitor.sleep(watched);
+    this.#sleep.sleep(watched);
   }
 
   /** After `announce`: BLOCKS until something may have changed, or for `timeoutMs` (-1: for ever). */
   block({ watched, dueMs }: Waiting, timeoutMs: number): void {
-    this.#monitor.block(watched, Math.min(dueMs, timeoutMs < 0 ? 2 ** 31 : timeoutMs));
+    this.#sleep.block(watched, Math.min(dueMs, timeoutMs < 0 ? 2 ** 31 : timeoutMs));
   }
 
   get counts(): StoreCounts {
-    this.#enter();
-    try {
-      if (this.#timers.length > 0) this.#table.runTimers(nowMs());
-      this.#holders.endDueInRing(nowMs());
+    return this.#guard.inside(() => {
+      const now = nowMs();
+      this.#table.runTimers(now);
+      this.#holders.endDueInRing(now);
       const count = (at: number): number => (this.#words[at] ?? 0) >>> 0;
       const inRing = this.#holders.countInRing();
       return {
@@ -433,22 +358,30 @@ export class SharedStore {
         expired: count(EXPIRED),
         redelivered: count(REDELIVERED),
       };
-    } finally {
-      this.#leave();
-    }
+    });
   }
 
   /** Gives back what is leased here, and leaves. */
   close(): void {
-    if (!this.#open) return;
-    this.#enter();
+    if (!this.#guard.isOpen) return;
     try {
-      this.#holders.inherit(this.#monitor.index);
+      this.#guard.inside(() => {
+        this.#holders.inherit(this.#participant);
+      });
     } finally {
-      this.#leave();
-      this.#open = false;
-      this.#monitor.close();
+      this.#guard.close();
     }
+  }
+
+  /**
+   * Before this participant frees room for the first time: it rings for that a moment later, and who sleeps for room
+   * has to watch whether it dies in between.
+   */
+  #beginReceiving(): void {
+    this.#guard.inside(() => {
+      this.#sleep.wake(WANTS_ROOM);
+      this.#words[this.#received] = 1;
+    });
   }
 
   #refuse(bytes: number, byRing: boolean): false {
@@ -459,127 +392,29 @@ export class SharedStore {
 
   /** What the ring's `look` or `find` has found, under lease where it is; undefined when somebody else was faster. */
   #leaseInRing(deadlineMs: number): LeasedMessage | undefined {
-    const leased = this.#leases.lease(deadlineMs);
-    return leased && new RingLease(this, leased.bytes, leased.id);
+    const leased = this.#ringLeases.lease(deadlineMs);
+    if (leased === undefined) return undefined;
+    this.#order.lookBy(deadlineMs);
+    return new RingLease(this.#leases, leased.bytes, leased.id);
   }
 
   /** Inside: the same, moved into a cell. */
   #leaseInCell(leaseMs: number): LeasedMessage | undefined {
     const leased = this.#mover.lease(leaseMs);
-    return leased && new CellLease(this, leased);
-  }
-
-  #withLease(cell: number, serial: number, change: () => void): boolean {
-    this.#enter();
-    try {
-      if (!this.#table.isLeased(cell, serial, this.#monitor.index)) return false;
-      change();
-      return true;
-    } finally {
-      this.#leave();
-    }
-  }
-
-  #withRingLease(id: RingLeaseId, change: (held: HeldSlot) => void): boolean {
-    this.#enter();
-    try {
-      const held = this.#leases.held(id);
-      if (held === undefined) return false;
-      change(held);
-      return true;
-    } finally {
-      this.#leave();
-    }
-  }
-
-  #enter(): void {
-    if (!this.#open) throw closedError('queue');
-    this.#monitor.enter();
-    if (this.#log.isDirty) this.#mend();
-  }
-
-  /** What an exception left half done is undone before others come in. */
-  #leave(): void {
-    try {
-      if (this.#log.isDirty) this.#log.rollBack();
-    } finally {
-      this.#monitor.leave();
-    }
-  }
-
-  #mend(): void {
-    try {
-      this.#log.rollBack();
-    } catch (error) {
-      this.#monitor.leave();
-      throw error;
-    }
-  }
-
-  /** Inside: wakes those who sleep and want one of these. To be called before the change. */
-  #wake(wants: number): void {
-    const words = this.#words;
-    const forMessage = (wants & WANTS_MESSAGE) !== 0 && words[MESSAGE_WANTED] !== 0;
-    const forRoom = (wants & WANTS_ROOM) !== 0 && words[ROOM_WANTED] !== 0;
-    if (!forMessage && !forRoom) return;
-    if ((this.#announced & wants) !== 0) this.#events.lookSoon();
-    this.#monitor.ring(wants);
-    if (forMessage) Atomics.store(words, MESSAGE_WANTED, 0);
-    if (forRoom) Atomics.store(words, ROOM_WANTED, 0);
-  }
-
-  /** Outside: a slot of the ring has become free. Who waits for room has said so before it looked at the slot. */
-  #slotIsFree(): void {
-    if (Atomics.load(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);
-  }
-
-  #wakeFromOutside(wants: number): void {
-    this.#enter();
-    try {
-      this.#wake(wants);
-    } finally {
-      this.#leave();
-    }
+    return leased && new CellLease(this.#leases, leased);
   }
 
   /** How long one who wants a message may sleep at most without being rung: 0 when it should not. */
   #messagePauseMs(): number {
     if (this.#table.firstReady !== 0) return 0;
     if (this.#ring.find(0)) return this.#isStarved ? soonMs : 0;
-    return this.#lists.first(behindRingList) === 0 ? Infinity : 0;
+    return this.#order.hasBehindRing ? 0 : Infinity;
   }
 
-  /** The same of one who wants room for what was refused last. */
-  #roomPauseMs(): number {
+  /** Whether there is room for what was refused last. */
+  #hasRoom(): boolean {
     const room = this.#refusedByRing ? this.#ring.room : ELSEWHERE;
-    if ((room === SENT || (room === ELSEWHERE && this.#hasCell())) && this.#hasBlocks(this.#refusedBytes))
-      return 0;
-    return room === FULL ? roomRecheckMs : Infinity;
-  }
-
-  /**
-   * Whether nothing comes before what is in the ring, as seen from outside the guard: no other message is ready, nobody is inside, or died
-   * there, and no time has come. Plain loads: the atomic one of the ring comes before, the compareExchange that takes behind.
-   */
-  #isRingNext(now?: number): boolean {
-    return this.#words[SUMMARY] === 0 && this.#isSettled(now);
-  }
-
-  /**
-   * Whether what was just seen from outside the guard holds. Who looks again and again in vain must not keep others out,
-   * least of all when it is preempted there.
-   */
-  #isSettled(now?: number): boolean {
-    if (!this.#open || this.#log.isDirty) return false;
-    const hasTimers = this.#timers.length > 0;
-    if (!hasTimers && this.#words[RING_LEASES] === 0) return true;
-    const seen = now ?? nowMs();
-    return (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases || seen < this.#nextBurialMs);
-  }
-
-  /** Whether anybody may have a lease, as seen from outside, too. */
-  get #hasLeases(): boolean {
-    return this.#words[LEASED] !== 0 || this.#words[RING_LEASES] !== 0;
+    return (room === SENT || (room === ELSEWHERE && this.#hasCell())) && this.#hasBlocks(this.#refusedBytes);
   }
 
   #hasCell(): boolean {
@@ -589,43 +424,5 @@ export class SharedStore {
   /** Whether there are blocks for a message, where it needs any. */
   #hasBlocks(length: number): boolean {
     return length <= this.#cellBytes || this.#blocks.hasRoom(length);
-  }
-
-  /** The cell of the first message, if it is in one, also after asking whether those who have leases live; else 0. */
-  #firstReady(): number {
-    this.#runTimers();
-    const cell = this.#table.firstReady;
-    if (cell !== 0 || this.#lists.first(behindRingList) === 0 || this.#ring.find()) return cell;
-    this.#wake(WANTS_ROOM);
-    this.#table.advanceBehindRing();
-    this.#ring.open();
-    return this.#table.firstReady;
-  }
-
-  #runTimers(): void {
-    const hasTimers = this.#timers.length > 0;
-    if (!hasTimers && !this.#hasLeases) return;
-    const now = nowMs();
-    if (hasTimers) this.#table.runTimers(now);
-    if (!this.#hasLeases) return;
-    const isEmpty = this.#table.firstReady === 0;
-    if (!isEmpty && now < this.#nextBurialMs) return;
-    this.#nextBurialMs = now + (isEmpty ? emptyPauseMs : burialPauseMs);
-    this.#holders.endDueInRing(now);
-    this.#holders.buryTheDead();
-  }
-
-  /** Inside: makes sure that a message of priority 0 can be put behind all others; false while that cannot be said. */
-  #canAddLast(): boolean {
-    if (this.#lists.first(behindRingList) === 0 && !this.#ring.find(0)) {
-      this.#ring.open();
-      return true;
-    }
-    return this.#ring.close();
-  }
-
-  /** The list of the last message of priority 0. */
-  #lastList(): List {
-    return this.#canAddLast() && this.#ring.isClosed ? behindRingList : priorityList(0);
   }
 }

@@ -1,5 +1,5 @@
 import { IpcError } from '@ipc/core';
-import { ownedCopy } from '@ipc/shm';
+import { ownedCopy, setBytes } from '@ipc/shm';
 import type { BlockPool } from './block-pool.ts';
 import {
   CLAIM_ATTEMPTS,
@@ -78,7 +78,7 @@ export class SlotMemory {
   /** Puts a message into a slot that is the caller's. */
   write(slot: number, message: Uint8Array): void {
     this.words[this.lengthAt(slot)] = message.length;
-    this.#bytes.set(message, this.#payloads + slot * this.slotBytes);
+    setBytes(this.#bytes, message, this.#payloads + slot * this.slotBytes);
   }
 
   /** Puts the chain that two words name into a slot that is the caller's, and clears them: from now on the slot names it. */

@@ -43,10 +43,11 @@
  *
  * Each participant names in its claim the slot (from 1) that it is about to have in WRITING or MOVING, 0 is none, and how often the message
  * that it moves was leased; and the first blocks of two chains: one with a message that neither a slot nor a cell names yet, and
- * one that none names any more. Leases have entries of their own, of which only their participant changes any:
+ * one that none names any more. It also says there that it has begun to receive, which is why who sleeps for room watches whether it lives:
+ * it makes room first and rings behind that. Leases have entries of their own, of which only their participant changes any:
  *
  *           +-----------+-----------+-----------+-----------+
- *   claim   | slot      | attempts  | leases    |           |
+ *   claim   | slot      | attempts  | leases    | receives  |
  *           +-----------+-----------+-----------+-----------+
  *           | sent: block, its state| freed: block, state   |   16 words
  *           +-----------+-----------+-----------+-----------+
@@ -82,6 +83,7 @@ export const CLAIM_WORDS = 16;
 export const CLAIM_SLOT = 0;
 export const CLAIM_ATTEMPTS = 1;
 export const CLAIM_LEASES = 2;
+export const CLAIM_RECEIVES = 3;
 export const CLAIM_SENT = 4;
 export const CLAIM_FREED = 6;
 

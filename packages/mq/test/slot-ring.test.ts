@@ -1,18 +1,16 @@
-/** The ring of the shared-memory queue: death at each of its steps, a stopped party, and its order with all other messages. */
+/** The ring of the shared-memory queue: death at each of its steps, and a stopped party. */
 import type { LeasedMessage } from '@ipc/mq';
-import { Region } from '@ipc/shm';
+import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
 import { noLeaks } from '@ipc/testkit';
 import { afterEach, describe, expect, test } from 'vitest';
-import { CELL_BYTES, FRESH, planQueue, QUEUE_KIND } from '../src/shared-layout.ts';
-import { SharedStore } from '../src/shared-store.ts';
+import { planQueue } from '../src/shared-layout.ts';
+import type { SharedStore } from '../src/shared-store.ts';
 import { UndoLog } from '../src/undo-log.ts';
+import { drained, geometry, long, slots, small, twoHandles } from './two-handles.ts';
 
 noLeaks();
 
-const slots = 16;
-const geometry = { cellBytes: 128, cells: 64, participants: 4, ringSlots: slots, blocks: 12 };
-const silent = { look: () => undefined, lookSoon: () => undefined };
 const atomics = { ...Object.getOwnPropertyDescriptors(Atomics) };
 const { set, rollBack } = UndoLog.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
 const { isAlive } = Monitor.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
@@ -20,40 +18,6 @@ const { isAlive } = Monitor.prototype; // eslint-disable-line @typescript-eslint
 afterEach(() => {
   Monitor.prototype.isAlive = isAlive;
 });
-
-function made(): { store: SharedStore; other: SharedStore; region: Region } {
-  const region = Region.anonymous({
-    kind: QUEUE_KIND,
-    bytes: planQueue(geometry).bytes,
-    initialise: ({ words }) => {
-      words.set(
-        [128, geometry.cells, 80, 8_000, 0, geometry.participants, slots, geometry.blocks],
-        CELL_BYTES,
-      );
-      words[FRESH] = 1;
-    },
-  });
-  return { store: new SharedStore(region, silent), other: new SharedStore(region, silent), region };
-}
-
-function close({ store, other, region }: ReturnType<typeof made>): void {
-  store.close();
-  other.close();
-  region.close();
-}
-
-function drained(store: SharedStore): (number | undefined)[] {
-  const found: (number | undefined)[] = [];
-  for (let message = store.pull(); message !== undefined; message = store.pull()) {
-    const { bytes } = message;
-    found.push(bytes.every((byte) => byte === bytes[0]) ? bytes[0] : -1); // a torn one
-  }
-  return found;
-}
-
-const small = (n: number): Uint8Array => Uint8Array.of(n);
-/** Over three blocks. */
-const long = (n: number): Uint8Array => new Uint8Array(2_100).fill(n);
 
 class Died extends Error {}
 
@@ -167,7 +131,7 @@ describe('a party that dies at any step', () => {
     let step = 0;
     const outcomes = new Set<string>();
     for (; ; step++) {
-      const queue = made();
+      using queue = twoHandles();
       const { store, other: dying, region } = queue;
       for (const n of [1, 2, 3]) store.push(new Uint8Array(bytes).fill(n), 0);
       const lease = prepare?.(dying, store);
@@ -193,7 +157,6 @@ describe('a party that dies at any step', () => {
       expect(longOnes).toBe(geometry.blocks);
       expect(drained(store)).toEqual(Array.from({ length: longOnes }, (__, n) => n + 10));
       Monitor.prototype.isAlive = isAlive;
-      close(queue);
       if (!died) break;
     }
     expect(step).toBeGreaterThan(1);
@@ -203,7 +166,7 @@ describe('a party that dies at any step', () => {
   test('lease of more than fit into the ring: all are received again', () => {
     const sent = Array.from({ length: slots }, (_, n) => n);
     for (let step = 0, died = true; died; step++) {
-      const queue = made();
+      using queue = twoHandles();
       const { store, other: dying, region } = queue;
       for (const n of sent) store.push(small(n), 0);
       for (let n = 1; n < slots; n++) dying.lease(1e6);
@@ -213,14 +176,13 @@ describe('a party that dies at any step', () => {
       store.withdraw();
       expect(drained(store)).toEqual(sent);
       Monitor.prototype.isAlive = isAlive;
-      close(queue);
     }
   });
 });
 
 describe('a party that is stopped', () => {
   test('while it sends holds nobody up, and its message is sent when it goes on', () => {
-    const queue = made();
+    using queue = twoHandles();
     const { store, other, region } = queue;
     const { compareExchange } = Atomics;
     let isStopped = false;
@@ -244,11 +206,10 @@ describe('a party that is stopped', () => {
     }
     expect(isStopped).toBe(true);
     expect(drained(store)).toEqual([1]);
-    close(queue);
   });
 
   test('while it receives has not received yet', () => {
-    const queue = made();
+    using queue = twoHandles();
     const { store, other, region } = queue;
     store.push(small(1), 0);
     const { compareExchange } = Atomics;
@@ -270,167 +231,5 @@ describe('a party that is stopped', () => {
     }
     expect(sent).toBe(3 * slots - 2);
     expect(drained(store)).toEqual([]);
-    close(queue);
-  });
-});
-
-describe('a lease in the ring', () => {
-  /** Sends and receives, once around the ring and more. */
-  const goAround = (store: SharedStore): void => {
-    for (let n = 0; n < 3 * slots; n++) {
-      expect(store.push(small(100 + n), 0)).toBe(true);
-      expect(store.pull()?.bytes[0]).toBe(100 + n);
-    }
-  };
-
-  test('does not hold up those who go around, and lasts', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (const n of [1, 2, 3]) store.push(small(n), 0);
-    const leases = [other.lease(1e6), other.lease(1e6)];
-    expect(store.pull()?.bytes[0]).toBe(3);
-    goAround(store);
-    expect(store.counts).toMatchObject({ messages: 2, leased: 2 });
-    expect(leases[0]?.acknowledge()).toBe(true);
-    expect(leases[0]?.acknowledge()).toBe(false);
-    expect(leases[1]?.release()).toBe(true);
-    expect(store.counts).toMatchObject({ messages: 1, leased: 0, redelivered: 1 });
-    expect(store.lease(1e6)).toMatchObject({ bytes: small(2), attempt: 2 });
-    close(queue);
-  });
-
-  test('ends in its time, and the old one is void though its slot is leased again', () => {
-    const queue = made();
-    const { store, other } = queue;
-    store.push(small(1), 0);
-    const old = other.lease(Number.MIN_VALUE);
-    expect(store.counts).toMatchObject({ messages: 1, leased: 0, redelivered: 1 });
-    const again = store.lease(1e6);
-    expect(again).toMatchObject({ bytes: small(1), attempt: 2 });
-    for (let n = 2; n <= slots; n++) {
-      store.push(small(n), 0);
-      expect(store.pull()?.bytes[0]).toBe(n);
-    }
-    store.push(small(17), 0);
-    const anew = other.lease(1e6);
-    expect([old?.acknowledge(), old?.release(), old?.extend(1e6)]).toEqual([false, false, false]);
-    expect(store.counts).toMatchObject({ messages: 2, leased: 2 });
-    expect([again?.acknowledge(), anew?.acknowledge()]).toEqual([true, true]);
-    close(queue);
-  });
-
-  test('is extended, or not', () => {
-    const queue = made();
-    const { store, other } = queue;
-    store.push(small(1), 0);
-    store.push(small(2), 0);
-    const [long, short] = [other.lease(1e6), other.lease(1e6)];
-    expect(long?.extend(2e6)).toBe(true);
-    expect(short?.extend(Number.MIN_VALUE)).toBe(true);
-    expect(drained(store)).toEqual([2]);
-    expect([long?.acknowledge(), short?.acknowledge()]).toEqual([true, false]);
-    close(queue);
-  });
-
-  test('of every slot leaves no room, until one ends', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (let n = 0; n < slots; n++) store.push(small(n), 0);
-    const leases = Array.from({ length: slots }, (_, n) => (n % 2 === 0 ? store : other).lease(1e6));
-    expect(leases.map((lease) => lease?.bytes[0])).toEqual(Array.from({ length: slots }, (_, n) => n));
-    expect(store.counts).toMatchObject({ messages: slots, leased: slots });
-    expect(store.push(small(99), 0)).toBe(false);
-    expect(store.announce(false, true)).toBeDefined();
-    store.withdraw();
-    expect(leases[5]?.acknowledge()).toBe(true);
-    expect(store.announce(false, true)).toBeUndefined();
-    expect(store.push(small(99), 0)).toBe(true);
-    expect(drained(other)).toEqual([99]);
-    for (const lease of leases) lease?.acknowledge();
-    expect(store.counts).toMatchObject({ messages: 0, leased: 0 });
-    close(queue);
-  });
-
-  test('beyond the fifteenth of a handle is in a cell, and those that ended make room again', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (let n = 0; n < slots; n++) store.push(small(n), 0);
-    const leases = Array.from({ length: slots }, () => other.lease(1e6));
-    expect(store.counts).toMatchObject({ messages: slots, leased: slots });
-    expect(leases.every((lease) => lease?.extend(Number.MIN_VALUE))).toBe(true);
-    expect(drained(store)).toHaveLength(slots);
-    for (let n = 0; n < slots; n++) store.push(small(n), 0);
-    const anew = Array.from({ length: 15 }, () => other.lease(1e6));
-    expect(leases.some((lease) => lease?.acknowledge())).toBe(false);
-    expect(anew.every((lease) => lease?.acknowledge())).toBe(true);
-    expect(drained(store)).toEqual([15]);
-    close(queue);
-  });
-
-  test('of one who closes, or dies, comes back first, in the order of sending', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (const n of [1, 2, 3, 4]) store.push(small(n), 0);
-    for (let n = 0; n < 3; n++) other.lease(1e6);
-    Monitor.prototype.isAlive = () => false;
-    store.announce(true, false);
-    store.withdraw();
-    expect(store.counts).toMatchObject({ messages: 4, leased: 0, redelivered: 3 });
-    expect(store.lease(1e6)).toMatchObject({ bytes: small(1), attempt: 2 });
-    expect(drained(store)).toEqual([2, 3, 4]);
-    close(queue);
-  });
-});
-
-describe('order', () => {
-  test('small and large messages of one priority come in the order of sending', () => {
-    const queue = made();
-    const { store, other } = queue;
-    const lengths = [1, 400, 1, 1, 130, 1, 1, 400, 1];
-    for (const [n, length] of lengths.entries())
-      expect(store.push(new Uint8Array(length).fill(n), 0)).toBe(true);
-    expect(drained(other)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
-    expect(store.push(small(1), 0)).toBe(true);
-    expect(store.counts.messages).toBe(1);
-    expect(drained(other)).toEqual([1]);
-    close(queue);
-  });
-
-  test('higher priorities come before, and what was released comes first', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (const n of [1, 2, 3]) store.push(small(n), 0);
-    const first = store.lease(1e6);
-    store.push(small(9), 5);
-    expect(first?.release()).toBe(true);
-    expect(drained(other)).toEqual([9, 1, 2, 3]);
-    close(queue);
-  });
-
-  test('a message with a time to live keeps its place behind the ring, and is dropped there', () => {
-    const queue = made();
-    const { store, other } = queue;
-    store.push(small(1), 0);
-    store.push(small(2), 0, { delayMs: 0, ttlMs: 1e6 });
-    store.push(small(3), 0, { delayMs: 0, ttlMs: 0.001 });
-    store.push(small(4), 0);
-    expect(drained(other)).toEqual([1, 2, 4]);
-    expect(store.counts).toMatchObject({ messages: 0, expired: 1 });
-    close(queue);
-  });
-
-  test('a full ring is full for what belongs into it, and for nothing else', () => {
-    const queue = made();
-    const { store, other } = queue;
-    for (let n = 0; n < slots; n++) expect(store.push(small(n), 0)).toBe(true);
-    expect(store.push(small(99), 0)).toBe(false);
-    expect(store.announce(false, true)).toBeDefined();
-    store.withdraw();
-    expect(store.push(small(98), 1)).toBe(true);
-    expect(other.pull()?.bytes[0]).toBe(98);
-    expect(other.pull()?.bytes[0]).toBe(0);
-    expect(store.announce(false, true)).toBeUndefined();
-    expect(store.push(small(99), 0)).toBe(true);
-    close(queue);
   });
 });

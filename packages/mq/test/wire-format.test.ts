@@ -72,7 +72,7 @@ describe('docs/wire-formats/queue.json', () => {
   test.each(vectors.regions)('$step', ({ step, options = vectors.options, words }) => {
     const name = uniqueName('vector');
     using queue = SharedQueue.create(name, options);
-    using region = Region.open(name, { kind: 'queue', version: 4, readOnly: true });
+    using region = Region.open(name, { kind: 'queue', version: 5, readOnly: true });
     queue.unlink();
     steps[step]?.(queue);
     for (const [word, value] of Object.entries(words))

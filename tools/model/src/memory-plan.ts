@@ -134,13 +134,13 @@ export function memoryPlan(): readonly Planned[] {
         deaths: 0,
       }),
     },
-    {
+    ...[0, 1].map((deaths) => ({
       quick: false,
       scenario: sharedQueue({
         parties: [{ sends: ['small', 'small', 'small'], spelling: 'sync', before: 2 }, consumer],
-        deaths: 0,
+        deaths,
       }),
-    },
+    })),
     {
       quick: false,
       scenario: sharedQueue({

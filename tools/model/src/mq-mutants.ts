@@ -88,7 +88,7 @@ export function mqMutants(): readonly Mutant[] {
     ),
     inQueue(
       'who sends a message through the ring wakes nobody',
-      'shared-store',
+      'queue-sleep',
       'if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);',
       '',
       small,
@@ -105,23 +105,23 @@ export function mqMutants(): readonly Mutant[] {
     ),
     inQueue(
       'who frees a slot wakes nobody',
-      'shared-store',
+      'queue-sleep',
       'if (Atomics.load(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);',
       '',
       full,
     ),
     inQueue(
       'what is sent behind messages in the ring comes before them',
-      'shared-store',
-      'return this.#canAddLast() && this.#ring.isClosed ? behindRingList : priorityList(0);',
+      'delivery-order',
+      'return this.canAddLast() && this.#ring.isClosed ? behindRingList : priorityList(0);',
       'return priorityList(0);',
       behind,
     ),
     inQueue(
       'who looks at the ring does not look whether something comes before it',
-      'shared-store',
-      'return this.#words[SUMMARY] === 0 && this.#isSettled(now);',
-      'return this.#isSettled(now);',
+      'delivery-order',
+      'return this.#words[SUMMARY] === 0 && this.isSettled(now);',
+      'return this.isSettled(now);',
       preferred,
     ),
     inQueue(
@@ -134,9 +134,24 @@ export function mqMutants(): readonly Mutant[] {
     inQueue(
       'who sleeps does not hear of the death of one with a lease',
       'shared-store',
-      'watched: wantsMessage ? this.#holders.identities : [],',
+      'watched: wantsRoom ? this.#holders.receivers : this.#holders.identities,',
       'watched: [],',
       inherited,
+    ),
+    inQueue(
+      'who sleeps for room does not hear of the death of one who makes some',
+      'shared-store',
+      'watched: wantsRoom ? this.#holders.receivers : this.#holders.identities,',
+      'watched: this.#holders.identities,',
+      { ...full, deaths: 1, mortals: [0] },
+    ),
+    inQueue(
+      'who receives for the first time does not tell those who sleep for room',
+      'shared-store',
+      `      this.#sleep.wake(WANTS_ROOM);
+      this.#words[this.#received] = 1;`,
+      '      this.#words[this.#received] = 1;',
+      { ...full, deaths: 1, mortals: [0] },
     ),
   ];
 }

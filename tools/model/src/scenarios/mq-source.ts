@@ -115,10 +115,14 @@ export function mqSource(edits: readonly Edit[]): MqSource {
   const { ownedCopy } = new Source(sharedGlobals, { '@ipc/core': core }).load(
     'packages/shm/src/owned-copy.ts',
   );
+  /** By the method that the memory of a region has here. */
+  const setBytes = (to: Uint8Array, from: Uint8Array, offset: number): void => {
+    to.set(from, offset);
+  };
   const imports = {
     '@ipc/core': core,
     '@ipc/native': native,
-    '@ipc/shm': { Region: ModelRegion, ownedCopy },
+    '@ipc/shm': { Region: ModelRegion, ownedCopy, setBytes },
     '@ipc/sync': { Monitor: watched },
     'packages/mq/src/queue-spin.ts': { queueSpin: () => new NoSpin() },
     'packages/mq/src/monotonic-clock.ts': { nowMs: () => 0 },

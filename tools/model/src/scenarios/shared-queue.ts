@@ -2,7 +2,7 @@
  * The queue in shared memory of `@ipc/mq`, both lanes of it: the ring, without a lock, and the cells behind a guard with an undo log; and
  * the blocks of long messages, which both lanes name.
  * Every message once, none lost but what a consumer had just been given when it died, in the order of its producer within a
- * priority, the higher priority first, nobody asleep beside a message, or beside room that no dying hand made, and what the dead held
+ * priority, the higher priority first, nobody asleep beside a message, or beside room, also where its maker died before it rang, and what the dead held
  * is there again.
  */
 import type { Scenario } from '../explore.ts';
@@ -123,8 +123,7 @@ export function sharedQueue(shape: SharedQueueShape, edits: readonly Edit[] = []
     },
     mayWait(world, index) {
       if (isReceiver(index)) return missing(world) === 0;
-      // Who frees a slot rings behind that: who dies in between leaves a sender asleep until it looks up, after a second.
-      return !hasReceiver(world) || (world.record as SharedQueueRecord).deadReceivers > 0;
+      return !hasReceiver(world) && !(isForRing(parties[index]) && hasFreeSlot(world, plan));
     },
     ended(world) {
       if (hasReceiver(world) && missing(world) > 0) throw new Violation('messages are missing');
@@ -157,6 +156,17 @@ function isRacing(
   if (word >= states >> 2 && word < cells >> 2) return !writes;
   if (isInside) return writes && word === logLength;
   return word < stateWords || word === logLength || word === summary || word === behindRing;
+}
+
+/** Whether all that a party sends needs no more than a slot. */
+function isForRing(party: SharedQueueParty | undefined): boolean {
+  return party !== undefined && 'sends' in party && party.sends.every((kind) => kind === 'small');
+}
+
+function hasFreeSlot({ memory }: World, { states }: QueuePlan): boolean {
+  return Array.from({ length: ringSlots }, (_, slot) => memory[states / 4 + 2 * slot] as number).some(
+    (state) => ((state >> 8) & 7) === 0,
+  );
 }
 
 function payloadOf(kind: QueuedKind, by: number, number: number): Uint8Array {

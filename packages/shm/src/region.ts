@@ -1,4 +1,4 @@
-import { fdatasync, fstatSync, unlinkSync } from 'node:fs';
+import { fstatSync, unlinkSync } from 'node:fs';
 import { closedError, fromErrno, IpcError, isIpcError } from '@ipc/core';
 import * as native from '@ipc/native';
 import { letGo } from '@ipc/socket';
@@ -13,17 +13,12 @@ import {
   writeRegionHeader,
   type RegionHeader,
 } from './region-header.ts';
-import {
-  createUnnamed,
-  holdOpen,
-  openNamed,
-  publish,
-  readHeader,
-  releaseFile,
-  unlinkIfUnused,
-} from './region-file.ts';
+import { createUnnamed, holdOpen, openNamed, publish, readHeader, unlinkIfUnused } from './region-file.ts';
 import { listRegions, reclaimRegions, type RegionInfo } from './region-list.ts';
 import { createHugeMemory, lockPages, mapPages, pageUnit, reserve } from './region-memory.ts';
+import { isSizeSealed, sealSize } from './region-seal.ts';
+import { syncFile } from './region-sync.ts';
+import { beginUse, endUse, type RegionUse } from './region-use.ts';
 import type {
   AnonymousRegionOptions,
   NamedRegionOptions,
@@ -36,8 +31,6 @@ export type { AnonymousRegionOptions, NamedRegionOptions, OpenRegionOptions, Reg
 
 /** How often `openOrCreate` starts again when others create and remove the same name at the same time. */
 const openOrCreateAttempts = 1000;
-
-const ALL_SIZE_SEALS = native.SEAL_SHRINK | native.SEAL_GROW;
 
 /**
  * Memory that processes share: a header that says what it is, and a payload mapped at a multiple of 128 bytes.
@@ -83,10 +76,8 @@ export class Region implements Disposable {
   /** The payload for any type at any offset. */
   readonly view: DataView;
   readonly #label: string;
-  readonly #descriptor: number;
+  readonly #use: RegionUse;
   readonly #fileBytes: number;
-  /** The path of the name to remove with its last user. */
-  readonly #ownName: string | undefined;
   #open = true;
 
   /** @internal The descriptor stays the caller's until {@link Region.#adopt}. */
@@ -104,9 +95,11 @@ export class Region implements Disposable {
     this.words = new Int32Array(this.buffer, this.offset, this.bytes >>> 2);
     this.view = new DataView(this.buffer, this.offset, this.bytes);
     this.#label = source.label;
-    this.#descriptor = fd;
+    this.#use = {
+      descriptor: fd,
+      ownName: header.whileOpen && source.readOnly !== true ? this.path : undefined,
+    };
     this.#fileBytes = this.buffer.byteLength;
-    this.#ownName = header.whileOpen && source.readOnly !== true ? this.path : undefined;
   }
 
   /**
@@ -114,8 +107,7 @@ export class Region implements Disposable {
    * when the buffer is collected, would be that of a stranger who got the same number.
    */
   #adopt(): this {
-    native.closeAtThreadExit(this.#descriptor);
-    dropped.register(this.buffer, { descriptor: this.#descriptor, ownName: this.#ownName }, this);
+    beginUse(this.#use, this.buffer);
     return this;
   }
 
@@ -185,7 +177,7 @@ export class Region implements Disposable {
     try {
       fd = options.hugePages === true ? createHugeMemory(memoryName, label) : native.memfdCreate(memoryName);
       reserve(fd, size, label);
-      native.addSeals(fd, ALL_SIZE_SEALS | native.SEAL_SEAL);
+      sealSize(fd);
       return Region.#initialise(fd, options, label, undefined, 0).#adopt();
     } catch (error) {
       if (fd !== undefined) letGo(fd);
@@ -203,7 +195,7 @@ export class Region implements Disposable {
     const label = `region of descriptor ${fd}`;
     let header: RegionHeader;
     try {
-      if (!isSealed(fd)) {
+      if (!isSizeSealed(fd)) {
         throw new IpcError('ERR_IPC_MISMATCH', `${label} is not sealed against shrinking and growing`);
       }
       header = readHeader(fd, label);
@@ -262,7 +254,7 @@ export class Region implements Disposable {
   /** Stays open as long as the region: pass it on, or lock bytes of it. @throws {IpcError} ERR_IPC_CLOSED. */
   get descriptor(): number {
     if (!this.#open) throw closedError('region');
-    return this.#descriptor;
+    return this.#use.descriptor;
   }
 
   /** True when somebody removed the name: new processes will not find this region. (Python before 3.13 does that to everything it attaches.) */
@@ -308,18 +300,7 @@ export class Region implements Disposable {
    * Cost: a thread of libuv's pool for as long as the disk takes. Source: fdatasync(2), which writes mapped pages too.
    */
   async sync(): Promise<void> {
-    const own = native.duplicate(this.descriptor); // the region may be closed meanwhile
-    native.closeAtThreadExit(own);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        fdatasync(own, (error) => {
-          if (error === null) resolve();
-          else reject(fromErrno(error, 'sync', this.#label));
-        });
-      });
-    } finally {
-      letGo(own);
-    }
+    await syncFile(this.descriptor, this.#label);
     if (this.#open) this.assertIntact();
   }
 
@@ -347,8 +328,7 @@ export class Region implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    dropped.unregister(this);
-    endUse({ descriptor: this.#descriptor, ownName: this.#ownName });
+    endUse(this.#use);
   }
 
   [Symbol.dispose](): void {
@@ -394,26 +374,6 @@ export class Region implements Disposable {
   }
 }
 
-/** What one who has a region open gives back. */
-interface Use {
-  readonly descriptor: number;
-  readonly ownName: string | undefined;
-}
-
-/** Regions dropped without `close` are in use as long as anybody has a view of them: a lock inside, for one. */
-const dropped = new FinalizationRegistry<Use>(endUse);
-
-function endUse({ descriptor, ownName }: Use): void {
-  try {
-    if (ownName !== undefined) unlinkIfUnused(descriptor, ownName);
-  } catch (error) {
-    // Who shares another user's region may not remove its name: the next one to open it takes it for absent.
-    if (fromErrno(error, 'close').code !== 'ERR_IPC_PERMISSION') throw error;
-  } finally {
-    releaseFile(descriptor);
-  }
-}
-
 interface RegionSource {
   readonly place: RegionPlace | undefined;
   readonly label: string;
@@ -427,13 +387,4 @@ function fromErrnoOnly(error: unknown, what: string, label: string): unknown {
   return typeof (error as NodeJS.ErrnoException | undefined)?.syscall === 'string'
     ? fromErrno(error, what, label)
     : error;
-}
-
-function isSealed(fd: number): boolean {
-  try {
-    return (native.getSeals(fd) & ALL_SIZE_SEALS) === ALL_SIZE_SEALS;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EINVAL') return false; // not a memfd
-    throw error;
-  }
 }

@@ -1,33 +1,28 @@
 import { closedError, IpcError } from '@ipc/core';
 import { fence } from './fence.ts';
+import { entriesOf, type SharedMapEntry } from './map-entries.ts';
 import { MapKey } from './map-key.ts';
 import {
-  CAPACITY,
   COUNT,
   EPOCH,
-  KEY,
-  KEY_BYTES,
   LIVE,
   LOCK,
   mapGeometry,
-  mapKind,
   OWNERS_AT,
   REPAIRS,
   SEED,
-  SEGMENT_SLOTS,
-  SEGMENTS,
   STATE,
   STATUS_MASK,
-  VALUE_BYTES,
   type MapGeometry,
   type MapShape,
 } from './map-layout.ts';
-import { MapTable } from './map-table.ts';
 import { addTo, type NumberField } from './map-number.ts';
+import { openMapRegion } from './map-region.ts';
+import { MapTable } from './map-table.ts';
 import { acquire, release } from './owned-lock.ts';
 import { copyWords, ownedCopy } from './owned-copy.ts';
 import { Owner } from './owner.ts';
-import { Region, type NamedRegionOptions } from './region.ts';
+import type { Region, NamedRegionOptions } from './region.ts';
 
 export interface SharedMapOptions
   extends MapShape, Pick<NamedRegionOptions, 'mode' | 'group' | 'lifetime' | 'layout'> {
@@ -41,19 +36,10 @@ export interface SharedMapOptions
   readonly timeoutMs?: number | undefined;
 }
 
-export interface SharedMapEntry {
-  /** All `keyBytes` of it. */
-  readonly keyBytes: Uint8Array;
-  /** As text, without the zeros at the end. */
-  readonly key: string;
-  readonly value: Uint8Array;
-}
-
 /** A reader looks again when the entry changed under it; so often in a row only damaged memory does that. */
 const maxAttempts = 100_000;
 /** `entries` looks again when entries moved; after that it keeps writers out for a moment. */
 const entryAttempts = 8;
-const decoder = new TextDecoder();
 const firstNumber: NumberField = {};
 
 /**
@@ -112,17 +98,8 @@ export class SharedMap implements Disposable {
     const geometry = mapGeometry(options);
     const { timeoutMs = 5000 } = options;
     if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs must be 0 or more, got ${timeoutMs}`);
-    const region = Region.openOrCreate(name, {
-      ...options,
-      kind: mapKind,
-      bytes: geometry.bytes,
-      initialise: ({ words }) => {
-        words.set(shapeWords(geometry));
-        words[SEED] = Math.random() * 2 ** 32; // against those who would choose keys that collide
-      },
-    });
+    const region = openMapRegion(name, geometry, options);
     try {
-      checkShape(region, geometry, name);
       return new SharedMap(region, geometry, timeoutMs);
     } catch (error) {
       region.close();
@@ -323,42 +300,15 @@ export class SharedMap implements Disposable {
     const segment = this.#table.segmentAt(number);
     for (let attempt = 0; attempt < entryAttempts; attempt++) {
       const epoch = Atomics.load(this.#words, segment + EPOCH);
-      const found = this.#collect(segment);
+      const found = entriesOf(this.#words, this.#table, segment);
       if (Atomics.load(this.#words, segment + EPOCH) === epoch) return found;
     }
     this.#acquire(segment);
     try {
-      return this.#collect(segment);
+      return entriesOf(this.#words, this.#table, segment);
     } finally {
       release(this.#words, segment + LOCK);
     }
-  }
-
-  #collect(segment: number): SharedMapEntry[] {
-    const words = this.#words;
-    const found: SharedMapEntry[] = [];
-    const { segmentSlots, keyWords, valueWords } = this.#geometry;
-    for (let index = 0; index < segmentSlots; index++) {
-      const slot = this.#table.slotAt(segment, index);
-      let state = Atomics.load(words, slot + STATE);
-      while ((state & STATUS_MASK) === LIVE) {
-        const key = words.slice(slot + KEY, slot + KEY + keyWords);
-        const at = this.#table.valueAt(slot, state);
-        const value = words.slice(at, at + valueWords);
-        const before = state;
-        fence();
-        state = Atomics.load(words, slot + STATE);
-        if (state !== before) continue;
-        found.push(
-          entryOf(
-            new Uint8Array(key.buffer, 0, this.keyBytes),
-            new Uint8Array(value.buffer, 0, this.valueBytes),
-          ),
-        );
-        break;
-      }
-    }
-    return found;
   }
 
   #sum(word: number): number {
@@ -376,42 +326,6 @@ export class SharedMap implements Disposable {
       `map "${this.#name}" is full: it has ${this.size} entries, its capacity is ${this.capacity} and 1 more is needed; ` +
         'delete some, or create it with a larger { capacity }',
       { name: this.#name },
-    );
-  }
-}
-
-function entryOf(keyBytes: Uint8Array, value: Uint8Array): SharedMapEntry {
-  let end = keyBytes.length;
-  while (end > 0 && keyBytes[end - 1] === 0) end--;
-  return { keyBytes, key: decoder.decode(keyBytes.subarray(0, end)), value };
-}
-
-function shapeWords({ capacity, keyBytes, valueBytes, segments, segmentSlots }: MapGeometry): number[] {
-  const words: number[] = [];
-  words[CAPACITY] = capacity;
-  words[KEY_BYTES] = keyBytes;
-  words[VALUE_BYTES] = valueBytes;
-  words[SEGMENTS] = segments;
-  words[SEGMENT_SLOTS] = segmentSlots;
-  return words;
-}
-
-/** @throws {IpcError} ERR_IPC_MISMATCH, ERR_IPC_CORRUPT. */
-function checkShape(region: Region, geometry: MapGeometry, name: string): void {
-  const expected = shapeWords(geometry);
-  const names = ['capacity', 'keyBytes', 'valueBytes', 'segments', 'slots per segment'];
-  const differences = expected.flatMap((value, word) => {
-    const found = (region.words[word] ?? 0) >>> 0;
-    return found === value ? [] : [`${names[word] ?? ''} is ${found}, expected ${value}`];
-  });
-  if (differences.length > 0) {
-    throw new IpcError('ERR_IPC_MISMATCH', `map "${name}": ${differences.join('; ')}`, { name });
-  }
-  if (region.bytes !== geometry.bytes) {
-    throw new IpcError(
-      'ERR_IPC_CORRUPT',
-      `map "${name}" has ${region.bytes} bytes, expected ${geometry.bytes}`,
-      { name },
     );
   }
 }

@@ -45,7 +45,7 @@ const [EMPTY, LIVE] = [0, 1];
 /** The place of keys follows from a number that is drawn by lot: with this one, all of "a", "b" and "c" have the same home. */
 const drawn: readonly Edit[] = [
   {
-    file: 'packages/shm/src/shared-map.ts',
+    file: 'packages/shm/src/map-region.ts',
     from: 'words[SEED] = Math.random() * 2 ** 32;',
     to: 'words[SEED] = 0;',
   },

@@ -1,6 +1,7 @@
 /** What a run leaves when nobody could tidy up, and who does then. */
 import { SharedQueue } from '@ipc/mq';
-import { execFileSync, spawn } from 'node:child_process';
+import { mkfifo } from '@ipc/native';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -76,7 +77,7 @@ test('what a killed bench has started tidies up by itself, and ends', async () =
 test('at its begin and at its end it removes the FIFOs of the dead', async () => {
   const dead = (): string => {
     const path = `/dev/shm/ipc-bell-${randomBytes(8).toString('hex')}`;
-    execFileSync('mkfifo', [path]);
+    mkfifo(path, 0o600);
     return path;
   };
   const early = dead();

@@ -50,6 +50,11 @@ export type Delivery = 'queued' | 'kernel' | 'received';
 export interface FlushOptions extends WaitOptions {
   /** @default 'kernel' */
   readonly delivery?: Delivery | undefined;
+  /**
+   * Of `kernel`: the low watermark. It is enough when no more than so many bytes are in this process still. Who asked first is
+   * told first. @default 0, and nothing waits
+   */
+  readonly lowWaterBytes?: number | undefined;
 }
 
 /** What both halves, channels and listeners share. */
@@ -68,7 +73,7 @@ export interface Sender<T = Uint8Array> extends Closable {
   /**
    * Bytes that are in this process still: of sends that wait, and of what was accepted and has not left. What the mechanism
    * adds (headers) counts where it is there already. A producer that does not await its sends pauses over a high
-   * watermark of its own, and goes on below a low one or after `flush`.
+   * watermark of its own, and goes on after `flush({ lowWaterBytes })`.
    */
   readonly bufferedBytes: number;
   /** Waits for room, then sends one whole message (C1–C4). Resolved means accepted, not yet received. */

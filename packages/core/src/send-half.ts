@@ -20,6 +20,12 @@ function bytesOf({ messages, pushed }: Batch): number {
 
 const deliveries: ReadonlySet<string> = new Set<Delivery>(['queued', 'kernel', 'received']);
 
+function checkLowWater(lowWaterBytes: number, delivery: Delivery): void {
+  if (!(lowWaterBytes >= 0)) throw new RangeError(`lowWaterBytes must be at least 0, got ${lowWaterBytes}`);
+  if (lowWaterBytes > 0 && delivery !== 'kernel')
+    throw new TypeError(`lowWaterBytes goes with delivery 'kernel', not '${delivery}'`);
+}
+
 const accepted = Promise.resolve();
 
 /** After this many sends that never had to wait, one waits for the event loop, so that nothing else starves. */
@@ -40,7 +46,8 @@ export class SendHalf implements Sender {
   readonly #queueing = new WaitQueue<undefined, undefined>(() => {
     this.#relax();
   });
-  readonly #flushing = new WaitQueue<undefined, undefined>(() => {
+  /** Each waits until no more than so many bytes are here. */
+  readonly #flushing = new WaitQueue<number, undefined>(() => {
     this.#relax();
   });
   /** Each waits for the receipt of this number. */
@@ -130,15 +137,17 @@ export class SendHalf implements Sender {
     return sent;
   }
 
-  flush({ delivery = 'kernel', signal }: FlushOptions = {}): Promise<void> {
+  flush({ delivery = 'kernel', lowWaterBytes = 0, signal }: FlushOptions = {}): Promise<void> {
     try {
       signal?.throwIfAborted();
       this.#checkOpen();
       this.#checkDelivery(delivery);
+      checkLowWater(lowWaterBytes, delivery);
     } catch (error) {
       return rejected(error);
     }
-    const reached = delivery === 'received' ? this.#received(signal) : this.#flushed(signal, delivery);
+    const reached =
+      delivery === 'received' ? this.#received(signal) : this.#flushed(signal, delivery, lowWaterBytes);
     return reached.then(() => undefined);
   }
 
@@ -190,16 +199,28 @@ export class SendHalf implements Sender {
     if (this.#gaveUp !== undefined) throw signal.reason;
   }
 
-  #flushed(signal: AbortSignal | undefined, delivery: 'queued' | 'kernel' = 'kernel'): Promise<unknown> {
+  #flushed(
+    signal: AbortSignal | undefined,
+    delivery: 'queued' | 'kernel' = 'kernel',
+    lowWaterBytes = 0,
+  ): Promise<unknown> {
     const over = this.#failure ?? this.#gaveUp;
     if (over !== undefined) return Promise.reject(over);
-    if (this.#waiting.length === 0 && (delivery === 'queued' || this.#port.pendingBytes === 0))
-      return accepted;
+    if (delivery === 'queued' ? this.#waiting.length === 0 : this.#isDownTo(lowWaterBytes)) return accepted;
     if (signal?.aborted === true) return rejected(signal.reason);
-    const flushed = (delivery === 'queued' ? this.#queueing : this.#flushing).wait(undefined, signal);
+    const flushed =
+      delivery === 'queued'
+        ? this.#queueing.wait(undefined, signal)
+        : this.#flushing.wait(lowWaterBytes, signal);
     this.#port.publish();
     this.#port.awaitRoom(true);
     return flushed;
+  }
+
+  /** Whether no more than so many bytes are here; of none, whether nothing is, be it an empty message. */
+  #isDownTo(bytes: number): boolean {
+    if (bytes > 0) return this.bufferedBytes <= bytes;
+    return this.#waiting.length === 0 && this.#port.pendingBytes === 0;
   }
 
   /** Asks behind everything that waits now. */
@@ -300,7 +321,12 @@ export class SendHalf implements Sender {
     }
     if (!published) this.#port.publish();
     if (this.#waiting.length === 0) this.#queueing.resolveAll(undefined);
-    if (this.#waiting.length === 0 && this.#port.pendingBytes === 0) this.#flushing.resolveAll(undefined);
+    for (
+      let low = this.#flushing.peek();
+      low !== undefined && this.#isDownTo(low);
+      low = this.#flushing.peek()
+    )
+      this.#flushing.resolveNext(undefined);
     this.#port.awaitRoom(this.#waiting.length > 0 || this.#flushing.length > 0);
   }
 

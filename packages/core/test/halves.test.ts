@@ -63,6 +63,36 @@ test('bufferedBytes counts what waits and what the port still has', async () => 
   expect(sender.bufferedBytes).toBe(0);
 });
 
+test('who waits for the low watermark goes on there, who flushes only when nothing is left', async () => {
+  const port = new ScriptedSendPort();
+  const sender = new SendHalf(port);
+  port.room = 2;
+  await sender.sendMany([new Uint8Array(60), new Uint8Array(40)]);
+  const waiting = sender.send(new Uint8Array(50));
+  const done: string[] = [];
+  const low = sender.flush({ lowWaterBytes: 70 }).then(() => done.push('low'));
+  const flushed = sender.flush().then(() => done.push('flushed'));
+  await sender.flush({ lowWaterBytes: 150 }); // that is all there is
+  expect(done).toEqual([]);
+  port.pendingBytes = 40;
+  port.room = 1;
+  port.events.room(); // 90 bytes are left
+  await waiting;
+  expect(done).toEqual([]);
+  port.pendingBytes = 70;
+  port.events.room();
+  await low;
+  expect(done).toEqual(['low']);
+  expect(port.awaited).toBe(true);
+  port.pendingBytes = 0;
+  port.events.room();
+  await flushed;
+  expect(port.awaited).toBe(false);
+  await expect(sender.flush({ lowWaterBytes: -1 })).rejects.toThrow(RangeError);
+  await expect(sender.flush({ lowWaterBytes: NaN })).rejects.toThrow(RangeError);
+  await expect(sender.flush({ delivery: 'queued', lowWaterBytes: 1 })).rejects.toThrow(TypeError);
+});
+
 test('who waits last and gives up no longer has the port watch for room', async () => {
   const port = new ScriptedSendPort();
   const sender = new SendHalf(port);

@@ -42,6 +42,26 @@ test('X4 a reader that is stopped costs the sender neither memory nor a message'
   expect(await child.close()).toEqual({ code: 0, signal: null });
 });
 
+test('a producer that awaits nothing pauses above one watermark, and goes on below another', async () => {
+  const { sender, receiver } = pipe();
+  const message = pattern(50_000);
+  const sends: Promise<void>[] = [];
+  while (sender.bufferedBytes < 4_000_000) sends.push(sender.send(message));
+  let isLow = false;
+  const low = sender.flush({ lowWaterBytes: 1_000_000 }).then(() => (isLow = true));
+  const end = sender.flush();
+  let received = 0;
+  for (; sender.bufferedBytes > 1_000_000; received++) {
+    expect(isLow).toBe(false);
+    expectBytes(await receiver.receive(), message);
+  }
+  await low;
+  expect(sender.bufferedBytes).toBeGreaterThan(500_000);
+  for (; received < sends.length; received++) expectBytes(await receiver.receive(), message);
+  await Promise.all([...sends, end]);
+  await Promise.all([sender.close(), receiver.close()]);
+});
+
 test('fifo() carries 1 GiB with its checksum', async () => {
   const listener = await fifo().listen(uniqueName('gib'));
   await using child = await spawnChild(process.execPath, [worker, 'fifo-checksum', listener.name], {

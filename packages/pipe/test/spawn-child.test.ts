@@ -206,6 +206,20 @@ describe('any program', () => {
     expect(await child.exited).toEqual({ code: 3, signal: null });
   });
 
+  test('finds them blocking, as any program expects: one that reads before there is anything waits', async () => {
+    await using child = await spawnChild('sh', ['-c', 'exec cat <&3 >&4'], {
+      channels: {
+        there: { direction: 'to-child', format: 'bytes', fd: 3 },
+        back: { direction: 'from-child', format: 'bytes', fd: 4 },
+      },
+    });
+    const waits = (): boolean => readFileSync(`/proc/${child.pid}/stat`, 'utf8').includes('(cat) S');
+    while (!waits()) await new Promise((resolve) => setTimeout(resolve, 5)); // throws once it has ended
+    await child.channels.there.send(pattern(100));
+    expectBytes(await child.channels.back.receive(), pattern(100));
+    expect(await child.close()).toEqual({ code: 0, signal: null });
+  });
+
   test('its end is the end; whether it was success, its exit status says', async () => {
     await using child = await spawnChild('sh', ['-c', 'printf "half a li"; kill -9 $$'], { channels: stdio });
     expect(await texts(child.channels.output)).toEqual(['half a li']);

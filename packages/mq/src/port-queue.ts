@@ -1,4 +1,4 @@
-import { closedError, IpcError, iterate, WaitQueue } from '@ipc/core';
+import { closedError, IpcError, iterate, rejected, WaitQueue } from '@ipc/core';
 import type {
   LeasedMessage,
   Queue,
@@ -331,11 +331,6 @@ export function checkTime(option: string, ms: number, least: number): void {
     throw new RangeError(
       `${option} must be a number of milliseconds ${least === 0 ? 'from' : 'above'} 0, got ${ms}`,
     );
-}
-
-function rejected(error: unknown): Promise<never> {
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-  return Promise.reject(error);
 }
 
 /** A function that tells how much of `timeoutMs` is left: -1 for ever, 0 when it is over. */

@@ -9,7 +9,7 @@
  * Status 0, accepted: two queue descriptors come with these bytes (SCM_RIGHTS), the one the client sends on
  * first. Status 1, refused: a text follows, then the end. Normative: docs/wire-formats/mq.md.
  */
-import { IpcError, onAbort, peerGoneError } from '@ipc/core';
+import { IpcError, onAbort, peerGoneError, rejected } from '@ipc/core';
 import { DISCONNECT, READABLE, receiveMessage, sendMessage, setNonBlocking, watch } from '@ipc/native';
 import { letGo } from '@ipc/socket';
 import { PosixDescriptor, privateReadAhead } from './posix-descriptor.ts';
@@ -128,7 +128,7 @@ function say(socketFd: number, bytes: Uint8Array, fds: readonly number[]): boole
 }
 
 function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     signal?.throwIfAborted();
     const socketWatch = watch(fd, () => {
       stopListening?.();
@@ -139,8 +139,7 @@ function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
       signal &&
       onAbort(signal, () => {
         socketWatch.close();
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-        reject(signal.reason);
+        resolve(rejected(signal.reason));
       });
     socketWatch.update(READABLE | DISCONNECT);
   });

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closedError, onAbort } from '@ipc/core';
+import { closedError, onAbort, rejected } from '@ipc/core';
 import type { Queue, QueueSendOptions, QueueWaitOptions } from './queue.ts';
 import { decodeWork, encodeWork, FAILURE, JOB, PROGRESS, RESULT } from './work-envelope.ts';
 
@@ -52,8 +52,7 @@ export class WorkClient implements Disposable {
       this.#pending.set(id, { onProgress, resolve, reject });
       if (signal === undefined) return;
       stopListening = onAbort(signal, () => {
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- signal.reason may be anything
-        if (this.#pending.delete(id)) reject(signal.reason);
+        if (this.#pending.delete(id)) resolve(rejected(signal.reason));
       });
     });
     result.catch(() => undefined); // heard below, but perhaps not before the job is sent

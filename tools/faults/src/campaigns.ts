@@ -21,7 +21,7 @@ import { partiesFrozen, partiesFrozenLong } from './campaigns/parties-frozen.ts'
 import { pidReuse } from './campaigns/pid-reuse.ts';
 import { queueDepth } from './campaigns/queue-depth.ts';
 import { queueProducerKill, queueWorkerKill } from './campaigns/queue-kill.ts';
-import { orders } from './campaigns/order.ts';
+import { orders, queueMatrix } from './campaigns/order.ts';
 import { regionCutShort } from './campaigns/region-cut-short.ts';
 import { regionCycles } from './campaigns/region-cycles.ts';
 import { ringConsumerKill, ringProducerKill } from './campaigns/ring-kill.ts';
@@ -50,6 +50,7 @@ export const campaigns: readonly Campaign[] = [
   queueDepth,
   spillKill,
   ...orders,
+  queueMatrix,
   pidReuse,
   instructionKill,
   everyKill,

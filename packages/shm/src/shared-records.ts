@@ -2,7 +2,7 @@ import type { IpcError } from '@ipc/core';
 import type { Participant, ParticipantTable } from './participant.ts';
 
 /** Steps in a row that did not get anywhere because others were faster; only damage makes that many. */
-export const maxAttempts = 1_000_000;
+export const maxAttempts = 100_000;
 
 /** Records in a region that participants write and read, as their ports see them. */
 export interface SharedRecords extends ParticipantTable {

@@ -30,6 +30,7 @@ import { slowPeer } from './campaigns/slow-peer.ts';
 import { strangers } from './campaigns/strangers.ts';
 import { spillKill } from './campaigns/spill-kill.ts';
 import { callKill, everyKill, instructionKill } from './campaigns/stepped-kill.ts';
+import { slowQueue } from './campaigns/slow-queue.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
@@ -59,6 +60,7 @@ export const campaigns: readonly Campaign[] = [
   scribbler,
   openRace,
   memoryFull,
+  slowQueue,
   slowReceiver,
   wakeUp,
   leftovers,

@@ -1,13 +1,11 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { Campaign } from '../campaign.ts';
+import { limitMemory } from '../limit-memory.ts';
 import { transports } from '../transports.ts';
 import { campaignName, endWorker, startWorker } from '../worker.ts';
 
 const kinds = ['unix', 'seqpacket', 'tcp', 'fifo', 'heartbeating', 'reconnecting'] as const;
-const limitBytes = 64 << 20;
 const mostGrowthMiB = 16;
 /** Received between two pauses of a millisecond. */
 const burst = 4_096;
@@ -68,25 +66,3 @@ export const slowPeer: Campaign = {
     return { figure: `${rounds} messages each: ${figures.join('; ')}`, violations };
   },
 };
-
-/** A memory cgroup of its own for a process, of either version, where this process may make one. */
-function limitMemory(pid: number): Disposable & { readonly isOn: boolean } {
-  const isFirst = existsSync('/sys/fs/cgroup/memory/memory.limit_in_bytes');
-  const folder = join(isFirst ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup', campaignName('limit'));
-  const remove = (): void => {
-    try {
-      rmdirSync(folder);
-    } catch {
-      // not made, or the process is still going
-    }
-  };
-  try {
-    mkdirSync(folder);
-    writeFileSync(join(folder, isFirst ? 'memory.limit_in_bytes' : 'memory.max'), String(limitBytes));
-    writeFileSync(join(folder, 'cgroup.procs'), String(pid));
-    return { isOn: true, [Symbol.dispose]: remove };
-  } catch {
-    remove();
-    return { isOn: false, [Symbol.dispose]: () => undefined };
-  }
-}

@@ -1,12 +1,7 @@
-import { PosixQueue, SharedQueue, SysvQueue, type Queue } from '@ipc/mq';
 import type { Campaign } from '../campaign.ts';
+import { queueEngines } from '../queue-engines.ts';
 import { campaignName } from '../worker.ts';
 
-const engines: Readonly<Record<string, (name: string) => Queue>> = {
-  shared: (name) => SharedQueue.create(name),
-  posix: (name) => PosixQueue.create(name),
-  sysv: (name) => SysvQueue.create(name),
-};
 /** So many messages are offered for one that is received. */
 const slowness = 1_000;
 const mostGrowthMiB = 16;
@@ -18,8 +13,8 @@ export const slowReceiver: Campaign = {
   rounds: 10_000_000,
   run({ rounds }) {
     const violations: string[] = [];
-    const figures = Object.entries(engines).map(([engine, create]) => {
-      using queue = create(campaignName('slow'));
+    const figures = Object.entries(queueEngines).map(([engine, open]) => {
+      using queue = open(campaignName('slow'));
       const message = new Uint32Array(4);
       const bytes = new Uint8Array(message.buffer);
       let taken = 0;

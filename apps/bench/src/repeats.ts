@@ -105,14 +105,19 @@ async function renewAll(options: RepeatsOptions, repeat: number): Promise<boolea
   return true;
 }
 
-/** Several at a time: starting is work for one processor, and nothing is measured yet. */
+/**
+ * Several at a time: starting is work for one processor, and nothing is measured yet. But no longer than half of the time that is
+ * left: who is not started by then is when its turn comes, so that a slow machine has something to say about the first.
+ */
 async function startAll({ crews, meter, pace, processors, signal }: RepeatsOptions): Promise<void> {
   const waiting = [...crews];
   const begin = performance.now();
+  const endMs = begin + pace.remainingMs(begin) / 2;
   const startSome = async (): Promise<void> => {
-    for (let crew = waiting.shift(); crew !== undefined && !pace.isLate(); crew = waiting.shift()) {
+    while (performance.now() < endMs && !isAborted(signal)) {
+      const crew = waiting.shift();
+      if (crew === undefined) return;
       await meter.start(crew);
-      if (isAborted(signal)) return;
     }
   };
   await Promise.all(Array.from({ length: Math.min(processors, mostAtOnce) }, startSome));

@@ -8,6 +8,7 @@
  */
 import { enough, lookAhead, lookAheadAfter, type Aheads } from './lookahead.ts';
 import { Variables } from './party.ts';
+import { firstTurn, turnAfter, turnAmong, type Turn } from './preemptions.ts';
 import type { Scenario } from './scenario.ts';
 import { StaleEdit } from './source.ts';
 import { keyOf, messageOf } from './state-key.ts';
@@ -36,6 +37,8 @@ export interface Limits {
   readonly milliseconds?: number;
   /** Also every order that comes to the same: to check the checker. @default false */
   readonly everyOrder?: boolean;
+  /** How often a party may be stopped that could go on (preemptions.ts); then nothing else is left out. @default any number */
+  readonly preemptions?: number;
 }
 
 export function explore(scenario: Scenario, limits: Limits = {}): Exploration {
@@ -51,6 +54,7 @@ export function explore(scenario: Scenario, limits: Limits = {}): Exploration {
 interface Stop {
   readonly state: State;
   readonly key: number;
+  readonly turn: Turn;
   /** Absent when every order is wanted. */
   readonly aheads: Aheads | undefined;
   /** Those that are still to be followed. */
@@ -60,12 +64,14 @@ interface Stop {
 /** Undefined when a word that was taken for constant is not. */
 function exploreOnce(
   scenario: Scenario,
-  { states: most = Infinity, milliseconds = Infinity, everyOrder = false }: Limits,
+  { states: most = Infinity, milliseconds = Infinity, everyOrder = false, preemptions = Infinity }: Limits,
   variables: Variables,
   startMs: number,
 ): Omit<Exploration, 'milliseconds'> | undefined {
   const subject = { scenario, variables };
-  const visited = new Set<number>();
+  const isBounded = preemptions < Infinity;
+  /** With how few preemptions. */
+  const visited = new Map<number, number>();
   const path: Stop[] = [];
   const onPath = new Set<number>();
   let transitions = 0;
@@ -76,38 +82,43 @@ function exploreOnce(
   let last: State | undefined;
   let move = 'set-up';
 
-  const visit = (state: State, look: () => Aheads): void => {
-    const key = keyOf(state);
-    if (visited.has(key)) return;
-    visited.add(key);
+  const visit = (state: State, before: Turn, look: () => Aheads): void => {
+    const possible = movesFrom(subject, state);
+    const turn = isBounded ? turnAmong(possible, before) : before;
+    const key = keyOf(state, turn.running);
+    const seenWith = visited.get(key);
+    if (seenWith !== undefined && seenWith <= turn.preemptions) return;
+    visited.set(key, turn.preemptions);
     last = state;
     deepest = Math.max(deepest, state.depth);
     const aheads = isReduced ? look() : undefined;
-    const moves = movesFrom(subject, state).map((each) => {
-      move = each.name;
-      return [each, each.make()] as const;
-    });
+    const moves = possible
+      .filter((each) => !isBounded || turnAfter(turn, each).preemptions <= preemptions)
+      .map((each) => {
+        move = each.name;
+        return [each, each.make()] as const;
+      });
     move = '';
-    if (moves.length === 0) {
-      ends++;
+    if (possible.length === 0) {
+      if (seenWith === undefined) ends++;
       checkEnd(scenario, state);
     }
     onPath.add(key);
     const chosen =
       aheads === undefined ? undefined : enough(moves, aheads, (after) => onPath.has(keyOf(after)));
-    path.push({ state, key, aheads, moves: moves.filter(([{ by }]) => chosen?.includes(by) ?? true) });
+    path.push({ state, key, turn, aheads, moves: moves.filter(([{ by }]) => chosen?.includes(by) ?? true) });
   };
   // Stores that are under way become visible at any time: not looked ahead for.
-  const isReduced = !everyOrder && scenario.processor === undefined;
+  const isReduced = !everyOrder && !isBounded && scenario.processor === undefined;
 
   try {
     variables.restart();
     const start = setUp(subject);
-    visit(start, () => lookAhead(subject, start));
+    visit(start, firstTurn, () => lookAhead(subject, start));
     for (let stop = path.at(-1); stop !== undefined && visited.size <= most; stop = path.at(-1)) {
       if (performance.now() - startMs > milliseconds) break;
       if (variables.haveGrown()) return undefined;
-      const { state, aheads = [] } = stop;
+      const { state, turn, aheads = [] } = stop;
       const next = stop.moves.pop();
       if (next === undefined) {
         path.pop();
@@ -122,7 +133,9 @@ function exploreOnce(
       }
       last = state;
       move = made.name;
-      visit(after.state, () => lookAheadAfter(subject, aheads, made, after));
+      visit(after.state, isBounded ? turnAfter(turn, made) : turn, () =>
+        lookAheadAfter(subject, aheads, made, after),
+      );
     }
   } catch (error) {
     if (error instanceof StaleEdit) throw error;

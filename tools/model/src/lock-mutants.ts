@@ -43,6 +43,13 @@ const inLease = (leader: LeaseParty, deaths: number): Broken =>
   broken('lease', (edits) => lease({ parties: [leader, 'watches'], deaths, mortals: [0] }, edits));
 const inRwLock = (shape: RwLockShape): Broken => broken('rwlock', (edits) => rwLock(shape, edits));
 
+const repairedMutex: MutexShape = {
+  spellings: ['sync', 'sync'],
+  rounds: 1,
+  repairs: ['in vain', 'well'],
+  abandoned: true,
+  deaths: 0,
+};
 const fairMutex: MutexShape = {
   spellings: ['sync', 'sync'],
   rounds: 2,
@@ -60,6 +67,7 @@ const fairSemaphore: SemaphoreShape = {
   deaths: 0,
   fair: true,
 };
+const inMutex = (shape: MutexShape): Broken => broken('mutex', (edits) => mutex(shape, edits));
 const inFairMutex = (shape: MutexShape): Broken => broken('fair mutex', (edits) => mutex(shape, edits));
 const inFairSemaphore = broken('fair semaphore', (edits) => semaphore(fairSemaphore, edits));
 
@@ -204,6 +212,12 @@ export function lockMutants(): readonly Mutant[] {
       'rw-lock',
       "(mode === 'shared' && this.#held > 0)",
       "mode === 'shared'",
+    ),
+    inMutex(repairedMutex)(
+      'clean when its repair has failed',
+      'mutex',
+      'this.#word.giveAs(ABANDONED);\n      throw error;',
+      'this.#word.giveAs(0);\n      throw error;',
     ),
     inFairMutex(fairMutex)(
       'the dead stand in line',

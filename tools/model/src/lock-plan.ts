@@ -44,6 +44,16 @@ export function lockPlan(): readonly Planned[] {
       quick: false,
       scenario: mutex({ spellings: ['sync', 'sync', 'sync'], rounds: 1, deaths: 0, fair: true }),
     },
+    ...(['well', 'in vain'] as const).map((first) => ({
+      quick: false,
+      scenario: mutex({
+        spellings: ['sync', 'sync'],
+        rounds: 1,
+        repairs: [first, 'well'],
+        abandoned: true,
+        deaths: 1,
+      }),
+    })),
     {
       quick: true,
       scenario: semaphore({

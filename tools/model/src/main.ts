@@ -12,11 +12,18 @@ interface Options {
   readonly mutants: boolean;
   readonly only: string;
   readonly everyOrder: boolean;
+  readonly preemptions?: number;
 }
 
 function count(text: string): number {
+  const value = countOrNone(text);
+  if (value < 1) throw new InvalidArgumentError('a number from 1');
+  return value;
+}
+
+function countOrNone(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('a number from 1');
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a number from 0');
   return value;
 }
 
@@ -27,6 +34,7 @@ const options = new Command('model')
   .option('--quick', 'what the tests run', false)
   .option('--mutants', 'broken sources instead, each of which must be caught', false)
   .option('--every-order', 'also orders of steps that come to the same', false)
+  .option('--preemptions <count>', 'how often a party is stopped that could go on, at most', countOrNone)
   .option('--only <text>', 'scenarios whose name contains this', '')
   .parse()
   .opts<Options>();
@@ -46,19 +54,21 @@ function run(exploration: Exploration, name: string): string {
 }
 
 const table = new Table({
-  head: ['algorithm', 'parties', 'deaths', 'states', 'longest', 'seconds', 'result'],
+  head: ['algorithm', 'parties', 'deaths', 'preemptions', 'states', 'longest', 'seconds', 'result'],
 });
 const wanted = options.mutants
-  ? mutants()
+  ? mutants().map(({ name, scenario }) => ({ name, scenario, preemptions: undefined }))
   : plan()
       .filter(({ quick }) => quick || !options.quick)
-      .map(({ scenario }) => ({ name: scenario.name, scenario }));
-for (const { name, scenario } of wanted) {
+      .map(({ scenario, preemptions }) => ({ name: scenario.name, scenario, preemptions }));
+for (const { name, scenario, preemptions } of wanted) {
   if (!name.includes(options.only)) continue;
+  const bound = options.preemptions ?? preemptions;
   const exploration = explore(scenario, {
     states: options.states,
     milliseconds: options.minutes * 60_000,
     everyOrder: options.everyOrder,
+    ...(bound === undefined ? {} : { preemptions: bound }),
   });
   const { states, deepest, milliseconds, complete, violation } = exploration;
   const isBad = options.mutants ? violation === undefined : violation !== undefined;
@@ -69,6 +79,7 @@ for (const { name, scenario } of wanted) {
     name,
     scenario.parties,
     scenario.deaths ?? 0,
+    bound ?? 'any',
     states.toLocaleString('en') + (complete || violation !== undefined ? '' : ' …'),
     deepest,
     (milliseconds / 1000).toFixed(1),

@@ -10,10 +10,13 @@ import { queue } from './scenarios/queue.ts';
 import { brief, ring, type RingStyle } from './scenarios/ring.ts';
 import { rwLock } from './scenarios/rw-lock.ts';
 import { semaphore } from './scenarios/semaphore.ts';
+import { threePlan } from './three-plan.ts';
 
 export interface Planned {
   readonly quick: boolean;
   readonly scenario: Scenario;
+  /** How often a party may be stopped that could go on. @default any number */
+  readonly preemptions?: number;
 }
 
 const ringStyles: readonly RingStyle[] = ['one by one', 'batches', 'claims'];
@@ -95,6 +98,7 @@ export function plan(): readonly Planned[] {
     { quick: false, scenario: rwLock({ parties: [writer, writer], deaths: 0 }) },
     { quick: false, scenario: rwLock({ parties: [reader, writer], deaths: 1 }) },
     ...lockPlan(),
+    ...threePlan(),
     ...memoryPlan(),
     {
       quick: true,

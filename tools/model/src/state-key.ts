@@ -63,9 +63,9 @@ function textOfRecord(record: World['record']): string {
   return text;
 }
 
-/** Equal for states after which the same can follow. */
-export function keyOf({ world, seats, deaths }: State): number {
-  const lanes: [number, number] = [deaths + 1, deaths + 7];
+/** Equal for states after which the same can follow. @param running - The party that may go on without stopping another, if it matters. */
+export function keyOf({ world, seats, deaths }: State, running = -1): number {
+  const lanes: [number, number] = [deaths + 1, (running + 1) * 64 + deaths + 7];
   for (const word of world.memory) {
     lanes[0] = mix(lanes[0], word, 0x85ebca6b);
     lanes[1] = mix(lanes[1], word, 0xc2b2ae35);

@@ -24,8 +24,9 @@ interface GateRecord extends Record<string, unknown> {
   /** How often somebody has begun to open, and has done so. */
   readonly begun: number;
   readonly done: number;
-  /** How many have gone through, or died where they may have. */
+  /** How many have gone through, and how many died who may have. */
   readonly through: number;
+  readonly fallen: number;
 }
 
 /** The flag of an event; what is left of a latch. */
@@ -43,7 +44,7 @@ export function gate(shape: GateShape, edits: readonly Edit[] = []): Scenario {
     memoryBytes: areaBytes(parties.length),
     deaths,
     ...(mortals === undefined ? {} : { mortals }),
-    record: { begun: 0, done: 0, through: 0 } satisfies GateRecord,
+    record: { begun: 0, done: 0, through: 0, fallen: 0 } satisfies GateRecord,
     program(index) {
       const sources = source.fresh('event.ts', 'latch.ts');
       const region = source.region(parties.length);
@@ -71,13 +72,15 @@ export function gate(shape: GateShape, edits: readonly Edit[] = []): Scenario {
     },
     died(world, index) {
       const record = world.record as GateRecord;
-      if (isWaiting(index)) world.record = { ...record, through: record.through + 1 };
+      if (isWaiting(index)) world.record = { ...record, fallen: record.fallen + 1 };
     },
     mayWait(world, index) {
-      const { done, through } = world.record as GateRecord;
+      const { done, through, fallen } = world.record as GateRecord;
       const state = world.memory[stateAt];
       const isOpen = kind === 'latch of 2' ? state === 0 : state !== 0;
-      return isWaiting(index) && !isOpen && (done < needed || (kind === 'auto event' && through > 0));
+      return (
+        isWaiting(index) && !isOpen && (done < needed || (kind === 'auto event' && through + fallen > 0))
+      );
     },
   };
 }

@@ -1,4 +1,4 @@
-/** The mutex: one inside at a time, nobody sleeps for ever, a dead owner's successor is told. */
+/** The mutex: one inside at a time, nobody sleeps for ever, a dead owner's successor is told, or repairs before anybody gets in. */
 import type { Held, Mutex } from '@ipc/sync';
 import type { Scenario } from '../explore.ts';
 import { party } from '../party.ts';
@@ -9,12 +9,15 @@ import type { World } from '../world.ts';
 import type { Spelling } from './ends.ts';
 import { call, emptyLine, noteStanding, served, without, type Line } from './line.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
+import { repairError, type Repairs } from './repairs.ts';
 
 interface MutexRecord extends Record<string, unknown> {
   /** Who is inside. */
   readonly inside: readonly number[];
-  /** Owners that died, whose successor has not been told. */
+  /** An owner died, and no successor has been told, nor repaired what it left. */
   readonly abandoned: boolean;
+  /** Who has repaired it, and not gone in yet. */
+  readonly repairer?: number | undefined;
   readonly identities: readonly number[];
   /** Of a fair one. */
   readonly line?: Line;
@@ -27,46 +30,58 @@ export interface MutexShape {
   readonly rounds: number;
   /** First come, first served. @default false */
   readonly fair?: boolean;
+  /** What the `repair` of each party comes to. @default they have none */
+  readonly repairs?: readonly Repairs[];
+  /** An owner has died before all begin. @default false */
+  readonly abandoned?: true;
   readonly deaths: number;
   readonly mortals?: readonly number[];
 }
 
 const ownerWord = 16;
 const identityMask = 0x3fffffff;
+const abandonedBit = -0x80000000;
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario {
-  const { spellings, rounds, deaths, fair = false } = shape;
+  const { spellings, rounds, deaths, fair = false, abandoned = false, repairs } = shape;
   const parties = spellings.length;
   const source = lockSource(edits);
   return {
-    name: `${fair ? 'fair ' : ''}mutex, ${spellings.join(' + ')}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`,
+    name: nameOf(shape),
     parties,
     memoryBytes: areaBytes(parties),
     deaths,
     ...(shape.mortals === undefined ? {} : { mortals: shape.mortals }),
     record: {
       inside: [],
-      abandoned: false,
+      abandoned,
       identities: [],
       ...(fair ? { line: emptyLine(parties) } : {}),
     } satisfies MutexRecord,
     program(index) {
       const { Mutex } = source.fresh('mutex.ts');
-      const lock = Mutex.in(source.region(parties), 0, { participants: parties, fair });
+      const own = repairs?.[index];
+      const lock = Mutex.in(source.region(parties), 0, {
+        participants: parties,
+        fair,
+        ...(own === undefined ? {} : { repair: repairing(own) }),
+      });
+      if (abandoned) party().along((world) => (world.writable()[ownerWord] = abandonedBit));
       enroll(lock);
       if (fair) noteStanding(lock);
       party().begin();
-      if (spellings[index] === 'sync') takeSync(lock, rounds, fair);
-      else takeAsync(lock, rounds, fair);
+      if (spellings[index] === 'sync') takeSync(lock, rounds, fair, own);
+      else takeAsync(lock, rounds, fair, own);
     },
     died(world, index) {
-      const { inside, identities, line } = world.record as MutexRecord;
+      const { inside, identities, line, repairer } = world.record as MutexRecord;
       const owns = ((world.memory[ownerWord] ?? 0) & identityMask) === identities[index];
       world.record = {
         ...world.record,
         inside: inside.filter((other) => other !== index),
         ...(owns ? { abandoned: true } : {}),
+        ...(repairer === index ? { repairer: undefined } : {}),
         ...(line === undefined ? {} : { line: without(line, index) }),
       };
     },
@@ -82,18 +97,32 @@ export function mutex(shape: MutexShape, edits: readonly Edit[] = []): Scenario 
   };
 }
 
-function takeSync(lock: Mutex, rounds: number, fair: boolean): void {
+function nameOf({ spellings, rounds, fair, abandoned, repairs }: MutexShape): string {
+  const kind = `${abandoned === true ? 'abandoned ' : ''}${fair === true ? 'fair ' : ''}mutex`;
+  const parties = spellings.map((each, index) =>
+    repairs?.[index] === undefined ? each : `${each} that repairs ${repairs[index]}`,
+  );
+  return `${kind}, ${parties.join(' + ')}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
+}
+
+function takeSync(lock: Mutex, rounds: number, fair: boolean, repairs?: Repairs): void {
   for (let round = 0; round < rounds; round++) {
     party().settle(lock, round);
     if (fair) call();
-    const held = lock.acquireSync();
+    let held: Held;
+    try {
+      held = lock.acquireSync();
+    } catch (error) {
+      refused(error);
+      return;
+    }
     if (fair) served();
-    stay(held);
+    stay(held, repairs);
     held.release();
   }
 }
 
-function takeAsync(lock: Mutex, rounds: number, fair: boolean): void {
+function takeAsync(lock: Mutex, rounds: number, fair: boolean, repairs?: Repairs): void {
   let round = 0;
   const next = (): void => {
     if (round === rounds) return;
@@ -101,13 +130,14 @@ function takeAsync(lock: Mutex, rounds: number, fair: boolean): void {
     lock.acquire().then(
       (held) => {
         if (fair) served();
-        stay(held);
+        stay(held, repairs);
         round++;
         held.release();
         next();
       },
       (error: unknown) => {
-        throw error;
+        refused(error);
+        round = rounds;
       },
     );
   };
@@ -126,22 +156,54 @@ function enroll(lock: Mutex): void {
 }
 
 /** Goes in, stays for a step, comes out. */
-function stay(held: Held): void {
+function stay(held: Held, repairs?: Repairs): void {
   const { index } = party();
-  note(({ inside, abandoned }) => {
-    if (inside.length > 0) throw new Violation(`${inside.join()} and ${index} are inside at once`);
-    if (held.abandoned !== abandoned) {
+  goIn(({ abandoned, repairer }) => {
+    if (abandoned && repairs !== undefined) throw new Violation('somebody was let in before the repair');
+    const isTold = repairer === index || abandoned;
+    if (held.abandoned !== isTold) {
       throw new Violation(
-        abandoned ? 'the successor of a dead owner was not told' : 'told of a death that nobody died',
+        isTold ? 'the successor of a dead owner was not told' : 'told of a death that nobody died',
       );
     }
-    return { inside: [index], abandoned: false };
+    return { abandoned: false, repairer: undefined };
   });
+  comeOut('inside', {});
+}
+
+/** Nobody is inside with who repairs; nothing is repaired before it has ended. */
+function repairing(repairs: Repairs): () => void {
+  return () => {
+    const { index } = party();
+    goIn(({ abandoned }) => {
+      if (!abandoned) throw new Violation('something is repaired that nobody has left');
+      return {};
+    });
+    comeOut('repairs', repairs === 'well' ? { abandoned: false, repairer: index } : {});
+    if (repairs === 'in vain') throw repairError;
+  };
+}
+
+/** What a taker may be told: that its repair failed. */
+function refused(error: unknown): void {
+  if (error !== repairError) throw error;
+}
+
+function goIn(check: (record: MutexRecord) => Partial<MutexRecord>): void {
+  const { index } = party();
+  note((record) => {
+    if (record.inside.length > 0)
+      throw new Violation(`${record.inside.join()} and ${index} are inside at once`);
+    return { ...check(record), inside: [index] };
+  });
+}
+
+function comeOut(name: string, rest: Partial<MutexRecord>): void {
   party().step({
-    name: 'inside',
+    name,
     reads: true,
     make: (world: World) => {
-      world.record = { ...world.record, inside: [] };
+      world.record = { ...world.record, ...rest, inside: [] };
     },
   });
 }

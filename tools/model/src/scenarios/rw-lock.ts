@@ -13,6 +13,7 @@ import type { World } from '../world.ts';
 import type { Spelling } from './ends.ts';
 import { call, emptyLine, holdsSome, noteStanding, served, without, type Line } from './line.ts';
 import { areaBytes, lockSource } from './lock-source.ts';
+import { repairError, type Repairs } from './repairs.ts';
 
 type Mode = 'shared' | 'exclusive';
 type Possession = SharedHeld | ExclusiveHeld;
@@ -24,8 +25,8 @@ export interface RwLockParty {
   readonly begins?: true;
   /** How often it takes it. @default 1 */
   readonly rounds?: number;
-  /** Its `repair` succeeds, or throws. @default it has none */
-  readonly repairs?: 'well' | 'in vain';
+  /** @default it has no `repair` */
+  readonly repairs?: Repairs;
   /** A writer: marks the lock unrecoverable instead of releasing it. @default false */
   readonly givesUp?: true;
 }
@@ -53,7 +54,6 @@ interface RwLockRecord extends Record<string, unknown> {
 
 /** The word that says so in the memory of the lock. */
 const abandonedAt = 18;
-const repairError = new Error('in vain');
 
 /** @param edits - Changes of the source: none checks what is shipped. */
 export function rwLock(shape: RwLockShape, edits: readonly Edit[] = []): Scenario {
@@ -173,7 +173,7 @@ function stay(lock: RwLock, held: Possession, { mode, repairs, givesUp }: RwLock
 }
 
 /** Nobody is inside with who repairs; nothing is repaired before it has ended. */
-function repairing(repairs: 'well' | 'in vain'): () => void {
+function repairing(repairs: Repairs): () => void {
   return () => {
     goIn('exclusive', ({ abandoned }) => abandoned);
     comeOut('repairs', repairs === 'well' ? { abandoned: false } : {});

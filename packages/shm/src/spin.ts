@@ -1,7 +1,5 @@
-import { availableParallelism } from 'node:os';
+import { processors } from './processors.ts';
 
-/** How many processors this process may use. */
-const processors = availableParallelism();
 /** What waking a process costs, about: a sleep that is not much longer than a spin would have been none, awake. */
 const wakeMs = 0.1;
 /** Between two looks at the clock. */
@@ -20,7 +18,7 @@ const [shortestPauseMs, longestPauseMs] = [0.5, 20];
  * tells: after a short one, the next wait spins for the full time; after each long one, for half as long as before, down
  * to not at all, so that who waits for a rare message costs nothing. Where sleeps are short and spins fail all the
  * same, the two share a processor, and the peer only runs while this one sleeps: then there are no spins for half a
- * millisecond, one, up to 20. Where the process had only one processor from its start, there are none.
+ * millisecond, one, up to 20. On a machine with one processor there are none.
  */
 export class Spin {
   readonly #longestMs: number;

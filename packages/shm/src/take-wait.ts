@@ -1,13 +1,11 @@
-import { availableParallelism } from 'node:os';
 import { closedError, WaitQueue } from '@ipc/core';
 import type { Participant } from './participant.ts';
 import { READER, WRITER } from './participants-layout.ts';
+import { processors } from './processors.ts';
 import type { Region } from './region.ts';
 import { SlotSleep } from './slot-sleep.ts';
 import { Spin } from './spin.ts';
 import type { BlockingWait } from './wait-any-sync.ts';
-
-const processors = availableParallelism();
 
 /** Waiting for what `take` gets, once it gets something: on the event loop, first come first served, or of the whole thread. */
 export class TakeWait<T> implements BlockingWait {

@@ -21,6 +21,7 @@ import { ownedCopy } from './owned-copy.ts';
 import { Participant } from './participant.ts';
 import { READER } from './participants-layout.ts';
 import { Region } from './region.ts';
+import { setBytes } from './set-bytes.ts';
 import { TakeWait } from './take-wait.ts';
 import type { BlockingSource, BlockingWait } from './wait-any-sync.ts';
 
@@ -219,7 +220,7 @@ export class LatestReader implements BlockingSource, Disposable {
 
   #copySlot(slot: number, at: number, length: number, target: Uint8Array | undefined): Uint8Array {
     if (target === undefined) return ownedCopy(this.#source, at + SLOT_HEADER_BYTES, length);
-    target.set((this.#slots[slot] as ChunkView).first(length));
+    setBytes(target, (this.#slots[slot] as ChunkView).first(length), 0);
     return target;
   }
 }

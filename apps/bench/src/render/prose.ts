@@ -11,7 +11,7 @@ export function describeMachine({ environment }: BenchReport): string {
   const commit =
     git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
   const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
-  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}; medians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more${describeStarts(run)}.\n`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}.\nMedians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more${describeStarts(run)}.\n`;
 }
 
 /** Nothing where they were new once. */

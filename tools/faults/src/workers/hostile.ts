@@ -60,7 +60,7 @@ async function use(target: Target, round: number): Promise<void> {
 
 process.send?.('ready');
 let refused = 0;
-for (let round = Number(first); round < Number(last); round++) {
+for (let round = Number(first); round < Number(last) && process.connected; round++) {
   Atomics.store(words, ROUND, round);
   const target = targets.find((each) => each.name === choice[round % choice.length]) as Target;
   try {

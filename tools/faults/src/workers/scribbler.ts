@@ -23,6 +23,7 @@ function change(words: Int32Array): void {
   Atomics.add(control.words, CHANGES, 1);
 }
 
+process.once('disconnect', () => process.exit());
 process.send?.('ready');
 for (;;) {
   const round = Atomics.load(control.words, ROUND);

@@ -148,6 +148,20 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
       await closed;
     });
 
+    test('C14 waits until what was sent has been taken, or says at once that nobody can tell', async () => {
+      await using pair = await ends();
+      const { sender, receiver } = pair;
+      await sender.send(pattern(5));
+      const told = sender.flush({ delivery: 'received' }).then(
+        () => 'taken',
+        (error: unknown) => (error as NodeJS.ErrnoException).code,
+      );
+      expectBytes(await receiver.receive(), pattern(5));
+      expect(['taken', 'ERR_IPC_UNSUPPORTED']).toContain(await told);
+      await sender.send(pattern(6)); // either way it goes on
+      expectBytes(await receiver.receive(), pattern(6));
+    });
+
     test('C6 fails every call after a local close, and closes twice', async () => {
       await using pair = await ends();
       const { sender, receiver } = pair;

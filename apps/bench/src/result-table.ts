@@ -15,34 +15,40 @@ export interface Repeat {
   readonly crew: object;
 }
 
+interface Row {
+  readonly key: ResultKey;
+  readonly repeats: Repeat[];
+  /** Kept, as it takes milliseconds to know. */
+  uncertainty: number | undefined;
+}
+
 /** Gathers the repeats of each result, in the order of the first. */
 export class ResultTable {
-  readonly #rows = new Map<string, { readonly key: ResultKey; readonly repeats: Repeat[] }>();
+  readonly #rows = new Map<string, Row>();
 
   add(key: ResultKey, repeat: Repeat): void {
-    const row = this.#rows.get(idOf(key));
-    if (row === undefined) this.#rows.set(idOf(key), { key, repeats: [repeat] });
-    else row.repeats.push(repeat);
+    const row = this.#rows.get(idOf(key)) ?? { key, repeats: [], uncertainty: undefined };
+    row.repeats.push(repeat);
+    row.uncertainty = undefined;
+    this.#rows.set(idOf(key), row);
   }
 
   /** Half the interval in parts of the figure; 0 where there is none, or so many repeats that more are not wanted. */
   uncertainty(key: ResultKey, mostRepeats: number): number {
-    const repeats = this.#repeatsOf(key);
-    if (repeats.length === 0 || repeats.length >= mostRepeats) return 0;
-    return relativeError(medianInterval(byCrew(repeats, ({ figures }) => centralFigure(figures))));
+    const row = this.#rows.get(idOf(key));
+    if (row === undefined || row.repeats.length >= mostRepeats) return 0;
+    row.uncertainty ??= relativeError(medianInterval(centralFigures(row.repeats)));
+    return row.uncertainty;
   }
 
   /** How many latencies there are so far. */
   samples(key: ResultKey): number {
-    return this.#repeatsOf(key).reduce((sum, { figures }) => sum + (figures.latencyNs?.length ?? 0), 0);
+    const { repeats = [] } = this.#rows.get(idOf(key)) ?? {};
+    return repeats.reduce((sum, { figures }) => sum + (figures.latencyNs?.length ?? 0), 0);
   }
 
   results(): Result[] {
     return [...this.#rows.values()].map(({ key, repeats }) => toResult(key, repeats));
-  }
-
-  #repeatsOf(key: ResultKey): readonly Repeat[] {
-    return this.#rows.get(idOf(key))?.repeats ?? [];
   }
 }
 
@@ -77,7 +83,7 @@ export function toResult(key: ResultKey, repeats: readonly Repeat[]): Result {
     repeats: repeats.length,
     perRepeat: repeats.map(({ figures }) => centralFigure(figures)),
     crews: numbered(repeats),
-    interval: medianInterval(byCrew(repeats, ({ figures }) => centralFigure(figures))),
+    interval: medianInterval(centralFigures(repeats)),
   };
 }
 
@@ -92,6 +98,10 @@ function byCrew(repeats: readonly Repeat[], figure: (repeat: Repeat) => number |
     else own.push(value);
   }
   return [...values.values()];
+}
+
+function centralFigures(repeats: readonly Repeat[]): Nested {
+  return byCrew(repeats, ({ figures }) => centralFigure(figures));
 }
 
 function middleOf(

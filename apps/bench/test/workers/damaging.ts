@@ -26,24 +26,26 @@ function worn(message: Uint8Array): Uint8Array {
 }
 
 function damage(link: Link<Uint8Array>): Link<Uint8Array> {
-  let sent = 0;
+  /** What leaves in place of a message: nothing, itself or something else, once or twice. */
+  const leaving = (message: Uint8Array): Uint8Array[] => {
+    if (binaryFormat.numberOf(message) !== victim) return [worn(message)];
+    switch (process.env.BENCH_DAMAGE) {
+      case 'flip':
+        return [flipped(message, message.length - 1)];
+      case 'lose':
+        return [];
+      case 'repeat':
+        return [message, message];
+      case 'kill the leader':
+        process.kill(process.pid, 'SIGKILL');
+    }
+    return [worn(message)];
+  };
   return {
-    trySend(message) {
-      if (sent++ !== victim) return link.trySend(worn(message));
-      switch (process.env.BENCH_DAMAGE) {
-        case 'flip':
-          return link.trySend(flipped(message, message.length - 1));
-        case 'lose':
-          return true;
-        case 'repeat':
-          return link.trySend(message) && link.trySend(message);
-        case 'kill the leader':
-          return process.kill(process.pid, 'SIGKILL');
-        default:
-          return link.trySend(message);
-      }
+    trySend: (message) => leaving(message).every((one) => link.trySend(one)),
+    async send(message) {
+      for (const one of leaving(message)) await link.send(one);
     },
-    send: (message) => link.send(worn(message)),
     tryReceive: () => link.tryReceive(),
     receive: () => link.receive(),
     close() {

@@ -216,12 +216,14 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
     this.checkOpen();
     const taken = this.#count.take(permits);
     if (taken === 'taken') return new Permit(this, permits);
-    if (taken === 'withdrawn') {
-      this.inside(() => {
-        this.ring();
-      });
-    }
+    if (taken === 'withdrawn') this.#ringInside();
     return undefined;
+  }
+
+  #ringInside(): void {
+    this.inside(() => {
+      this.ring();
+    });
   }
 
   #spinAndTake(permits: number): Permit | undefined {
@@ -232,13 +234,16 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
 
   #give(permits: number): void {
     const before = this.#count.give(permits);
-    if (before !== undefined) {
-      this.inside(() => {
-        this.ring();
-        this.#count.giveInside(permits, before);
-      });
-    }
+    if (before !== undefined) this.#giveInside(permits, before);
     this.lookHere();
+  }
+
+  /** A method of its own: a function with closures allocates what they capture even when it does not come to them. */
+  #giveInside(permits: number, before: number): void {
+    this.inside(() => {
+      this.ring();
+      this.#count.giveInside(permits, before);
+    });
   }
 
   #checkPermits(permits: number): void {

@@ -49,6 +49,8 @@ describe.each(['ofd', 'flock'] as const)('%s', (method) => {
     const waiting = b.acquire();
     held?.release();
     (await waiting).release();
+    const early = AbortSignal.abort(new Error('early'));
+    await expect(b.acquire('exclusive', { signal: early })).rejects.toThrow('early'); // though it is free
     expect(await a.withLock(() => b.tryAcquire())).toBeUndefined();
   });
 

@@ -23,7 +23,7 @@ export interface BlockChain {
 
 /** What became of taking blocks. */
 export const STORED = 0;
-export const NO_BLOCKS = 1;
+const NO_BLOCKS = 1;
 /** Others were faster: some were taken, and given back. */
 export const OUTRUN = 2;
 export type StoreOutcome = typeof STORED | typeof NO_BLOCKS | typeof OUTRUN;

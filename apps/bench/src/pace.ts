@@ -23,7 +23,7 @@ const mostCellMs = 400;
  */
 const mostWarmUpMs = 1500;
 const warmUpShare = 0.25;
-const warmUpGenerosity = 1.6;
+const warmUpGenerosity = 2.0;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
 export const FLOOR_SHARE = 0.3;

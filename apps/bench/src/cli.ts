@@ -139,7 +139,10 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .description('measure; what is done without a verb')
     .option('--quick', 'one repeat of two sizes, in under 20 seconds: a look, not a figure', false)
     .addOption(
-      new Option('--full', 'ten repeats in fresh processes and every scenario, in under 20 minutes')
+      new Option(
+        '--full',
+        'ten repeats, several times in new processes, and every scenario, in under 20 minutes',
+      )
         .default(false)
         .conflicts('quick'),
     )

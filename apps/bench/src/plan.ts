@@ -151,9 +151,12 @@ export function workload(crews: readonly PlannedCrew[], repeats: number, starts:
   return { crews: crews.length * starts, warmUps: warmUpsOf(crews) * starts, cells };
 }
 
-/** About what it takes until a process is open, two at a time, and until one path is warm. */
+/**
+ * About what it takes until a process is open, two at a time, and until one path is warm. Most paths need half of that, but
+ * who needs more must have it: processes that are new more often than they can get warm would show the compiler.
+ */
 const processMs = 150;
-const warmUpMs = 200;
+const warmUpMs = 500;
 /** The part of a run that new processes may take. */
 const startingShare = 0.6;
 

@@ -21,7 +21,7 @@ export interface RepeatsOptions {
   readonly repeats: number;
   /** How often all processes are new: with each repeat, or for some in a row. */
   readonly starts: number;
-  /** Each crew is started when its turn comes, and ended after it: not all of them fit into the memory at a time. */
+  /** Each crew is started when its turn comes, and ended after its repeats: not all of them fit into the memory at a time. */
   readonly oneByOne: boolean;
   /** How many processors there are to start on. */
   readonly processors: number;
@@ -49,12 +49,16 @@ export interface RepeatsDone {
 export async function measureRepeatedly(options: RepeatsOptions): Promise<RepeatsDone> {
   const { meter, misses, oneByOne, repeats, signal, starts } = options;
   const startOf = (repeat: number): number => Math.floor((repeat * starts) / repeats);
+  const firstOf = (start: number): number => Math.ceil((start * repeats) / starts);
   const done = { repeats: 0, starts: 0 };
   try {
-    for (; done.repeats < repeats; done.repeats++) {
-      const isNew = startOf(done.repeats) !== startOf(done.repeats - 1);
-      if (isNew && (oneByOne || (await renewAll(options, done.repeats)))) done.starts++;
-      if (!(await measureOnce(options, done.repeats))) break;
+    while (done.repeats < repeats) {
+      const first = done.repeats;
+      const end = oneByOne ? firstOf(startOf(first) + 1) : first + 1;
+      const isNew = startOf(first) !== startOf(first - 1);
+      if (isNew && (oneByOne || (await renewAll(options, first)))) done.starts++;
+      if (!(await measureAll(options, first, end))) break;
+      done.repeats = end;
     }
     if (done.repeats === repeats) {
       options.onFraction(1);
@@ -70,18 +74,24 @@ export async function measureRepeatedly(options: RepeatsOptions): Promise<Repeat
   }
 }
 
-/** Returns whether all had their turn: false when the time is up, which a first look does not heed, or nobody wants more. */
-async function measureOnce(options: RepeatsOptions, repeat: number): Promise<boolean> {
+/**
+ * Repeats `first` up to `end`, those of one crew in a row.
+ *
+ * @returns Whether all had their turn: false when the time is up, which a first look does not heed, or nobody wants more.
+ */
+async function measureAll(options: RepeatsOptions, first: number, end: number): Promise<boolean> {
   const { crews, meter, misses, oneByOne, pace, repeats, signal } = options;
   for (const [index, crew] of crews.entries()) {
-    if (isAborted(signal) || (repeat > 0 && pace.isOver())) return false;
-    if (pace.isLate()) {
-      misses.leaveOut(describeCrew(crew), 'no time was left; see --seconds');
-      continue;
+    for (let repeat = first; repeat < end; repeat++) {
+      if (isAborted(signal) || (repeat > 0 && pace.isOver())) return false;
+      if (pace.isLate()) {
+        misses.leaveOut(describeCrew(crew), 'no time was left; see --seconds');
+        break;
+      }
+      options.onFraction((first + ((end - first) * index) / crews.length) / repeats);
+      const cells = crew.cells.filter(({ every }) => repeat % every === 0);
+      await meter.measure(crew, cells, true);
     }
-    options.onFraction((repeat + index / crews.length) / repeats);
-    const cells = crew.cells.filter(({ every }) => repeat % every === 0);
-    await meter.measure(crew, cells, true);
     if (oneByOne) await meter.endAll();
   }
   return true;

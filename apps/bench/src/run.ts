@@ -33,7 +33,7 @@ export interface RunOptions {
   /** The sizes were named by the user: every scenario that carries messages has all of them. */
   readonly areSizesChosen: boolean;
   readonly repeats: number;
-  /** Each repeat starts its own processes, one crew at a time; else they live side by side, and are new as often as there is time. */
+  /** The processes of one crew run at a time; else those of all live side by side. */
   readonly freshCrews: boolean;
   /** The subjects were named by the user: none is left out. */
   readonly isChosen: boolean;
@@ -176,7 +176,7 @@ async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Pro
     areScenariosChosen: scenarioIds !== undefined,
     ...{ ownScenarios, messageBytes, areSizesChosen, placements, depth },
   });
-  const starts = freshCrews ? repeats : affordableStarts(crews, repeats, options.budgetMs);
+  const starts = affordableStarts(crews, repeats, options.budgetMs);
   const refines = repeats > 1 && !freshCrews;
   const pace = new Pace(workload(crews, repeats, starts), { ...options, refines }, nowMs);
   return { crews, starts, placements, pace };

@@ -198,7 +198,7 @@ test('the work of all repeats, in processes that are new once or more often', ()
 test('processes are new with each repeat, or as often as there is time for', () => {
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
   const startsIn = (seconds: number): number => affordableStarts(crews, 5, seconds * 1000);
-  expect([0.1, 5, 100].map(startsIn)).toEqual([1, 2, 5]);
+  expect([0.1, 10, 100].map(startsIn)).toEqual([1, 2, 5]);
 });
 
 test('on two cores the plans of all subjects fit into the times that are promised', async () => {
@@ -211,8 +211,8 @@ test('on two cores the plans of all subjects fit into the times that are promise
   expect(quick?.expectedMs).toBeLessThan(20_000);
   expect(byDefault?.expectedMs).toBeLessThan(120_000);
   expect(full?.expectedMs).toBeLessThan(20 * 60_000);
-  // Every figure has several processes behind it.
-  expect([quick, byDefault, full].map((one) => one?.starts)).toEqual([1, 3, 10]);
+  // New as often as all of them can get warm.
+  expect([quick, byDefault, full].map((one) => one?.starts)).toEqual([1, 1, 6]);
   // Long enough to be figures, with what a full run takes beside its cells.
   expect(byDefault?.cellMs).toBeGreaterThan(25);
   expect(full?.cellMs).toBeGreaterThan(60);

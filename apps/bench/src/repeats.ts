@@ -25,9 +25,9 @@ export interface RepeatsOptions {
   readonly oneByOne: boolean;
   /** How many processors there are to start on. */
   readonly processors: number;
-  readonly meter: CellMeter;
+  readonly meter: Pick<CellMeter, 'start' | 'measure' | 'endAll' | 'hasFailed'>;
   readonly pace: Pace;
-  readonly table: ResultTable;
+  readonly table: Pick<ResultTable, 'samples' | 'uncertainty'>;
   readonly misses: Misses;
   readonly signal: AbortSignal;
   /** What part of the planned repeats is done, 0..1. */

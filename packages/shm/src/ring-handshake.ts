@@ -9,7 +9,7 @@
  * With status 0 the message carries a descriptor (SCM_RIGHTS): a sealed region of kind "ring" that holds two rings of
  * the same capacity, first the listener's, then the connecting side's. Normative: docs/wire-formats/ring.md.
  */
-import { fromErrno, IpcError, onAbort, type IpcErrorCode } from '@ipc/core';
+import { fromErrno, IpcError, onAbort, rejected, type IpcErrorCode } from '@ipc/core';
 import * as native from '@ipc/native';
 import { letGo } from '@ipc/socket';
 
@@ -119,7 +119,7 @@ function checkHello(hello: Uint8Array, fds: readonly number[], name: string): nu
 }
 
 function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const watch = native.watch(fd, () => {
       done();
       resolve();
@@ -128,8 +128,7 @@ function readable(fd: number, signal: AbortSignal | undefined): Promise<void> {
       signal &&
       onAbort(signal, () => {
         done();
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- an abort rejects with signal.reason, whatever it is
-        reject(signal.reason);
+        resolve(rejected(signal.reason));
       });
     const done = (): void => {
       watch.close();

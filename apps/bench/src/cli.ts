@@ -57,13 +57,13 @@ interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
 
 /** What a run is without any option, a quick one, and a full one. */
 const modes = {
-  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 15, freshCrews: false },
-  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 5, seconds: 96, freshCrews: false },
+  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 15, oneByOne: false },
+  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 5, seconds: 96, oneByOne: false },
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
     seconds: 1110,
-    freshCrews: true,
+    oneByOne: true,
   },
 } as const;
 
@@ -198,7 +198,7 @@ function complete(options: RunArguments, command: Command): RunInvocation {
     verb: 'run',
     isChosen,
     depth: isChosen && named === 'default' ? 'chosen' : named,
-    freshCrews: mode.freshCrews,
+    oneByOne: mode.oneByOne,
     subjects: [...options.subject, ...chosenSubjects(options, command)],
     scenarioModules: options.scenario,
     scenarioIds: chosenScenarios(options, command),

@@ -33,8 +33,8 @@ export interface RunOptions {
   /** The sizes were named by the user: every scenario that carries messages has all of them. */
   readonly areSizesChosen: boolean;
   readonly repeats: number;
-  /** The processes of one crew run at a time; else those of all live side by side. */
-  readonly freshCrews: boolean;
+  /** The processes of one crew live at a time, not those of all side by side. */
+  readonly oneByOne: boolean;
   /** The subjects were named by the user: none is left out. */
   readonly isChosen: boolean;
   readonly depth: Depth;
@@ -73,7 +73,7 @@ export async function run(options: RunOptions, watch: RunWatch): Promise<BenchRe
 }
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {
-  const { freshCrews, patienceMs, repeats, scenarioModules } = options;
+  const { oneByOne, patienceMs, repeats, scenarioModules } = options;
   const { onProgress, signal } = watch;
   setMaxListeners(0, signal); // each living crew has one
   const environment = observeEnvironment();
@@ -97,7 +97,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const meter = new CellMeter({ ...context, directory, patienceMs, scenarioModules, gauge, onDoing });
   const done = await measureRepeatedly({
     ...context,
-    ...{ crews, starts, oneByOne: freshCrews, meter, processors: environment.cpu.allowed.length },
+    ...{ crews, starts, oneByOne, meter, processors: environment.cpu.allowed.length },
     onFraction: (done) => (fraction = done),
   });
   const after = await coreToCoreNs(gauge, pair, signal);
@@ -164,7 +164,7 @@ interface Prepared {
 }
 
 async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Promise<Prepared> {
-  const { areSizesChosen, depth, freshCrews, isChosen, messageBytes, repeats, scenarioIds } = options;
+  const { areSizesChosen, depth, oneByOne, isChosen, messageBytes, repeats, scenarioIds } = options;
   const subjects = await loadSubjects(options.subjects, misses);
   const ownScenarios = await Promise.all(
     options.scenarioModules.map((url) => loadScenario(url).catch(refuse('--scenario'))),
@@ -177,7 +177,7 @@ async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Pro
     ...{ ownScenarios, messageBytes, areSizesChosen, placements, depth },
   });
   const starts = affordableStarts(crews, repeats, options.budgetMs);
-  const refines = repeats > 1 && !freshCrews;
+  const refines = repeats > 1 && !oneByOne;
   const pace = new Pace(workload(crews, repeats, starts), { ...options, refines }, nowMs);
   return { crews, starts, placements, pace };
 }

@@ -24,7 +24,7 @@ test('without options everything is measured, five times or more', () => {
     messageBytes: [64, 1024, 65_536, 1 << 20],
     areSizesChosen: false,
     repeats: 5,
-    freshCrews: false,
+    oneByOne: false,
     isChosen: false,
     depth: 'default',
     isStrict: true,
@@ -60,7 +60,7 @@ test('--size, --quick, --json, --repeats, --markdown', () => {
     budgetMs: 15_000,
     json: 'x.json',
   });
-  expect(parseCli(['--full'])).toMatchObject({ repeats: 10, freshCrews: true, depth: 'full' });
+  expect(parseCli(['--full'])).toMatchObject({ repeats: 10, oneByOne: true, depth: 'full' });
   expect(parseCli(['--quick', '--repeats', '5', '--markdown'])).toMatchObject({ repeats: 5, markdown: true });
 });
 

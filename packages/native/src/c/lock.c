@@ -5,6 +5,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "retry.h"
 
 static const char *const kinds[] = {"shared", "exclusive", "unlock", NULL};
 static const short record_types[] = {F_RDLCK, F_WRLCK, F_UNLCK};
@@ -28,9 +29,7 @@ static napi_value ofd_lock(napi_env env, napi_callback_info info) {
   int fd, result;
   struct flock record;
   if (!argument_record(env, info, &fd, &record)) return NULL;
-  do
-    result = fcntl(fd, F_OFD_SETLK, &record);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, fcntl(fd, F_OFD_SETLK, &record));
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN || errno == EACCES ? js_boolean(env, false) : throw_errno(env, "fcntl", NULL);
 }
@@ -49,9 +48,7 @@ static napi_value flock_file(napi_env env, napi_callback_info info) {
   int fd, kind, result;
   if (!argument_fd(env, argument[0], "fd", &fd) || !argument_choice(env, argument[1], "kind", kinds, &kind))
     return NULL;
-  do
-    result = flock(fd, whole_file_operations[kind] | LOCK_NB);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, flock(fd, whole_file_operations[kind] | LOCK_NB));
   if (result == 0) return js_boolean(env, true);
   return errno == EWOULDBLOCK ? js_boolean(env, false) : throw_errno(env, "flock", NULL);
 }

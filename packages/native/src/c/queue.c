@@ -7,6 +7,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "retry.h"
 
 /** One below the kernel's MQ_PRIO_MAX. */
 #define PRIORITY_MAX 32767
@@ -51,9 +52,7 @@ static napi_value queue_send(napi_env env, napi_callback_info info) {
       !argument_bytes(env, argument[1], argument[2], argument[3], &source) ||
       !argument_int(env, argument[4], "priority", 0, PRIORITY_MAX, &priority))
     return NULL;
-  do
-    result = send_now(fd, source.data, source.length, (unsigned)priority);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, send_now(fd, source.data, source.length, (unsigned)priority));
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "mq_send", NULL);
 }
@@ -70,9 +69,7 @@ static napi_value queue_receive(napi_env env, napi_callback_info info) {
   if (priority.length == 0) return throw_range_error(env, "priority: expected at least one element");
   ssize_t count;
   unsigned received;
-  do
-    count = receive_now(fd, target.data, target.length, &received);
-  while (count < 0 && errno == EINTR);
+  RETRY(count, receive_now(fd, target.data, target.length, &received));
   if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "mq_receive", NULL);
   *(uint32_t *)priority.data = received;
   return js_int(env, (int32_t)count);

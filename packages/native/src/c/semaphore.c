@@ -15,6 +15,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "retry.h"
 #include "blocking-thread.h"
 #include "deadline.h"
 
@@ -169,9 +170,7 @@ static napi_value semaphore_try_wait(napi_env env, napi_callback_info info) {
   struct semaphore *semaphore = receiver(env, info, &count, NULL, "sem_trywait");
   if (!semaphore) return NULL;
   int result;
-  do
-    result = sem_trywait(semaphore->sem);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, sem_trywait(semaphore->sem));
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "sem_trywait", NULL);
 }
@@ -213,9 +212,7 @@ static napi_value semaphore_wait(napi_env env, napi_callback_info info) {
   if (!semaphore || !argument_timeout(env, argument[0], &timeout_ms)) return NULL;
   struct deadline deadline = deadline_after(timeout_ms);
   int result;
-  do
-    result = deadline.forever ? sem_wait(semaphore->sem) : wait_until(semaphore->sem, &deadline);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, deadline.forever ? sem_wait(semaphore->sem) : wait_until(semaphore->sem, &deadline));
   if (result == 0) return js_boolean(env, true);
   return errno == ETIMEDOUT ? js_boolean(env, false) : throw_errno(env, "sem_clockwait", NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "retry.h"
 
 /** The kernel's SCM_MAX_FD. */
 #define DESCRIPTORS_MAX 253
@@ -57,16 +58,12 @@ static napi_value send_message(napi_env env, napi_callback_info info) {
   if (!argument_bytes(env, argument[1], argument[2], argument[3], &source)) return NULL;
   ssize_t count;
   if (message.msg_controllen == 0) {
-    do
-      count = send(fd, source.data, source.length, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (count < 0 && errno == EINTR);
+    RETRY(count, send(fd, source.data, source.length, MSG_NOSIGNAL | MSG_DONTWAIT));
   } else {
     struct iovec vector = {source.data, source.length};
     message.msg_iov = &vector;
     message.msg_iovlen = 1;
-    do
-      count = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (count < 0 && errno == EINTR);
+    RETRY(count, sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
   }
   if (count >= 0) return js_int(env, (int32_t)count);
   return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "sendmsg", NULL);
@@ -98,9 +95,7 @@ static napi_value receive_message(napi_env env, napi_callback_info info) {
     message.msg_controllen = CMSG_LEN((size_t)maximum * sizeof(int));
   }
   ssize_t count;
-  do
-    count = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  while (count < 0 && errno == EINTR);
+  RETRY(count, recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC));
   results[0] = results[1] = 0;
   if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "recvmsg", NULL);
 
@@ -145,9 +140,7 @@ static napi_value send_messages(napi_env env, napi_callback_info info) {
     start = stop;
   }
   int count;
-  do
-    count = sendmmsg(fd, messages, (unsigned)(to - from), MSG_NOSIGNAL | MSG_DONTWAIT);
-  while (count < 0 && errno == EINTR);
+  RETRY(count, sendmmsg(fd, messages, (unsigned)(to - from), MSG_NOSIGNAL | MSG_DONTWAIT));
   if (count >= 0) return js_int(env, count);
   return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "sendmmsg", NULL);
 }
@@ -174,9 +167,7 @@ static napi_value receive_messages(napi_env env, napi_callback_info info) {
     messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
   }
   int count;
-  do
-    count = recvmmsg(fd, messages, (unsigned)slots, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL);
-  while (count < 0 && errno == EINTR);
+  RETRY(count, recvmmsg(fd, messages, (unsigned)slots, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));
   if (count < 0) return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "recvmmsg", NULL);
   int32_t *results = lengths.data;
   for (int i = 0; i < count; i++)

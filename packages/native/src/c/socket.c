@@ -10,6 +10,7 @@
 
 #include "addon.h"
 #include "args.h"
+#include "retry.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77  // Linux 6.5; the number on x64 and arm64
@@ -102,9 +103,7 @@ static napi_value connect_socket(napi_env env, napi_callback_info info) {
   struct address address;
   if (!argument_fd(env, argument[0], "fd", &fd) || !argument_address(env, argument[1], "connect", &address))
     return NULL;
-  do
-    result = connect(fd, (struct sockaddr *)&address.unix_address, address.length);
-  while (result < 0 && errno == EINTR);
+  RETRY(result, connect(fd, (struct sockaddr *)&address.unix_address, address.length));
   if (result == 0) return js_boolean(env, true);
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "connect", address.printable);
 }

@@ -15,7 +15,7 @@ const report = {
   results: [
     ...measured('shm.ring', 5e6, 10_000),
     ...measured('socket.tcp', 1e6, 30_000),
-    ...measured('mq.posix', 2e5, 20_000),
+    ...measured('mq.posix-queue', 2e5, 20_000),
     ...measured('peer.node-net', 9e9, 1),
     ...[1, 4].map((followers) => ({
       ...{
@@ -36,8 +36,8 @@ const suitable = (special: Partial<Need>): string[] =>
     .map(({ subject }) => subject);
 
 test('ranks what was measured by what is preferred', () => {
-  expect(suitable({})).toEqual(['shm.ring', 'mq.posix', 'socket.tcp']);
-  expect(suitable({ prefer: 'throughput' })).toEqual(['shm.ring', 'socket.tcp', 'mq.posix']);
+  expect(suitable({})).toEqual(['shm.ring', 'mq.posix-queue', 'socket.tcp']);
+  expect(suitable({ prefer: 'throughput' })).toEqual(['shm.ring', 'socket.tcp', 'mq.posix-queue']);
 });
 
 test('says what was not measured', () => {
@@ -53,8 +53,8 @@ test('takes one core where there is no second one', () => {
 
 test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ remote: true })).toEqual(['socket.tcp']);
-  expect(suitable({ durable: true })).toEqual(['mq.posix']);
-  expect(suitable({ priorities: true })).toEqual(['mq.posix']);
+  expect(suitable({ durable: true })).toEqual(['mq.posix-queue']);
+  expect(suitable({ priorities: true })).toEqual(['mq.posix-queue']);
   // The queue gives each message to one of them; a line to each costs as often.
   expect(suitable({ receivers: 3 })).toEqual(['shm.ring', 'socket.tcp', 'shm.broadcast']);
   expect(suitable({ receivers: 3, prefer: 'throughput' })).toEqual([

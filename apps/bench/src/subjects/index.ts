@@ -14,6 +14,7 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'pipe.anonymous',
     'pipe.fifo',
     'mq.posix',
+    'mq.posix-queue',
     'mq.sysv',
     'mq.shared',
     'mq.shared-leased',

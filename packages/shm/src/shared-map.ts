@@ -23,6 +23,7 @@ import { acquire, release } from './owned-lock.ts';
 import { copyWords, ownedCopy } from './owned-copy.ts';
 import { Owner } from './owner.ts';
 import type { Region, NamedRegionOptions } from './region.ts';
+import { setBytes } from './set-bytes.ts';
 
 export interface SharedMapOptions
   extends MapShape, Pick<NamedRegionOptions, 'mode' | 'group' | 'lifetime' | 'layout'> {
@@ -130,7 +131,7 @@ export class SharedMap implements Disposable {
   /** Copies the value of a key to `target` from `offset` on; false, and nothing copied, when there is none. Allocates nothing. Throws as `get`; {RangeError} It does not fit. */
   getInto(key: string | Uint8Array, target: Uint8Array, offset = 0): boolean {
     if (!this.#read(key)) return false;
-    target.set(this.#valueBytes, offset);
+    setBytes(target, this.#valueBytes, offset);
     return true;
   }
 
@@ -151,7 +152,7 @@ export class SharedMap implements Disposable {
       throw new RangeError(`values have exactly ${this.valueBytes} bytes, got ${value.length}`);
     }
     const hash = this.#hash(key);
-    this.#valueBytes.set(value);
+    setBytes(this.#valueBytes, value, 0);
     const segment = this.#acquire(this.#table.segmentOf(hash));
     try {
       this.#publish(segment, this.#table.find(segment, hash, this.#key.words, true));

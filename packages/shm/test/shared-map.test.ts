@@ -94,6 +94,21 @@ test('update changes a value while nobody else can, or not at all', () => {
   expect(map.get('a')).toEqual(filled(2));
 });
 
+test('of a longer key that was asked for before, nothing is left: ASCII, other text, bytes, and what was too long', () => {
+  using map = open(uniqueName('map'));
+  const keys = ['abcdefghijkl', 'äöüäöü', Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)];
+  const short = ['a', 'ä', Uint8Array.of(1)];
+  for (const key of short) map.set(key, filled(1));
+  for (const long of keys) {
+    for (const key of short) {
+      expect(map.has(long)).toBe(false);
+      expect(map.has(key)).toBe(true);
+      expect(() => map.has('abcdefghijkü')).toThrow(RangeError); // a byte too long, which only shows at its end
+      expect(map.has(key)).toBe(true);
+    }
+  }
+});
+
 test('bad arguments are refused and change nothing', () => {
   const name = uniqueName('map');
   for (const bad of [{ capacity: 0 }, { keyBytes: 1025 }, { valueBytes: 0.5 }, { timeoutMs: NaN }]) {

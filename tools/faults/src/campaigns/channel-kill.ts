@@ -71,8 +71,8 @@ async function kill(
   name: string,
   afterMs: number,
 ): Promise<Outcome> {
+  const signal = AbortSignal.timeout(patienceMs);
   await using listener = kind === 'anonymous pipe' ? undefined : await transports[kind].listen(name);
-  const accepted = listener?.accept();
   await using child = await spawnChild(process.execPath, [
     workerProgram('channel-party'),
     role,
@@ -80,9 +80,11 @@ async function kill(
     name,
     name,
   ]);
-  await using channel = accepted === undefined ? child.channel : await accepted;
-  const signal = AbortSignal.timeout(patienceMs);
-  await channel.receive(); // it is there
+  const neverThere = child.exited.then((status): never => {
+    throw new Error(`${kind}, the one to ${role} ended before it was there: ${JSON.stringify(status)}`);
+  });
+  await using channel = await Promise.race([listener?.accept({ signal }) ?? child.channel, neverThere]);
+  await channel.receive({ signal }); // it is there
   let killedMs = Infinity;
   const killed = setTimeout(afterMs).then(() => {
     killedMs = performance.now();

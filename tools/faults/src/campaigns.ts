@@ -10,6 +10,7 @@ import { fewDescriptors } from './campaigns/few-descriptors.ts';
 import { frameFuzz } from './campaigns/frame-fuzz.ts';
 import { hostileMemory, scribbler } from './campaigns/hostile-memory.ts';
 import { leftovers } from './campaigns/leftovers.ts';
+import { lineKills } from './campaigns/line-kill.ts';
 import { lockKill } from './campaigns/lock-kill.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
@@ -32,6 +33,7 @@ import { spillKill } from './campaigns/spill-kill.ts';
 import { callKill, everyKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { slowQueue } from './campaigns/slow-queue.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
+import { valueKill } from './campaigns/value-kill.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
 export const campaigns: readonly Campaign[] = [
@@ -50,6 +52,8 @@ export const campaigns: readonly Campaign[] = [
   queueWorkerKill,
   queueDepth,
   spillKill,
+  ...lineKills,
+  valueKill,
   ...orders,
   queueMatrix,
   pidReuse,

@@ -1,4 +1,5 @@
 import type { Monitor } from '@ipc/sync';
+import { orderedLoad } from './ordered-load.ts';
 import type { QueueGuard } from './queue-guard.ts';
 import { MESSAGE_WANTED, ROOM_WANTED, WANTS_MESSAGE, WANTS_ROOM } from './shared-layout.ts';
 
@@ -33,13 +34,13 @@ export class QueueSleep {
     this.#guard = guard;
     this.#lookSoon = lookSoon;
     this.ringForMessage = () => {
-      if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
+      if (orderedLoad(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);
     };
   }
 
   /** Outside: a slot of the ring, or a block, has become free. */
   ringForRoom(): void {
-    if (Atomics.load(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);
+    if (orderedLoad(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);
   }
 
   /** Inside: wakes those who sleep and want one of these. To be called before the change. */

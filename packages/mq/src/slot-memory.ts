@@ -1,6 +1,7 @@
 import { IpcError } from '@ipc/core';
 import { ownedCopy, setBytes } from '@ipc/shm';
 import type { BlockPool } from './block-pool.ts';
+import { orderedLoad } from './ordered-load.ts';
 import {
   CLAIM_ATTEMPTS,
   CLAIM_FREED,
@@ -185,7 +186,7 @@ export class SlotMemory {
 
   /** The state of a slot, if it is of that kind and that participant; else `undefined`. */
   ownedState(slot: number, kind: number, participant: number): number | undefined {
-    const state = Atomics.load(this.words, this.stateAt(slot));
+    const state = orderedLoad(this.words, this.stateAt(slot));
     return (state & (KIND_MASK | OWNER_MASK)) === (kind | (participant + 1)) ? state : undefined;
   }
 

@@ -1,5 +1,6 @@
 import { ownedMemory } from '@ipc/core';
 import type { BlockPool } from './block-pool.ts';
+import { orderedLoad } from './ordered-load.ts';
 import { RING_HEAD, RING_TAIL } from './shared-layout.ts';
 import { corrupt, nextLap, slotsPerLine, type SlotMemory } from './slot-memory.ts';
 import {
@@ -132,7 +133,7 @@ export class SlotRing {
     for (let steps = 0; steps < this.#mostSteps; steps++) {
       const slot = this.#head & this.#mask;
       const at = this.#memory.stateAt(slot);
-      const state = Atomics.load(words, at);
+      const state = orderedLoad(words, at);
       const difference = (state - this.#lapOf(this.#head)) >> LAP_SHIFT;
       if (difference === 0) {
         const kind = state & KIND_MASK;
@@ -216,7 +217,7 @@ export class SlotRing {
     let next = (this.#head + 1) | 0;
     while (
       (next & (slotsPerLine - 1)) !== 0 &&
-      Atomics.load(words, this.#memory.stateAt(next & this.#mask)) === (this.#lapOf(next) | PUBLISHED)
+      orderedLoad(words, this.#memory.stateAt(next & this.#mask)) === (this.#lapOf(next) | PUBLISHED)
     )
       next = (next + 1) | 0;
     this.#memory.touch(this.#head & this.#mask, (next - this.#head) | 0);
@@ -308,7 +309,7 @@ export class SlotRing {
     let taken = 0;
     for (let steps = 0; steps < this.#mostSteps; steps++) {
       const at = this.#memory.stateAt(this.#tail & this.#mask);
-      const state = Atomics.load(words, at);
+      const state = orderedLoad(words, at);
       const difference = (state - this.#lapOf(this.#tail)) >> LAP_SHIFT;
       const kind = state & KIND_MASK;
       if (difference === 0) {
@@ -337,7 +338,7 @@ export class SlotRing {
   /** Whether so many slots from the first free one on may be free, looking at the last of them only. */
   #isFreeAhead(count: number): boolean {
     const ahead = (this.#tail + Math.min(count, (this.#mask + 1) >> 1) - 1) | 0;
-    const state = Atomics.load(this.#words, this.#memory.stateAt(ahead & this.#mask));
+    const state = orderedLoad(this.#words, this.#memory.stateAt(ahead & this.#mask));
     return (state - this.#lapOf(ahead)) >> LAP_SHIFT >= 0;
   }
 
@@ -346,7 +347,7 @@ export class SlotRing {
     const next = (position + 1) | 0;
     if ((next & (hintEvery - 1)) !== 0) return next;
     const words = this.#words;
-    const seen = Atomics.load(words, hint);
+    const seen = orderedLoad(words, hint);
     if (((next - seen) | 0) <= 0) return seen;
     Atomics.compareExchange(words, hint, seen, next);
     return next;

@@ -1,16 +1,14 @@
 /** Leases of messages that stay in the ring of the shared-memory queue. */
 import { Monitor } from '@ipc/sync';
 import { noLeaks } from '@ipc/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { SharedStore } from '../src/shared-store.ts';
 import { drained, slots, small, twoHandles } from './two-handles.ts';
 
 noLeaks();
 
-const { isAlive } = Monitor.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
-
 afterEach(() => {
-  Monitor.prototype.isAlive = isAlive;
+  vi.restoreAllMocks();
 });
 
 describe('a lease in the ring', () => {
@@ -106,7 +104,7 @@ describe('a lease in the ring', () => {
     const { store, other } = queue;
     for (const n of [1, 2, 3, 4]) store.push(small(n), 0);
     for (let n = 0; n < 3; n++) other.lease(1e6);
-    Monitor.prototype.isAlive = () => false;
+    vi.spyOn(Monitor.prototype, 'isAlive').mockReturnValue(false);
     store.announce(true, false);
     store.withdraw();
     expect(store.counts).toMatchObject({ messages: 4, leased: 0, redelivered: 3 });

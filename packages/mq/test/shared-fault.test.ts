@@ -5,39 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { Region } from '@ipc/shm';
 import { SharedQueue, type LeasedMessage } from '@ipc/mq';
 import { noLeaks, pattern, uniqueName } from '@ipc/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { planQueue, QUEUE_KIND } from '../src/shared-layout.ts';
 import { SharedStore } from '../src/shared-store.ts';
-import { UndoLog } from '../src/undo-log.ts';
+import { Died, dieAt } from './die-at.ts';
 
 noLeaks();
-
-const { set, rollBack } = UndoLog.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
-
-afterEach(() => {
-  Object.assign(UndoLog.prototype, { set, rollBack });
-});
-
-class Died extends Error {}
-
-/** Runs an operation that dies before its change number `step`; false when it has fewer. What it did stays as it is. */
-function dieAt(step: number, operation: () => unknown): boolean {
-  let changes = 0;
-  UndoLog.prototype.set = function (this: UndoLog, index, value) {
-    if (changes++ === step) throw new Died();
-    set.call(this, index, value);
-  };
-  UndoLog.prototype.rollBack = () => undefined; // the dead do not clean up
-  try {
-    operation();
-    return false;
-  } catch (error) {
-    if (!(error instanceof Died)) throw error;
-    return true;
-  } finally {
-    Object.assign(UndoLog.prototype, { set, rollBack });
-  }
-}
 
 const geometry = { cellBytes: 128, cells: 64, participants: 4, ringSlots: 0, blocks: 16 };
 const silent = { look: () => undefined, lookSoon: () => undefined };

@@ -1,63 +1,26 @@
 /** The ring of the shared-memory queue: death at each of its steps, and a stopped party. */
 import type { LeasedMessage } from '@ipc/mq';
-import type { Region } from '@ipc/shm';
 import { Monitor } from '@ipc/sync';
 import { noLeaks } from '@ipc/testkit';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { planQueue } from '../src/shared-layout.ts';
 import type { SharedStore } from '../src/shared-store.ts';
-import { UndoLog } from '../src/undo-log.ts';
+import { dieAt } from './die-at.ts';
 import { drained, geometry, long, slots, small, twoHandles } from './two-handles.ts';
 
 noLeaks();
 
-const atomics = { ...Object.getOwnPropertyDescriptors(Atomics) };
-const { set, rollBack } = UndoLog.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
-const { isAlive } = Monitor.prototype; // eslint-disable-line @typescript-eslint/unbound-method -- put back below
+/** As where it is no plain load, so that each is a step at which a party may die. */
+vi.mock('../src/ordered-load.ts', () => ({
+  orderedLoad: (words: Int32Array, index: number) => Atomics.load(words, index),
+}));
 
 afterEach(() => {
-  Monitor.prototype.isAlive = isAlive;
+  vi.restoreAllMocks();
 });
 
-class Died extends Error {}
-
-/**
- * Runs an operation that dies before its step number `step`: an atomic operation on the ring, or a change in the log. Nothing of
- * either happens afterwards. False when it has fewer steps.
- */
-function dieAt(step: number, region: Region, operation: () => unknown): boolean {
-  const ring = planQueue(geometry).claims / 4;
-  let steps = 0;
-  const count = (): void => {
-    if (steps++ >= step) throw new Died();
-  };
-  for (const name of ['load', 'store', 'compareExchange'] as const) {
-    const original = atomics[name].value as (words: Int32Array, index: number, ...values: number[]) => number;
-    Object.defineProperty(Atomics, name, {
-      configurable: true,
-      writable: true,
-      value: (words: Int32Array, index: number, ...values: number[]) => {
-        if (words === region.words && index >= ring) count();
-        return original(words, index, ...values);
-      },
-    });
-  }
-  UndoLog.prototype.set = function (this: UndoLog, index, value) {
-    count();
-    set.call(this, index, value);
-  };
-  UndoLog.prototype.rollBack = () => undefined; // the dead do not clean up
-  try {
-    operation();
-    return false;
-  } catch (error) {
-    if (!(error instanceof Died)) throw error;
-    return true;
-  } finally {
-    Object.defineProperties(Atomics, atomics);
-    Object.assign(UndoLog.prototype, { set, rollBack });
-  }
-}
+/** Words of the ring. */
+const from = planQueue(geometry).claims / 4;
 
 describe('a party that dies at any step', () => {
   interface Operation {
@@ -135,8 +98,8 @@ describe('a party that dies at any step', () => {
       const { store, other: dying, region } = queue;
       for (const n of [1, 2, 3]) store.push(new Uint8Array(bytes).fill(n), 0);
       const lease = prepare?.(dying, store);
-      const died = dieAt(step, region, () => run(dying, lease));
-      Monitor.prototype.isAlive = () => false;
+      const died = dieAt(step, () => run(dying, lease), { region, from });
+      const isAlive = vi.spyOn(Monitor.prototype, 'isAlive').mockReturnValue(false);
       store.announce(true, false); // who goes to sleep asks for the dead
       store.withdraw();
       const found = drained(store);
@@ -156,7 +119,7 @@ describe('a party that dies at any step', () => {
       while (store.push(new Uint8Array(900).fill(longOnes + 10), 0)) longOnes++;
       expect(longOnes).toBe(geometry.blocks);
       expect(drained(store)).toEqual(Array.from({ length: longOnes }, (__, n) => n + 10));
-      Monitor.prototype.isAlive = isAlive;
+      isAlive.mockRestore();
       if (!died) break;
     }
     expect(step).toBeGreaterThan(1);
@@ -170,12 +133,12 @@ describe('a party that dies at any step', () => {
       const { store, other: dying, region } = queue;
       for (const n of sent) store.push(small(n), 0);
       for (let n = 1; n < slots; n++) dying.lease(1e6);
-      died = dieAt(step, region, () => dying.lease(1e6));
-      Monitor.prototype.isAlive = () => false;
+      died = dieAt(step, () => dying.lease(1e6), { region, from });
+      const isAlive = vi.spyOn(Monitor.prototype, 'isAlive').mockReturnValue(false);
       store.announce(true, false);
       store.withdraw();
       expect(drained(store)).toEqual(sent);
-      Monitor.prototype.isAlive = isAlive;
+      isAlive.mockRestore();
     }
   });
 });

@@ -89,7 +89,7 @@ export function mqMutants(): readonly Mutant[] {
     inQueue(
       'who sends a message through the ring wakes nobody',
       'queue-sleep',
-      'if (Atomics.load(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);',
+      'if (orderedLoad(this.#words, MESSAGE_WANTED) !== 0) this.#wakeFromOutside(WANTS_MESSAGE);',
       '',
       small,
     ),
@@ -106,7 +106,7 @@ export function mqMutants(): readonly Mutant[] {
     inQueue(
       'who frees a slot wakes nobody',
       'queue-sleep',
-      'if (Atomics.load(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);',
+      'if (orderedLoad(this.#words, ROOM_WANTED) !== 0) this.#wakeFromOutside(WANTS_ROOM);',
       '',
       full,
     ),

@@ -33,6 +33,7 @@ import { spillKill } from './campaigns/spill-kill.ts';
 import { callKill, everyKill, instructionKill } from './campaigns/stepped-kill.ts';
 import { slowQueue } from './campaigns/slow-queue.ts';
 import { slowReceiver } from './campaigns/slow-receiver.ts';
+import { unreapedKill } from './campaigns/unreaped-kill.ts';
 import { valueKill } from './campaigns/value-kill.ts';
 import { wakeUp } from './campaigns/wake-up.ts';
 
@@ -54,6 +55,7 @@ export const campaigns: readonly Campaign[] = [
   spillKill,
   ...lineKills,
   valueKill,
+  unreapedKill,
   ...orders,
   queueMatrix,
   pidReuse,

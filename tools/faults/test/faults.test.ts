@@ -16,6 +16,7 @@ const small: Readonly<Record<string, number>> = {
   'broadcast-kill': 4,
   'loans-kill': 4,
   'value-kill': 4,
+  'unreaped-kill': 3,
   'pid-reuse': 2,
   'instruction-kill': 4,
   'call-kill': 9,

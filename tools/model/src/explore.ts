@@ -8,6 +8,7 @@
  */
 import { enough, lookAhead, lookAheadAfter, type Aheads } from './lookahead.ts';
 import { Variables } from './party.ts';
+import { Places } from './place.ts';
 import { firstTurn, turnAfter, turnAmong, type Turn } from './preemptions.ts';
 import type { Scenario } from './scenario.ts';
 import { StaleEdit } from './source.ts';
@@ -68,7 +69,10 @@ function exploreOnce(
   variables: Variables,
   startMs: number,
 ): Omit<Exploration, 'milliseconds'> | undefined {
-  const subject = { scenario, variables };
+  const programs = Array.from({ length: scenario.parties }, (_, index) => () => {
+    scenario.program(index);
+  });
+  const subject = { scenario, places: new Places(programs, variables) };
   const isBounded = preemptions < Infinity;
   /** With how few preemptions. */
   const visited = new Map<number, number>();
@@ -153,8 +157,8 @@ function exploreOnce(
   };
 }
 
-function checkEnd(scenario: Scenario, { world, seats }: State): void {
-  for (const [index, { next }] of seats.entries()) {
+function checkEnd(scenario: Scenario, { world, places }: State): void {
+  for (const [index, { next }] of places.entries()) {
     if (
       world.dead[index] !== true &&
       next !== undefined &&

@@ -45,11 +45,6 @@ export class Footprint {
   }
 }
 
-/** From here on everything goes to a new footprint, as long as the outermost {@link Footprint.during} lasts. */
-export function startFootprint(): Footprint {
-  return (current = new Footprint());
-}
-
 /** Whoever runs now touches an object: a word by its number, all else by name. */
 export function touches(object: number | string, how: Touch): void {
   current?.add(object, how);

@@ -8,17 +8,10 @@
  * Source: Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", 1996, chapter 4.
  */
 import { Footprint } from './footprint.ts';
-import { Party } from './party.ts';
-import {
-  die,
-  mayDie,
-  programOf,
-  type Made,
-  type Move,
-  type Seat,
-  type State,
-  type Subject,
-} from './state.ts';
+import { endless } from './party.ts';
+import type { Place } from './place.ts';
+import { die, mayDie, type Made, type Move, type State, type Subject } from './state.ts';
+import type { World } from './world.ts';
 
 /** What a party does until it has to wait for another. */
 interface Ahead {
@@ -36,7 +29,7 @@ interface Ahead {
 export type Aheads = readonly (Ahead | undefined)[];
 
 export function lookAhead(subject: Subject, state: State): Aheads {
-  return state.seats.map((_, index) => aheadOf(subject, state, index));
+  return state.places.map((_, index) => aheadOf(subject, state, index));
 }
 
 /** After a move: what it was not in the way of still holds. */
@@ -84,7 +77,7 @@ export function enough(
 
 function aheadOf(subject: Subject, state: State, index: number): Ahead | undefined {
   const after = state.world.copy();
-  const { log, next } = state.seats[index] as Seat;
+  const place = state.places[index] as Place;
   const ahead = { steps: [] as Footprint[], behind: 0, death: new Footprint(), waits: new Footprint() };
   const isMortal = mayDie(subject, state, index);
   const mayDieHere = (): void => {
@@ -100,22 +93,52 @@ function aheadOf(subject: Subject, state: State, index: number): Ahead | undefin
       after.copy().stir(index);
     });
   }
-  if (next === undefined || state.world.dead[index] === true) return ahead;
+  if (place.next === undefined || state.world.dead[index] === true) return ahead;
   try {
-    const waiting = ahead.waits.during(() =>
-      Party.runAhead(index, programOf(subject.scenario, index), after, subject.variables, log, (step) => {
-        mayDieHere();
-        ahead.steps.push(step);
-      }),
-    );
-    if (waiting !== undefined) {
-      mayDieHere();
-      ahead.waits.during(() => waiting.ways?.(after));
-    }
+    const isKnown = runAhead(subject, index, place, after, ahead, mayDieHere);
+    return isKnown ? ahead : undefined;
   } catch {
     return undefined; // found, with its story, when the party makes the steps one by one
   }
-  return ahead;
+}
+
+/**
+ * Lets a party go as far as it comes alone, while all others stand still.
+ *
+ * @param before - Called before each step, also the one it cannot make.
+ * @returns False when that is not all it can do: a step can go in several ways, or there is no end.
+ */
+function runAhead(
+  { places }: Subject,
+  index: number,
+  from: Place,
+  world: World,
+  { steps, waits }: { readonly steps: Footprint[]; readonly waits: Footprint },
+  before: () => void,
+): boolean {
+  for (let at = from; steps.length < endless;) {
+    const { next } = at;
+    if (next === undefined) return true;
+    const step = new Footprint();
+    const ways = step.during(() => next.ways?.(world) ?? ['']);
+    if (ways.length > 1) return false;
+    before();
+    if (ways.length === 0 || next.isPatient?.(world) === true) {
+      waits.during(() => next.ways?.(world));
+      return true;
+    }
+    steps.push(step);
+    const standing = at;
+    const reached = step.during(() => places.after(index, standing, world, ways[0] ?? ''));
+    if (reached === undefined) return false;
+    if (step.changes && next.reads !== true) {
+      step.during(() => {
+        world.stir(index);
+      });
+    }
+    at = reached;
+  }
+  return false;
 }
 
 function isInTheWay(footprint: Footprint, ahead: Ahead | undefined): boolean {

@@ -5,11 +5,11 @@
  * time, fed with what its earlier steps came to, until it reaches a step it has not made; there it is thrown out. A step
  * is an atomic operation or a system call. Plain accesses and entries in the scenario's record happen together with
  * the step before them: the check for data races (shared-memory.ts) is what makes that enough.
+ *
+ * It is run once for each place it can come to (place.ts), not for each state: what it does there is kept, and done again from then on.
  */
 import type { Frames } from './frames.ts';
-import { startFootprint, type Footprint } from './footprint.ts';
 import { textOfState } from './local-state.ts';
-import { barrier } from './weak-memory.ts';
 import type { World } from './world.ts';
 
 /** What a step is, before it is made. */
@@ -36,13 +36,46 @@ export function idle(): void {
 }
 
 /** One finished step as the program saw it. */
-type Entry = { readonly value: unknown } | { readonly error: unknown };
+export type Entry = { readonly value: unknown } | { readonly error: unknown };
+
+/** Plain accesses since the last step: the word, and whether it was written. */
+export type Accesses = Map<number, boolean>;
+
+/**
+ * What happens together with a step. Of the run that made it, it may use only what never changes: it happens again, for the same place
+ * in other states.
+ */
+export type Make = (world: World, accesses: Accesses) => unknown;
+
+/** One such thing, and what the program saw. */
+export interface Along {
+  readonly make: Make;
+  readonly entry: Entry;
+}
+
+/** Where the run of a program begins. */
+export interface Start {
+  /** The finished steps. */
+  readonly log: readonly Entry[];
+  /** How many of them were behind it when it last stopped. */
+  readonly known: number;
+  readonly accesses: Accesses;
+}
+
+/** What became of making something. */
+export function entryOf(make: () => unknown): Entry {
+  try {
+    return { value: make() };
+  } catch (error) {
+    return { error };
+  }
+}
 
 /** Thrown through the program to stop it. Not an Error: nobody but the party may recognise it. */
 const suspension: unknown = Object.freeze({ suspended: true });
 
 /** More steps than any terminating run takes. */
-const endless = 3000;
+export const endless = 3000;
 
 /** Which words anybody writes after the set-up. Learnt on the way; exploration starts again when it has grown. */
 export class Variables {
@@ -83,8 +116,14 @@ export class Party {
   readonly world: World;
   readonly variables: Variables;
   readonly log: Entry[];
-  /** Plain accesses since the last step: key of the word, and whether it was written. */
-  readonly accesses: Map<number, boolean> = new Map<number, boolean>();
+  readonly accesses: Accesses;
+  /** What happened beyond the log, in order. */
+  readonly trail: Along[] = [];
+  /** The step it cannot make by itself; undefined: it has ended. */
+  next: Step | undefined;
+  /** What it threw. */
+  failure: { readonly error: unknown } | undefined;
+  isAbandoned = false;
   /** The local state where this run has written it down last. */
   settled: Settled | undefined;
   /** Steps of which nothing but the outcome matters, once they are all made. */
@@ -94,81 +133,33 @@ export class Party {
   /** Of a program that runs instrumented source. */
   frames: Frames | undefined;
   #cursor = 0;
-  #way: string | undefined;
-  #next: Step | undefined;
   #free = true;
-  #isAbandoned = false;
-  /** Entries of the log that are from earlier runs. */
   readonly #known: number;
-  /** Called before each step of a run ahead. */
-  #ahead: ((step: Footprint) => void) | undefined;
 
-  private constructor(
-    index: number,
-    world: World,
-    variables: Variables,
-    log: Entry[],
-    way: string | undefined,
-  ) {
+  private constructor(index: number, world: World, variables: Variables, { log, known, accesses }: Start) {
     this.index = index;
     this.world = world;
     this.variables = variables;
-    this.log = log;
-    this.#way = way;
-    this.#known = log.length;
+    this.log = log.slice();
+    this.accesses = accesses;
+    this.#known = known;
   }
 
-  /**
-   * Runs `program` over the finished steps in `log`, then one step more in the way `way`, up to the step after that.
-   *
-   * @param way - undefined: everything up to the first step after `begin` is done in one go.
-   * @returns undefined when it was abandoned. @throws What the program throws, and anything that is wrong with it.
-   */
-  static run(
-    index: number,
-    program: () => void,
-    world: World,
-    variables: Variables,
-    log: readonly Entry[],
-    way: string | undefined,
-  ): { readonly party: Party; readonly next: Step | undefined } | undefined {
-    const running = new Party(index, world, variables, log.slice(), way);
-    running.#run(program);
-    return running.#isAbandoned ? undefined : { party: running, next: running.#next };
-  }
-
-  /**
-   * Runs `program` over the finished steps in `log` and then as far as it comes alone, while all others stand still.
-   *
-   * @param made - Called before each step, with what will be its footprint.
-   * @returns The step it cannot make, if any. @throws As {@link Party.run}; and when a step can go in several ways, or it is abandoned.
-   */
-  static runAhead(
-    index: number,
-    program: () => void,
-    world: World,
-    variables: Variables,
-    log: readonly Entry[],
-    made: (step: Footprint) => void,
-  ): Step | undefined {
-    const running = new Party(index, world, variables, log.slice(), undefined);
-    running.#ahead = made;
-    running.#run(program);
-    if (running.#isAbandoned) throw new Error('abandoned');
-    return running.#next;
-  }
-
-  #run(program: () => void): void {
+  /** Runs `program` over the finished steps up to the next one. What stands before `begin` is done in one go. */
+  static run(index: number, program: () => void, world: World, variables: Variables, start: Start): Party {
+    const running = new Party(index, world, variables, start);
     const outer = current;
-    // eslint-disable-next-line @typescript-eslint/no-this-alias -- the program finds its party by party()
-    current = this;
+    current = running;
     try {
       program();
     } catch (error) {
-      if (error !== suspension && this.#next === undefined && !this.#isAbandoned) throw error;
+      if (error !== suspension && running.next === undefined && !running.isAbandoned) {
+        running.failure = { error };
+      }
     } finally {
       current = outer;
     }
+    return running;
   }
 
   /** From here on every step is one of its own: call it when the parties are set up. */
@@ -182,8 +173,8 @@ export class Party {
    */
   settle(...locals: readonly unknown[]): void {
     this.frames?.settle(locals);
-    if (this.#next !== undefined || this.#cursor < this.#known) return;
-    this.settled = { text: textOfState(locals), steps: this.log.length };
+    if (this.next !== undefined || this.#cursor < this.#known) return;
+    this.settled = { text: textOfState(locals), steps: this.#cursor };
   }
 
   /**
@@ -196,7 +187,7 @@ export class Party {
 
   /** What comes next is not followed: more of the same, without an end. */
   abandon(): never {
-    this.#isAbandoned = true;
+    this.isAbandoned = true;
     throw suspension;
   }
 
@@ -207,7 +198,7 @@ export class Party {
   condense(steps: () => void, ...locals: readonly unknown[]): void {
     const from = this.#cursor;
     steps();
-    if (this.#next === undefined) this.condensed.push({ from, to: this.#cursor, text: textOfState(locals) });
+    if (this.next === undefined) this.condensed.push({ from, to: this.#cursor, text: textOfState(locals) });
   }
 
   /** Whether the set-up is over: from then on what is written counts as variable. */
@@ -217,7 +208,7 @@ export class Party {
 
   /** What the next step came to when it was made, in an earlier run. Most are: ask before describing a step. */
   recall(): { readonly value: unknown } | undefined {
-    if (this.#next !== undefined || this.#isAbandoned) throw suspension;
+    if (this.next !== undefined || this.isAbandoned) throw suspension;
     const entry = this.log[this.#cursor];
     if (entry === undefined) return undefined;
     this.#cursor++;
@@ -226,53 +217,31 @@ export class Party {
     return entry;
   }
 
-  /** Makes a step, or stops the program before it. */
+  /** Makes a step while all set up, and stops the program before any other. */
   step(step: Step): unknown {
     const known = this.recall();
     if (known !== undefined) return known.value;
-    let ahead: Footprint | undefined;
     if (!this.#free) {
-      if (this.#way === undefined) ahead = this.#goAhead(step);
-      if (this.#way === undefined && ahead === undefined) {
-        if (this.#ahead === undefined) this.memory = this.frames?.text();
-        this.#next = step;
-        throw suspension;
-      }
       if (this.log.length > endless) throw new Error(`${step.name}: a run without an end`);
+      this.memory = this.frames?.text();
+      this.next = step;
+      throw suspension;
     }
-    const way = this.#way ?? step.ways?.(this.world)[0] ?? '';
-    this.#way = undefined;
+    const way = step.ways?.(this.world)[0] ?? '';
     this.accesses.clear();
-    if (step.isAccess !== true) barrier(this.world, this.index);
-    const value = this.#record(() => step.make(this.world, way));
-    if (ahead?.changes === true && step.reads !== true) this.world.stir(this.index);
-    return value;
-  }
-
-  /** The footprint of the next step of a run ahead, to be; undefined if it cannot be made. */
-  #goAhead(step: Step): Footprint | undefined {
-    if (this.#ahead === undefined) return undefined;
-    const footprint = startFootprint();
-    const ways = step.ways?.(this.world).length ?? 1;
-    if (ways > 1) throw new Error(`${step.name} can go in ${ways} ways`);
-    if (ways === 0 || step.isPatient?.(this.world) === true) return undefined;
-    this.#ahead(footprint);
-    return footprint;
+    return this.#record(entryOf(() => step.make(this.world, way)));
   }
 
   /** Something that happens together with the last step, and is remembered like one. */
-  along(make: (world: World) => unknown): unknown {
+  along(make: Make): unknown {
     const known = this.recall();
-    return known === undefined ? this.#record(() => make(this.world)) : known.value;
+    if (known !== undefined) return known.value;
+    const entry = entryOf(() => make(this.world, this.accesses));
+    this.trail.push({ make, entry });
+    return this.#record(entry);
   }
 
-  #record(make: () => unknown): unknown {
-    let entry: Entry;
-    try {
-      entry = { value: make() };
-    } catch (error) {
-      entry = { error };
-    }
+  #record(entry: Entry): unknown {
     this.log.push(entry);
     this.#cursor++;
     this.#remember(entry);
@@ -284,5 +253,3 @@ export class Party {
     this.frames?.add('error' in entry ? String(entry.error) : entry.value);
   }
 }
-
-export type { Entry };

@@ -8,7 +8,7 @@
  * of either party between, and {@link checkRaces} looks at exactly that, in every interleaving.
  */
 import { touches } from './footprint.ts';
-import { party, type Party, type Step } from './party.ts';
+import { party, type Accesses, type Step } from './party.ts';
 import { barrier, change, load, store, waysToLoad } from './weak-memory.ts';
 import type { World } from './world.ts';
 
@@ -74,8 +74,8 @@ function createView(memory: SharedMemory, view: View): object {
   const read = (from: number, count: number): IntegerArray => {
     const [start, end] = [offset + from * size, offset + (from + count) * size];
     if (isRacing(start, end, false)) return new constructor(readWords(start, end).buffer, start & 3, count);
-    return party().along((world) => {
-      touch(party(), start, end, false);
+    return party().along((world, accesses) => {
+      touch(accesses, start, end, false);
       return new constructor(world.memory.buffer.slice(start, end));
     }) as IntegerArray;
   };
@@ -88,9 +88,10 @@ function createView(memory: SharedMemory, view: View): object {
       writeWords(start, bytes);
       return;
     }
-    party().along((world) => {
-      touch(party(), start, end, true);
-      new constructor(world.writable().buffer, offset, length).set(values, at);
+    const written = constructor.from(values); // what they are taken from may change before it is written again in another state
+    party().along((world, accesses) => {
+      touch(accesses, start, end, true);
+      new constructor(world.writable().buffer, offset, length).set(written, at);
     });
   };
   const clamp = (index: number): number => Math.min(Math.max(index < 0 ? length + index : index, 0), length);
@@ -195,7 +196,7 @@ function writeWords(start: number, bytes: Uint8Array): void {
 }
 
 /** Remembers plain accesses, by 32-bit words. */
-function touch({ accesses }: Party, start: number, end: number, writes: boolean): void {
+function touch(accesses: Accesses, start: number, end: number, writes: boolean): void {
   for (let word = start >> 2; word << 2 < end; word++) {
     accesses.set(word, writes || accesses.get(word) === true);
     touches(word, writes ? 'writes' : 'reads');

@@ -1,5 +1,5 @@
 /** Hashes of states: two lanes of 32 bits, multiplied and mixed, of which 53 bits are kept. */
-import type { Entry, Party, Settled, Step } from './party.ts';
+import type { Entry, Party, Settled } from './party.ts';
 import type { State } from './state.ts';
 import type { World } from './world.ts';
 
@@ -23,30 +23,27 @@ export function messageOf(error: unknown): string {
 }
 
 /** Of where a party is: equal when it goes on in the same way. The history since it was settled last, if nothing shorter is known. */
-export function hashOf(
+export function placeText(
+  { log, condensed, memory, accesses, next }: Party,
   { text, steps }: Settled,
-  { log, condensed, memory, accesses }: Party,
-  next: Step | undefined,
-): [number, number] {
-  if (next === undefined) return [5, 6];
-  const lanes: [number, number] = [3, 4];
-  if (memory !== undefined) {
-    mixText(lanes, `${next.name};${[...accesses].join()};${memory}`);
-    return lanes;
-  }
-  mixText(lanes, text);
+): string {
+  const accessed = [...accesses].join();
+  if (next === undefined) return `${accessed};ended`;
+  if (memory !== undefined) return `${next.name};${accessed};${memory}`;
+  const parts = [accessed, ';', text];
   let at = steps;
   for (const { from, to, text: outcome } of condensed) {
     if (from < at) continue;
-    for (; at < from; at++) mixText(lanes, textOf(log[at] as Entry));
-    mixText(lanes, outcome);
+    for (; at < from; at++) parts.push(textOf(log[at] as Entry));
+    parts.push(outcome);
     at = to;
   }
-  for (; at < log.length; at++) mixText(lanes, textOf(log[at] as Entry));
-  return lanes;
+  for (; at < log.length; at++) parts.push(textOf(log[at] as Entry));
+  return parts.join('');
 }
 
-function textOf(entry: Entry): string {
+/** Equal for outcomes that a program cannot tell apart. */
+export function textOf(entry: Entry): string {
   if ('error' in entry) return `!${messageOf(entry.error)};`;
   const { value } = entry;
   if (typeof value === 'number') return `${value};`;
@@ -64,7 +61,7 @@ function textOfRecord(record: World['record']): string {
 }
 
 /** Equal for states after which the same can follow. @param running - The party that may go on without stopping another, if it matters. */
-export function keyOf({ world, seats, deaths }: State, running = -1): number {
+export function keyOf({ world, places, deaths }: State, running = -1): number {
   const lanes: [number, number] = [deaths + 1, (running + 1) * 64 + deaths + 7];
   for (const word of world.memory) {
     lanes[0] = mix(lanes[0], word, 0x85ebca6b);
@@ -73,23 +70,16 @@ export function keyOf({ world, seats, deaths }: State, running = -1): number {
   mixText(lanes, world.kernel.text);
   mixText(lanes, textOfRecord(world.record));
   if (world.processor !== undefined) mixText(lanes, JSON.stringify(world.sights));
-  for (const [index, { hash, next }] of seats.entries()) {
-    const naps = (world.naps[index] ?? 0) * 8;
+  for (const [index, { id, next }] of places.entries()) {
+    const isDead = world.dead[index] === true;
     const status =
-      naps +
-      (world.dead[index] === true ? 4 : 0) +
+      (world.naps[index] ?? 0) * 8 +
+      (isDead ? 4 : 0) +
       (world.restless[index] === true ? 2 : 0) +
       (next === undefined ? 1 : 0);
-    lanes[0] = mix(
-      mix(lanes[0], status + 11, 0x85ebca6b),
-      world.dead[index] === true ? 0 : hash[0],
-      0x27d4eb2f,
-    );
-    lanes[1] = mix(
-      mix(lanes[1], status + 11, 0xc2b2ae35),
-      world.dead[index] === true ? 0 : hash[1],
-      0x165667b1,
-    );
+    const where = isDead ? 0 : id + 1;
+    lanes[0] = mix(mix(lanes[0], status + 11, 0x85ebca6b), where, 0x27d4eb2f);
+    lanes[1] = mix(mix(lanes[1], status + 11, 0xc2b2ae35), where, 0x165667b1);
   }
   return (lanes[0] >>> 0) * 0x200000 + (lanes[1] >>> 11);
 }

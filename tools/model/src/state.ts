@@ -1,27 +1,17 @@
 /** States, and the moves from one to the next: a step of a party, its death, what the kernel does for the dead. */
 import { Footprint, touches } from './footprint.ts';
 import { FILE } from './kernel.ts';
-import { Party, type Entry, type Settled, type Step, type Variables } from './party.ts';
+import type { Step } from './party.ts';
+import type { Place, Places } from './place.ts';
 import type { Scenario } from './scenario.ts';
 import { checkMixing, checkRaces } from './shared-memory.ts';
-import { hashOf } from './state-key.ts';
 import { barrier, makeVisible, visibleNext } from './weak-memory.ts';
 import { World } from './world.ts';
 
-/** How far a party has come. */
-export interface Seat {
-  readonly log: readonly Entry[];
-  readonly next: Step | undefined;
-  readonly accesses: ReadonlyMap<number, boolean>;
-  /** Where its local state was written down last. */
-  readonly settled: Settled;
-  /** Hash of that, and of the steps since. */
-  readonly hash: readonly [number, number];
-}
-
 export interface State {
   readonly world: World;
-  readonly seats: readonly Seat[];
+  /** Where each party stands. */
+  readonly places: readonly Place[];
   readonly deaths: number;
   readonly depth: number;
   readonly before: State | undefined;
@@ -46,31 +36,26 @@ export interface Made {
   readonly footprint: Footprint;
 }
 
-/** A program with the search's knowledge of it. */
+/** Programs with the search's knowledge of them. */
 export interface Subject {
   readonly scenario: Scenario;
-  readonly variables: Variables;
+  readonly places: Places;
 }
 
 /** Everybody sets up, one after the other. */
-export function setUp({ scenario, variables }: Subject): State {
+export function setUp({ scenario, places }: Subject): State {
   const world = World.of(scenario.memoryBytes, scenario.parties, scenario.record, scenario);
-  const settled = { text: '', steps: 0 };
-  const seats = Array.from({ length: scenario.parties }, (_, index) => {
-    const run = Party.run(index, programOf(scenario, index), world, variables, [], undefined);
-    if (run === undefined) throw new Error(`party ${index} is abandoned before it begins`);
-    return seatAfter(settled, run.party, run.next);
-  });
-  return { world, seats, deaths: 0, depth: 0, before: undefined, move: 'set-up' };
+  const first = Array.from({ length: scenario.parties }, (_, index) => places.first(index, world));
+  return { world, places: first, deaths: 0, depth: 0, before: undefined, move: 'set-up' };
 }
 
 /** Everything that can happen. */
 export function movesFrom(subject: Subject, state: State): Move[] {
-  const { world, seats } = state;
+  const { world, places } = state;
   const moves: Move[] = [];
   const patient: Move[] = [];
   let isMoving = false;
-  for (const [by, { next }] of seats.entries()) {
+  for (const [by, { next }] of places.entries()) {
     for (const at of visibleNext(world, by)) {
       isMoving = true;
       moves.push(visibly(state, by, at));
@@ -96,10 +81,10 @@ export function movesFrom(subject: Subject, state: State): Move[] {
 }
 
 /** Whether the death of a party is among the moves. */
-export function mayDie({ scenario }: Subject, { world, seats, deaths }: State, index: number): boolean {
+export function mayDie({ scenario }: Subject, { world, places, deaths }: State, index: number): boolean {
   return (
     world.dead[index] !== true &&
-    seats[index]?.next !== undefined &&
+    places[index]?.next !== undefined &&
     deaths < (scenario.deaths ?? 0) &&
     (scenario.mortals?.includes(index) ?? true)
   );
@@ -119,12 +104,6 @@ export function die({ scenario }: Subject, world: World, index: number): void {
   if (isNoted) touches('record', 'writes');
 }
 
-export function programOf(scenario: Scenario, index: number): () => void {
-  return () => {
-    scenario.program(index);
-  };
-}
-
 function stepping(
   subject: Subject,
   state: State,
@@ -133,33 +112,30 @@ function stepping(
   step: Step,
   way: string,
 ): Move {
-  const { scenario, variables } = subject;
   const name = `${by}: ${step.name}${way === '' ? '' : ` -> ${way}`}`;
   return {
     name,
     by,
     kind,
     make: () => {
-      const seat = state.seats[by] as Seat;
       const world = state.world.copy();
-      const others = state.seats.filter((_, other) => other !== by && state.world.dead[other] !== true);
+      const others = state.places.filter((_, other) => other !== by && state.world.dead[other] !== true);
       for (const { accesses } of others) checkMixing(accesses, step);
       const footprint = new Footprint();
-      const run = footprint.during(() => {
+      const place = footprint.during(() => {
         step.ways?.(world);
-        return Party.run(by, programOf(scenario, by), world, variables, seat.log, way);
+        return subject.places.after(by, state.places[by] as Place, world, way);
       });
-      if (run === undefined) return undefined;
-      const { party, next } = run;
-      for (const { accesses } of others) checkRaces(party.accesses, accesses);
+      if (place === undefined) return undefined;
+      for (const { accesses } of others) checkRaces(place.accesses, accesses);
       if (footprint.changes && step.reads !== true) {
         footprint.during(() => {
           world.stir(by);
         });
       }
-      const seats = state.seats.with(by, seatAfter(seat.settled, party, next));
+      const places = state.places.with(by, place);
       return {
-        state: { ...state, world, seats, depth: state.depth + 1, before: state, move: name },
+        state: { ...state, world, places, depth: state.depth + 1, before: state, move: name },
         footprint,
       };
     },
@@ -219,9 +195,4 @@ function otherwise(
       return { state: after, footprint };
     },
   };
-}
-
-function seatAfter(before: Settled, party: Party, next: Step | undefined): Seat {
-  const settled = party.settled ?? before;
-  return { log: party.log, next, accesses: party.accesses, settled, hash: hashOf(settled, party, next) };
 }

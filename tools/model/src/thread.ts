@@ -278,9 +278,10 @@ export function runLoop(isDone: () => boolean, settle: () => void): void {
     if (immediates.length > 0) continue;
     settle();
     const watches = thread.watches.filter(({ closed, events }) => !closed && events !== 0);
+    const wanted = watches.map(({ fd, events }) => [fd, (events & READABLE) !== 0] as const);
     const napping = thread.naps.size > 0;
     const look = ({ kernel }: World): number[] =>
-      watches.map(({ fd, events }) => readiness(kernel, index, fd, (events & READABLE) !== 0));
+      wanted.map(([fd, wantsIn]) => readiness(kernel, index, fd, wantsIn));
     const found = party().step({
       name: `event loop ${watches.map(({ fd }) => fd).join(' ')}${napping ? ', napping' : ''}`,
       reads: true,

@@ -157,7 +157,8 @@ function read(reader: RingReader, line: Line, messages: readonly Uint8Array[], s
     line.wait();
     reader.stopSleeping();
   }
-  if (received === messages.length && !reader.isFinished && party().world.dead[WRITER] !== true) {
+  const isWriterDead = party().along(({ dead }) => dead[WRITER] === true) as boolean;
+  if (received === messages.length && !reader.isFinished && !isWriterDead) {
     throw new Error('a writer that has finished looks dead');
   }
 }

@@ -284,7 +284,7 @@ class Receiver {
       note(({ taking }) => ({ taking: taking.with(index, true) }));
       if (found.acknowledge?.() !== true) throw new Violation('a lease ended by itself');
     }
-    note((record) => ({ ...this.#got(record, one), taking: record.taking.with(index, false) }));
+    note((record) => ({ ...this.#got(record, one, index), taking: record.taking.with(index, false) }));
     return true;
   }
 
@@ -297,8 +297,11 @@ class Receiver {
     return Math.max(-1, ...priorities);
   }
 
-  #got({ got, deadReceivers }: SharedQueueRecord, { by, number }: Sent): Partial<SharedQueueRecord> {
-    const { index: receiver } = party();
+  #got(
+    { got, deadReceivers }: SharedQueueRecord,
+    { by, number }: Sent,
+    receiver: number,
+  ): Partial<SharedQueueRecord> {
     const { sends } = this.#parties[by] as Sending;
     const priority = priorityOf(sends[number] as QueuedKind);
     if (got.some((one) => one.by === by && one.number === number))

@@ -36,7 +36,7 @@ enum scenario {
   WAKE_UP = 1 << 7,             /* one way, to a process that has been asleep */
   OPERATIONS_ALONE = 1 << 8,    /* the leader alone uses a structure */
   OPERATIONS_TOGETHER = 1 << 9, /* the follower does the same meanwhile */
-  THROUGHPUT_BATCHED = 1 << 10, /* one way, many messages with a system call */
+  THROUGHPUT_BATCHED = 1 << 10, /* one way, many messages with a system call, or with a store of the ring's head */
 };
 
 struct plan {

@@ -16,8 +16,9 @@
  *
  * Positions only grow; `position & (capacity - 1)` is the place. A record never wraps: where it does not fit before
  * the end, a record flagged PADDING fills the rest. The writer owns head and releases it after the bytes it covers;
- * the reader owns tail and releases it after the copy. Each keeps the other's last seen position to itself and
- * looks again only when that one does not suffice (Rigtorp's SPSCQueue, Aeron's "cached head").
+ * the reader owns tail and releases it after the copy: each with every record, or, in batches, once for many. Each
+ * keeps the other's last seen position to itself and looks again only when that one does not suffice (Rigtorp's
+ * SPSCQueue, Aeron's "cached head").
  */
 #include "scenario.h"
 
@@ -29,6 +30,9 @@
 #define DEFAULT_CAPACITY_BYTES ((size_t)1 << 20)
 #define HEADER_BYTES 8u
 #define PADDING 1u
+/* In batches: how much is published at once, and which part of the ring is given back at once, as @ipc/shm does. */
+#define BATCH_BYTES 4096u
+#define BATCHES_GIVEN_BACK 8u
 
 struct ring {
   _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t head;
@@ -46,6 +50,7 @@ struct writer {
   struct ring *ring;
   size_t capacity;
   uint64_t head;
+  uint64_t published; /* the reader knows of everything before */
   uint64_t seen_tail;
 };
 
@@ -53,6 +58,7 @@ struct reader {
   struct ring *ring;
   size_t capacity;
   uint64_t tail;
+  uint64_t given_back; /* the writer knows of everything before */
   uint64_t seen_head;
   uint8_t *message;
 };
@@ -73,6 +79,12 @@ INLINE uint8_t *place(struct ring *ring, size_t capacity, uint64_t position) {
   return ring->records + (position & (capacity - 1));
 }
 
+INLINE void publish(struct writer *writer) {
+  writer->published = writer->head;
+  atomic_store_explicit(&writer->ring->head, writer->head, memory_order_release);
+}
+
+/* Writes a record, which is to be published; those before it are at the latest when there is no room. */
 INLINE void write_record(struct writer *writer, const uint8_t *payload, size_t bytes) {
   struct ring *ring = writer->ring;
   const size_t capacity = writer->capacity;
@@ -82,7 +94,9 @@ INLINE void write_record(struct writer *writer, const uint8_t *payload, size_t b
 
   for (unsigned spins = 0; writer->head + padding + record - writer->seen_tail > capacity;) {
     writer->seen_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    if (writer->head + padding + record - writer->seen_tail > capacity) relax(&spins);
+    if (writer->head + padding + record - writer->seen_tail <= capacity) break;
+    if (writer->published != writer->head) publish(writer);
+    relax(&spins);
   }
   if (padding > 0) {
     const struct header header = {(uint32_t)(padding - HEADER_BYTES), PADDING};
@@ -94,10 +108,14 @@ INLINE void write_record(struct writer *writer, const uint8_t *payload, size_t b
   memcpy(at, &header, HEADER_BYTES);
   memcpy(at + HEADER_BYTES, payload, bytes);
   writer->head += record;
-  atomic_store_explicit(&ring->head, writer->head, memory_order_release);
 }
 
-/* The next record is whole; copies its payload out and gives its room back. */
+INLINE void give_back(struct reader *reader) {
+  reader->given_back = reader->tail;
+  atomic_store_explicit(&reader->ring->tail, reader->tail, memory_order_release);
+}
+
+/* The next record is whole; copies its payload out. Its room is to be given back. */
 INLINE const uint8_t *read_record(struct reader *reader, size_t *bytes) {
   struct ring *ring = reader->ring;
   struct header header;
@@ -108,7 +126,6 @@ INLINE const uint8_t *read_record(struct reader *reader, size_t *bytes) {
     if (header.flags & PADDING) continue; /* never the last: a record follows it in the same release */
     *bytes = header.length;
     memcpy(reader->message, at + HEADER_BYTES, header.length);
-    atomic_store_explicit(&ring->tail, reader->tail, memory_order_release);
     return reader->message;
   }
 }
@@ -116,16 +133,41 @@ INLINE const uint8_t *read_record(struct reader *reader, size_t *bytes) {
 /* ---- spinning ---- */
 
 static void send_spinning(void *link, uint8_t *payload, size_t bytes) {
-  write_record(&((struct link *)link)->writer, payload, bytes);
+  struct writer *writer = &((struct link *)link)->writer;
+  write_record(writer, payload, bytes);
+  publish(writer);
 }
 
-static const uint8_t *receive_spinning(void *link, size_t *bytes) {
-  struct reader *reader = &((struct link *)link)->reader;
+INLINE void await_record(struct reader *reader) {
   for (unsigned spins = 0; reader->tail == reader->seen_head;) {
     reader->seen_head = atomic_load_explicit(&reader->ring->head, memory_order_acquire);
     if (reader->tail == reader->seen_head) relax(&spins);
   }
-  return read_record(reader, bytes);
+}
+
+static const uint8_t *receive_spinning(void *link, size_t *bytes) {
+  struct reader *reader = &((struct link *)link)->reader;
+  await_record(reader);
+  const uint8_t *message = read_record(reader, bytes);
+  give_back(reader);
+  return message;
+}
+
+/* ---- in batches: a cache line goes to the other core for many messages, not for each ---- */
+
+static void send_batched(void *link, uint8_t *payload, size_t bytes) {
+  struct writer *writer = &((struct link *)link)->writer;
+  write_record(writer, payload, bytes);
+  if (writer->head - writer->published >= BATCH_BYTES) publish(writer);
+}
+
+static const uint8_t *receive_batched(void *link, size_t *bytes) {
+  struct reader *reader = &((struct link *)link)->reader;
+  await_record(reader);
+  const uint8_t *message = read_record(reader, bytes);
+  if (reader->tail == reader->seen_head || reader->tail - reader->given_back >= reader->capacity / BATCHES_GIVEN_BACK)
+    give_back(reader);
+  return message;
 }
 
 /* ---- sleeping: the reader announces that it will, looks once more, and sleeps; the writer wakes it if announced ---- */
@@ -133,6 +175,7 @@ static const uint8_t *receive_spinning(void *link, size_t *bytes) {
 static void send_waking(void *link, uint8_t *payload, size_t bytes) {
   struct writer *writer = &((struct link *)link)->writer;
   write_record(writer, payload, bytes);
+  publish(writer);
   /* Orders our head before their flag, as theirs orders the flag before our head: one of us sees the other. */
   atomic_thread_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&writer->ring->sleeping, memory_order_relaxed) &&
@@ -146,7 +189,11 @@ static const uint8_t *receive_sleeping(void *link, size_t *bytes) {
   for (;;) {
     if (reader->tail == reader->seen_head)
       reader->seen_head = atomic_load_explicit(&ring->head, memory_order_acquire);
-    if (reader->tail != reader->seen_head) return read_record(reader, bytes);
+    if (reader->tail != reader->seen_head) {
+      const uint8_t *message = read_record(reader, bytes);
+      give_back(reader);
+      return message;
+    }
     atomic_store_explicit(&ring->sleeping, 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
     reader->seen_head = atomic_load_explicit(&ring->head, memory_order_acquire);
@@ -180,10 +227,13 @@ static void run(enum role role, const struct plan *plan, struct board *board) {
     round_trip(role, plan, board, &links_of[role], send_waking, receive_sleeping);
   else if (plan->scenario == WAKE_UP)
     wake_up(role, plan, board, &links_of[role], send_waking, receive_sleeping);
-  else run_messages(role, plan, board, &links_of[role], send_spinning, receive_spinning);
+  else if (plan->scenario == THROUGHPUT_BATCHED) {
+    throughput(role, plan, board, &links_of[role], send_batched, receive_batched);
+    if (role == LEADER) publish(&links_of[role].writer);
+  } else run_messages(role, plan, board, &links_of[role], send_spinning, receive_spinning);
 }
 
 const struct subject shm_ring = {.name = "shm.ring",
-                                 .scenarios = MESSAGES | ROUND_TRIP_SLEEPING | CALLS,
+                                 .scenarios = MESSAGES | ROUND_TRIP_SLEEPING | CALLS | THROUGHPUT_BATCHED,
                                  .open = open_ring,
                                  .run = run};

@@ -18,7 +18,7 @@ const defaultOutput = fileURLToPath(new URL('../build/floor', import.meta.url));
 const messageScenarios = ['throughput', 'round-trip', 'wake-up'];
 /** Where what 64 callers have in flight fits into every queue on the way. */
 const callScenarios = [...messageScenarios, 'calls'];
-/** Where the kernel takes, and gives, many messages at a time. */
+/** Where the kernel takes, and gives, many messages at a time; and the ring, which tells the other core of many at once. */
 const batchScenario = 'throughput-batched';
 const lockScenarios = ['lock-uncontended', 'lock-contended'];
 const structureScenarios = ['operations-alone', 'operations-together'];
@@ -33,7 +33,7 @@ export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
   ['socket.tcp', callScenarios],
   ['mq.posix', messageScenarios],
   ['mq.sysv', callScenarios],
-  ['shm.ring', [...callScenarios, 'round-trip-sleeping']],
+  ['shm.ring', [...callScenarios, batchScenario, 'round-trip-sleeping']],
   ['shm.latest', ['operations-alone']],
   ['shm.counter', structureScenarios],
   ['sync.mutex', lockScenarios],

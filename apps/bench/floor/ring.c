@@ -84,7 +84,7 @@ INLINE void publish(struct writer *writer) {
   atomic_store_explicit(&writer->ring->head, writer->head, memory_order_release);
 }
 
-/* Writes a record, which is to be published; those before it are at the latest when there is no room. */
+/* Writes a record, which is to be published. What is not yet is far less than a ring, so that there will be room. */
 INLINE void write_record(struct writer *writer, const uint8_t *payload, size_t bytes) {
   struct ring *ring = writer->ring;
   const size_t capacity = writer->capacity;
@@ -94,9 +94,7 @@ INLINE void write_record(struct writer *writer, const uint8_t *payload, size_t b
 
   for (unsigned spins = 0; writer->head + padding + record - writer->seen_tail > capacity;) {
     writer->seen_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
-    if (writer->head + padding + record - writer->seen_tail <= capacity) break;
-    if (writer->published != writer->head) publish(writer);
-    relax(&spins);
+    if (writer->head + padding + record - writer->seen_tail > capacity) relax(&spins);
   }
   if (padding > 0) {
     const struct header header = {(uint32_t)(padding - HEADER_BYTES), PADDING};

@@ -8,6 +8,8 @@ import { campaignName, endWorker, startWorker } from '../worker.ts';
 
 /** Longer than anybody needs who is not held up by the dead, on any machine. */
 const patienceMs = 30_000;
+/** More messages than any line here has room for. */
+const room = 64;
 
 /** C2, C3 of what many send to, or receive from: one of them is killed while all are busy; nobody else loses anything, or waits for it. */
 export const lineKills: readonly Campaign[] = Object.entries(killLines).map(killOf);
@@ -37,7 +39,10 @@ function killOf([campaign, line]: readonly [string, KillLine]): Campaign {
         await setTimeout(1 + random() * 20);
         const victim = Math.floor(random() * parties.length);
         await endWorker(parties[victim] as ChildProcess);
-        await setTimeout(random() * 5); // the others go on without it
+        const living = Array.from({ length: senders }, (_, sender) => sender).filter(
+          (each) => each !== victim,
+        );
+        if (receivers > 1 || victim < senders) await goOn(journal, living);
         journal.end(round);
         await within(
           done.slice(0, senders).filter((_, sender) => sender !== victim),
@@ -84,6 +89,19 @@ async function within(all: readonly Promise<unknown>[], who: string): Promise<vo
   const late = setTimeout(patienceMs, true, { ref: false });
   if ((await Promise.race([Promise.all(all), late])) === true)
     throw new Error(`${who} is held up for ${patienceMs} ms`);
+}
+
+/** Waits until each of these senders has sent more than there is room for: nobody waits for the dead. */
+async function goOn(journal: KillJournal, senders: readonly number[]): Promise<void> {
+  const goals = senders.map(
+    (sender) => [sender, Math.min(journal.sent(sender) + room, KillJournal.limit)] as const,
+  );
+  const lateMs = performance.now() + patienceMs;
+  while (goals.some(([sender, goal]) => journal.sent(sender) < goal)) {
+    if (performance.now() > lateMs)
+      throw new Error(`a sender is held up for ${patienceMs} ms by who was killed`);
+    await setTimeout(1);
+  }
 }
 
 /** Compares what was received with what was sent: of a killed sender one more may have been; with a killed receiver one may be gone. */

@@ -7,14 +7,16 @@
  * Each method says what it touches (footprint.ts): names of FIFOs, lines of the lock file, sleepers.
  */
 import { touches } from './footprint.ts';
+import { hashOfText, type Hash } from './hash.ts';
 
 /** An open file description. `fifo` is the name under which the mailbox is known; '' for the lock file. */
 interface Description {
   readonly party: number;
   readonly fd: number;
-  fifo: string;
+  readonly fifo: string;
   readonly reads: boolean;
   readonly writes: boolean;
+  readonly hash: Hash;
 }
 
 interface Lock {
@@ -23,6 +25,7 @@ interface Lock {
   readonly exclusive: boolean;
   readonly start: number;
   readonly end: number;
+  readonly hash: Hash;
 }
 
 /** A thread that sleeps on a futex. */
@@ -51,11 +54,11 @@ const MOST_LINES = 256;
 export class Kernel {
   /** Bytes in each FIFO that has a name. */
   readonly #fifos: Map<string, number>;
-  readonly #open: Description[];
+  #open: Description[];
   #locks: Lock[];
   #sleeps: FutexSleep[];
   /** Asked for when nothing changes any more. */
-  #text: string | undefined;
+  #hash: Hash | undefined;
 
   private constructor(fifos: Map<string, number>, open: Description[], locks: Lock[], sleeps: FutexSleep[]) {
     this.#fifos = fifos;
@@ -67,38 +70,31 @@ export class Kernel {
   static of(parties: number): Kernel {
     return new Kernel(
       new Map(),
-      Array.from({ length: parties }, (_, party) => ({
-        party,
-        fd: FILE,
-        fifo: '',
-        reads: true,
-        writes: true,
-      })),
+      Array.from({ length: parties }, (_, party) =>
+        hashed({ party, fd: FILE, fifo: '', reads: true, writes: true }),
+      ),
       [],
       [],
     );
   }
 
   copy(): Kernel {
-    return new Kernel(
-      new Map(this.#fifos),
-      this.#open.map((description) => ({ ...description })),
-      this.#locks.slice(),
-      this.#sleeps.slice(),
-    );
+    return new Kernel(new Map(this.#fifos), this.#open.slice(), this.#locks.slice(), this.#sleeps.slice());
   }
 
-  /** All of it, for comparing states: in an order of its own where that of the calls makes no difference. */
-  get text(): string {
-    return (this.#text ??= [
-      ...[[...this.#fifos], this.#open, this.#locks].map((each) =>
-        each
-          .map((entry) => JSON.stringify(entry))
-          .sort()
-          .join(),
-      ),
-      JSON.stringify(this.#sleeps),
-    ].join(';'));
+  /** Of all of it: in whatever order the calls came, but for that of sleepers, who are woken in theirs. */
+  get hash(): Hash {
+    if (this.#hash !== undefined) return this.#hash;
+    const fifos = Array.from(this.#fifos, ([name, bytes]) => hashOfFifo(name, bytes));
+    const sleeps = hashOfText(this.#sleeps.map(({ party, word }) => `${party} ${word};`).join(''));
+    const all = [
+      ...fifos,
+      ...this.#open.map(({ hash }) => hash),
+      ...this.#locks.map(({ hash }) => hash),
+      sleeps,
+    ];
+    this.#hash = all.reduce((sum, each) => [(sum[0] + each[0]) | 0, (sum[1] + each[1]) | 0]);
+    return this.#hash;
   }
 
   makeFifo(path: string): void {
@@ -114,7 +110,7 @@ export class Kernel {
     for (const name of [from, to, 'names']) touches(name, 'writes');
     this.#fifos.delete(from);
     this.#fifos.set(to, bytes);
-    for (const description of this.#open) if (description.fifo === from) description.fifo = to;
+    this.#call(from, to);
   }
 
   unlink(path: string): void {
@@ -125,7 +121,7 @@ export class Kernel {
     if (this.#open.some(({ fifo }) => fifo === path)) {
       const gone = `${path} (deleted)`;
       this.#fifos.set(gone, 0);
-      for (const description of this.#open) if (description.fifo === path) description.fifo = gone;
+      this.#call(path, gone);
     }
   }
 
@@ -227,9 +223,12 @@ export class Kernel {
       return [
         { ...lock, end: start },
         { ...lock, start: end },
-      ].filter((rest) => rest.start < rest.end);
+      ]
+        .filter((rest) => rest.start < rest.end)
+        .map(hashed);
     });
-    if (kind !== 'unlock') this.#locks.push({ party, fd, exclusive: kind === 'exclusive', start, end });
+    if (kind !== 'unlock')
+      this.#locks.push(hashed({ party, fd, exclusive: kind === 'exclusive', start, end }));
     return true;
   }
 
@@ -294,8 +293,13 @@ export class Kernel {
     if (fifo !== '' && writes) touches(`${fifo} writers`, 'adds');
     let fd = FILE + 1;
     while (this.#open.some((other) => other.party === party && other.fd === fd)) fd++;
-    this.#open.push({ party, fd, fifo, reads, writes });
+    this.#open.push(hashed({ party, fd, fifo, reads, writes }));
     return fd;
+  }
+
+  /** Open descriptions follow a FIFO to its new name. */
+  #call(from: string, to: string): void {
+    this.#open = this.#open.map((each) => (each.fifo === from ? hashed({ ...each, fifo: to }) : each));
   }
 
   #find(party: number, fd: number): Description {
@@ -308,6 +312,21 @@ export class Kernel {
   #hasReader(fifo: string): boolean {
     return this.#open.some((description) => description.reads && description.fifo === fifo);
   }
+}
+
+/** With the hash of what it says, of what kind it may be. */
+function hashed<Fields extends object>(fields: Fields): Fields & { readonly hash: Hash } {
+  return { ...fields, hash: hashOfText(JSON.stringify({ ...fields, hash: undefined })) };
+}
+
+/** The few there are, by how many bytes they hold. */
+const fifoHashes: Map<string, Hash>[] = [];
+
+function hashOfFifo(name: string, bytes: number): Hash {
+  const known = (fifoHashes[bytes] ??= new Map<string, Hash>());
+  let hash = known.get(name);
+  if (hash === undefined) known.set(name, (hash = hashOfText(`${name} ${bytes}`)));
+  return hash;
 }
 
 /** Locks are told apart by lines of 64 bytes. */

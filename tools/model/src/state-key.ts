@@ -1,20 +1,8 @@
-/** Hashes of states: two lanes of 32 bits, multiplied and mixed, of which 53 bits are kept. */
+/** By what states are told apart. */
+import { factors, hashOfText, mix, type Hash } from './hash.ts';
 import type { Entry, Party, Settled } from './party.ts';
 import type { State } from './state.ts';
 import type { World } from './world.ts';
-
-function mix(hash: number, value: number, factor: number): number {
-  const product = Math.imul(hash ^ value, factor);
-  return product ^ (product >>> 15);
-}
-
-function mixText(lanes: [number, number], text: string): void {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    lanes[0] = mix(lanes[0], code, 0x85ebca6b);
-    lanes[1] = mix(lanes[1], code, 0xc2b2ae35);
-  }
-}
 
 /** What went wrong, in words. */
 export function messageOf(error: unknown): string {
@@ -52,24 +40,33 @@ export function textOf(entry: Entry): string {
     : `${ArrayBuffer.isView(value) ? (value as Uint8Array).join() : JSON.stringify(value)};`;
 }
 
-const recordTexts = new WeakMap<object, string>();
+const recordHashes = new WeakMap<object, Hash>();
 
-function textOfRecord(record: World['record']): string {
-  let text = recordTexts.get(record);
-  if (text === undefined) recordTexts.set(record, (text = JSON.stringify(record)));
-  return text;
+function hashOfRecord(record: World['record']): Hash {
+  let hash = recordHashes.get(record);
+  if (hash === undefined) recordHashes.set(record, (hash = hashOfText(JSON.stringify(record))));
+  return hash;
 }
 
-/** Equal for states after which the same can follow. @param running - The party that may go on without stopping another, if it matters. */
+/**
+ * 53 bits, equal for states after which the same can follow.
+ *
+ * @param running - The party that may go on without stopping another, if it matters.
+ */
 export function keyOf({ world, places, deaths }: State, running = -1): number {
-  const lanes: [number, number] = [deaths + 1, (running + 1) * 64 + deaths + 7];
+  const [factor, otherFactor] = factors;
+  let [one, other] = [deaths + 1, (running + 1) * 64 + deaths + 7];
+  const add = (value: number, otherValue: number): void => {
+    one = mix(one, value, factor);
+    other = mix(other, otherValue, otherFactor);
+  };
   for (const word of world.memory) {
-    lanes[0] = mix(lanes[0], word, 0x85ebca6b);
-    lanes[1] = mix(lanes[1], word, 0xc2b2ae35);
+    one = mix(one, word, factor);
+    other = mix(other, word, otherFactor);
   }
-  mixText(lanes, world.kernel.text);
-  mixText(lanes, textOfRecord(world.record));
-  if (world.processor !== undefined) mixText(lanes, JSON.stringify(world.sights));
+  add(...world.kernel.hash);
+  add(...hashOfRecord(world.record));
+  if (world.processor !== undefined) add(...hashOfText(JSON.stringify(world.sights)));
   for (const [index, { id, next }] of places.entries()) {
     const isDead = world.dead[index] === true;
     const status =
@@ -78,8 +75,8 @@ export function keyOf({ world, places, deaths }: State, running = -1): number {
       (world.restless[index] === true ? 2 : 0) +
       (next === undefined ? 1 : 0);
     const where = isDead ? 0 : id + 1;
-    lanes[0] = mix(mix(lanes[0], status + 11, 0x85ebca6b), where, 0x27d4eb2f);
-    lanes[1] = mix(mix(lanes[1], status + 11, 0xc2b2ae35), where, 0x165667b1);
+    add(status + 11, status + 11);
+    add(where, where);
   }
-  return (lanes[0] >>> 0) * 0x200000 + (lanes[1] >>> 11);
+  return (one >>> 0) * 0x200000 + (other >>> 11);
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { SysvQueue } from '@ipc/mq';
 import { expectBytes, noLeaks, pattern, queueConformance, uniqueName } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
@@ -51,6 +52,21 @@ describe('SysvQueue', () => {
     gaveUp.close();
     expect((await other.receive()).bytes).toHaveLength(0);
     queue.unlink();
+  });
+
+  test('those who wait leave the thread pool to others, however many they are', async () => {
+    const queues = Array.from({ length: 8 }, () => SysvQueue.create(uniqueName('pool')));
+    try {
+      const waiting = Promise.all(queues.map((queue) => queue.receive()));
+      await readFile(new URL(import.meta.url)); // by a thread of the pool, which has four
+      for (const queue of queues) queue.trySend(pattern(9));
+      for (const { bytes } of await waiting) expectBytes(bytes, pattern(9));
+    } finally {
+      for (const queue of queues) {
+        queue.unlink();
+        queue.close();
+      }
+    }
   });
 
   test('X3 a message over kernel.msgmax names it, its value, the need and the command', () => {

@@ -40,7 +40,7 @@ export { toReadableStream, toWritableStream } from './web-streams.ts';
 // For those who build a mechanism.
 export type { Attachments } from './attachments.ts';
 export type { ByteStream } from './byte-stream.ts';
-export { giveBuffer, noBuffer, POOLED_BYTES, takeBuffer } from './buffer-pool.ts';
+export { giveBuffer, giveLarge, noBuffer, POOLED_BYTES, takeBuffer, takeLarge } from './buffer-pool.ts';
 export {
   checkMaxMessageBytes,
   DEFAULT_MAX_MESSAGE_BYTES,

@@ -126,8 +126,9 @@ export const sendMessages: (
  * @param target - Slots of `slotBytes` each; message i fills slot i from its start.
  * @param lengths - Filled with the bytes of each message, -1 for one that was cut off: too long, or with descriptors. At the
  *   end of a seqpacket socket every message has length 0.
+ * @param front - Where given, one message comes: its first bytes go there, and only what does not fit to slot 0.
  * @returns Messages received, as many as there are slots and `lengths` at most; -1 when none is there.
- * @throws {TypeError} `target`, `lengths`. @throws {RangeError} `slotBytes`, no room for a single slot.
+ * @throws {TypeError} `target`, `lengths`, `front`. @throws {RangeError} `slotBytes`, no room for a single slot.
  * @throws As `receiveMessage`; an error behind a message comes with the next call.
  * Cost: one system call, and the kernel's work for each. Source: recvmmsg(2).
  */
@@ -136,6 +137,7 @@ export const receiveMessages: (
   target: Uint8Array,
   slotBytes: number,
   lengths: Int32Array,
+  front?: Uint8Array,
 ) => number = native('receiveMessages');
 
 /** The process at the other end, as the kernel knows it. @throws ENOTSOCK, EBADF. Source: SO_PEERCRED in unix(7). */

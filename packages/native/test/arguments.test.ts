@@ -142,7 +142,7 @@ const signatures: Record<string, readonly Kind[]> = {
   read: [fd, bytes, offset, offset],
   readPair: [fd, bytes, offset, bytes, offset],
   receiveMessage: [fd, bytes, offset, offset, integer(0, 253)],
-  receiveMessages: [fd, bytes, integer(1, int), view(new Int32Array(2))],
+  receiveMessages: [fd, bytes, integer(1, int), view(new Int32Array(2)), optional(bytes)],
   semOpen: [path, flags, mode, integer(0, int)],
   semUnlink: [path],
   sendMessage: [fd, bytes, offset, offset, optional(array(253))],

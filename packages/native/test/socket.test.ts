@@ -178,6 +178,23 @@ test.each(['seqpacket', 'datagram'] as const)('several messages go with one call
   expect(thrownBy(() => receiveMessages(b, slots, 33, lengths))).toBeInstanceOf(RangeError);
 });
 
+test('one message may begin in other memory than its slot', () => {
+  const [a, b] = ownedPair(socketPair('seqpacket'));
+  const [slots, lengths, front] = [new Uint8Array(8), new Int32Array(2), new Uint8Array(4)];
+  const receive = (): string => {
+    expect(receiveMessages(b, slots, 4, lengths, front)).toBe(1);
+    return Buffer.concat([front, slots]).toString();
+  };
+  sendMessages(a, bytes('twoseventhirteen byte'), Int32Array.of(3, 8, 21), 0, 3);
+  expect(receive()).toBe('two\0\0\0\0\0\0\0\0\0');
+  expect(lengths[0]).toBe(3);
+  expect(receive()).toBe('seven\0\0\0\0\0\0\0'.slice(0, 12));
+  expect(lengths[0]).toBe(5);
+  expect(receive()).toBe('thirteen\0\0\0\0');
+  expect(lengths[0]).toBe(-1); // thirteen bytes do not fit eight
+  expect(receiveMessages(b, slots, 4, lengths, front)).toBe(-1);
+});
+
 test('of several messages those that fit are sent; descriptors that nobody wants are closed', () => {
   const [a, b] = ownedPair(socketPair('seqpacket'));
   const ends = Int32Array.from({ length: 64 }, (_, i) => (i + 1) * 16_384);

@@ -103,7 +103,7 @@ class DatagramReader implements ReceivePort {
 
   constructor(socket: PacketSocket, maxMessageBytes: number, unbind: () => void) {
     this.#socket = socket;
-    this.#inbox = new PacketInbox(socket.fd, maxMessageBytes);
+    this.#inbox = new PacketInbox(socket.fd, 0, maxMessageBytes);
     this.#maxMessageBytes = maxMessageBytes;
     this.#unbind = unbind;
   }
@@ -120,12 +120,12 @@ class DatagramReader implements ReceivePort {
   }
 
   pull(patient = false): Uint8Array | undefined {
-    return this.#next(patient) ? this.#inbox.takeOwn(0) : undefined;
+    return this.#next(patient) ? this.#inbox.takeOwn() : undefined;
   }
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    for (; count < limit && this.#next(false); count++) handler(this.#inbox.take(0));
+    for (; count < limit && this.#next(false); count++) handler(this.#inbox.take());
     return count;
   }
 

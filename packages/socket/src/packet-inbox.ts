@@ -1,4 +1,4 @@
-import { ownedSlice } from '@ipc/core';
+import { giveLarge, ownedMemory, ownedSlice, takeLarge } from '@ipc/core';
 import * as native from '@ipc/native';
 
 /** The most that comes with one system call, and what they may take together if each is as long as can be. */
@@ -18,26 +18,36 @@ let spare: Uint8Array[] = [];
 
 /**
  * Packets that have come: what waits in the kernel is fetched with one `recvmmsg`, up to 32 at a time, and handed out one by
- * one. One that has nothing to hand out holds no memory.
+ * one. A large one that its receiver will own comes straight to where it stays, if it is about as long as the one before it.
+ * An inbox that has nothing to hand out holds no memory.
  */
 export class PacketInbox {
   readonly #fd: number;
+  readonly #headerBytes: number;
   readonly #maxPacketBytes: number;
   readonly #slotBytes: number;
   readonly #lengths: Int32Array;
   readonly #oneLength: Int32Array;
-  /** The last packet was large, so the next may be: one at a time, into memory that is warm. */
-  #oneByOne = false;
+  /** The length of the last packet if it was large, as the next may be: one at a time, into memory that is warm, or its own. */
+  #expectedBytes = 0;
+  /** The last packet went to a receiver that owns it, as the next may. */
+  #isOwned = false;
   #asked = 0;
   #buffer: Uint8Array | undefined;
+  /** Where the only packet begins, as far as it fits, `#padBytes` from the start. */
+  #own: Uint8Array | undefined;
+  /** In front of a packet in memory of its own, so that its message is aligned. */
+  readonly #padBytes: number;
   #count = 0;
   #next = 0;
 
-  /** @param maxPacketBytes - A longer one has the length -1. */
-  constructor(fd: number, maxPacketBytes: number) {
+  /** @param maxMessageBytes - A packet that is longer than this and its header has the length -1. */
+  constructor(fd: number, headerBytes: number, maxMessageBytes: number) {
     this.#fd = fd;
-    this.#maxPacketBytes = maxPacketBytes;
-    this.#slotBytes = slotBytesFor(maxPacketBytes);
+    this.#headerBytes = headerBytes;
+    this.#padBytes = -headerBytes & 7;
+    this.#maxPacketBytes = headerBytes + maxMessageBytes;
+    this.#slotBytes = slotBytesFor(this.#maxPacketBytes);
     this.#lengths = new Int32Array(
       Math.max(1, Math.min(mostPackets, Math.floor(mostBytes / this.#slotBytes))),
     );
@@ -54,14 +64,18 @@ export class PacketInbox {
     this.#buffer ??= takeSlots(this.#lengths.length * this.#slotBytes);
     this.#next = 0;
     this.#count = 0;
-    const lengths = this.#oneByOne ? this.#oneLength : this.#lengths;
+    const expectedBytes = this.#expectedBytes;
+    const lengths = expectedBytes > 0 ? this.#oneLength : this.#lengths;
+    if (expectedBytes > 0 && this.#isOwned) this.#own ??= takeLarge(this.#padBytes + expectedBytes);
     this.#asked = lengths.length;
-    const count = native.receiveMessages(this.#fd, this.#buffer, this.#slotBytes, lengths);
+    const front = this.#own?.subarray(this.#padBytes);
+    const count = native.receiveMessages(this.#fd, this.#buffer, this.#slotBytes, lengths, front);
     if (count === -1) {
       this.clear();
     } else {
       this.#count = count;
-      this.#oneByOne = (lengths[count - 1] ?? 0) >= largeBytes;
+      const lastBytes = lengths[count - 1] ?? 0;
+      this.#expectedBytes = lastBytes >= largeBytes ? lastBytes : 0;
     }
     return count;
   }
@@ -79,30 +93,63 @@ export class PacketInbox {
 
   /** The first byte of the next packet. */
   get nextKind(): number {
+    if (this.#own !== undefined) return this.#own[this.#padBytes] ?? -1;
     return this.#buffer?.[this.#next * this.#slotBytes] ?? -1;
   }
 
-  /** The next packet from byte `from`, as a view that is valid until the next call. */
-  take(from: number): Uint8Array {
+  /** The message of the next packet, as a view that is valid until the next call. */
+  take(): Uint8Array {
+    this.#isOwned = false;
+    if (this.#own !== undefined) return this.#takeFrom(this.#own);
     const start = this.#next * this.#slotBytes;
-    const packet = (this.#buffer ?? nothing).subarray(start + from, start + this.nextLength);
+    const message = (this.#buffer ?? nothing).subarray(start + this.#headerBytes, start + this.nextLength);
     this.#next++;
-    return packet;
+    return message;
   }
 
   /** As `take`, in memory of its own. */
-  takeOwn(from: number): Uint8Array {
+  takeOwn(): Uint8Array {
+    this.#isOwned = true;
+    if (this.#own !== undefined) return this.#takeFrom(this.#own);
     const start = this.#next * this.#slotBytes;
-    const packet = ownedSlice(this.#buffer ?? nothing, start + from, start + this.nextLength);
+    const message = ownedSlice(this.#buffer ?? nothing, start + this.#headerBytes, start + this.nextLength);
     this.#next++;
-    return packet;
+    return message;
+  }
+
+  /** Passes over the next packet. */
+  skip(): void {
+    this.#next++;
+    this.#giveOwn();
   }
 
   /** Drops what is left. */
   clear(): void {
     if (this.#buffer !== undefined) giveSlots(this.#buffer);
     this.#buffer = undefined;
+    this.#giveOwn();
     this.#count = this.#next = 0;
+  }
+
+  #giveOwn(): void {
+    if (this.#own === undefined) return;
+    giveLarge(this.#own);
+    this.#own = undefined;
+  }
+
+  /** The only packet. One that is longer than expected, or far shorter, is copied: a message is not to hold much more than itself. */
+  #takeFrom(own: Uint8Array): Uint8Array {
+    const start = this.#padBytes + this.#headerBytes;
+    const end = this.#padBytes + this.nextLength;
+    this.#next++;
+    this.#own = undefined;
+    if (end <= own.length && 2 * end >= own.length) return own.subarray(start, end);
+    const message = ownedMemory(end - start);
+    message.set(own.subarray(start, end));
+    if (end > own.length)
+      message.set((this.#buffer ?? nothing).subarray(0, end - own.length), own.length - start);
+    giveLarge(own);
+    return message;
   }
 }
 

@@ -44,7 +44,7 @@ export class PacketReader implements ReceivePort {
     this.#limits = limits;
     this.#onRelease = onRelease;
     this.#receipts = receipts;
-    this.#inbox = new PacketInbox(socket.fd, PACKET_HEADER_BYTES + limits.maxMessageBytes);
+    this.#inbox = new PacketInbox(socket.fd, PACKET_HEADER_BYTES, limits.maxMessageBytes);
   }
 
   attach(events: ReceiveEvents): void {
@@ -54,7 +54,7 @@ export class PacketReader implements ReceivePort {
 
   pull(patient = false): Uint8Array | undefined {
     if (!this.#next(patient)) return undefined;
-    const message = this.#takeAhead() ?? this.#inbox.takeOwn(PACKET_HEADER_BYTES);
+    const message = this.#takeAhead() ?? this.#inbox.takeOwn();
     this.#goOn();
     return message;
   }
@@ -65,8 +65,7 @@ export class PacketReader implements ReceivePort {
 
   drain(handler: (message: Uint8Array) => void, limit: number): number {
     let count = 0;
-    for (; count < limit && this.#next(false); count++)
-      handler(this.#takeAhead() ?? this.#inbox.take(PACKET_HEADER_BYTES));
+    for (; count < limit && this.#next(false); count++) handler(this.#takeAhead() ?? this.#inbox.take());
     if (count > 0) this.#goOn();
     return count;
   }
@@ -106,7 +105,7 @@ export class PacketReader implements ReceivePort {
         if (this.#inbox.length > 0) {
           const { nextLength, nextKind } = this.#inbox;
           if (this.#isMessage(nextKind, nextLength, nextLength === -1)) return true;
-          this.#inbox.take(0);
+          this.#inbox.skip();
         } else if (patient && this.#dry) {
           return false;
         } else if (this.#limits.maxDescriptors > 0) {

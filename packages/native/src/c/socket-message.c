@@ -145,26 +145,36 @@ static napi_value send_messages(napi_env env, napi_callback_info info) {
   return errno == EAGAIN ? js_int(env, -1) : throw_errno(env, "sendmmsg", NULL);
 }
 
-/** Message i goes to `target[i * slotBytes, (i + 1) * slotBytes)` and its length to `lengths[i]`, -1 if it was cut off. */
+/**
+ * Message i goes to `target[i * slotBytes, (i + 1) * slotBytes)` and its length to `lengths[i]`, -1 if it was cut off.
+ * With `front` there is one, which goes there as far as it fits.
+ */
 static napi_value receive_messages(napi_env env, napi_callback_info info) {
-  ARGUMENTS(4);
+  ARGUMENTS(5);
   int fd, slot_bytes;
-  struct view target, lengths;
+  struct view target, lengths, front;
+  const bool has_front = argument_count > 4 && !argument_is_undefined(env, argument[4]);
   if (!argument_fd(env, argument[0], "fd", &fd) ||
       !argument_view(env, argument[1], "target", napi_uint8_array, &target) ||
       !argument_int(env, argument[2], "slotBytes", 1, INT_MAX, &slot_bytes) ||
-      !argument_view(env, argument[3], "lengths", napi_int32_array, &lengths))
+      !argument_view(env, argument[3], "lengths", napi_int32_array, &lengths) ||
+      (has_front && !argument_view(env, argument[4], "front", napi_uint8_array, &front)))
     return NULL;
   size_t slots = target.length / (size_t)slot_bytes;
   if (slots > lengths.length) slots = lengths.length;
-  if (slots > MESSAGES_MAX) slots = MESSAGES_MAX;
+  const size_t most = has_front ? 1 : MESSAGES_MAX;
+  if (slots > most) slots = most;
   if (slots == 0) return throw_range_error(env, "target: expected room for a message of %d bytes", slot_bytes);
 
   struct mmsghdr messages[MESSAGES_MAX];
-  struct iovec vectors[MESSAGES_MAX];
+  struct iovec vectors[1 + MESSAGES_MAX], *slot = &vectors[1];
   for (size_t i = 0; i < slots; i++) {
-    vectors[i] = (struct iovec){(uint8_t *)target.data + i * (size_t)slot_bytes, (size_t)slot_bytes};
-    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &vectors[i], .msg_iovlen = 1}};
+    slot[i] = (struct iovec){(uint8_t *)target.data + i * (size_t)slot_bytes, (size_t)slot_bytes};
+    messages[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &slot[i], .msg_iovlen = 1}};
+  }
+  if (has_front) {
+    vectors[0] = (struct iovec){front.data, front.length};
+    messages[0] = (struct mmsghdr){.msg_hdr = {.msg_iov = vectors, .msg_iovlen = 2}};
   }
   int count;
   RETRY(count, recvmmsg(fd, messages, (unsigned)slots, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, NULL));

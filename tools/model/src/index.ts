@@ -32,6 +32,8 @@ export { sharedQueue } from './scenarios/shared-queue.ts';
 export type { QueuedKind, SharedQueueParty, SharedQueueShape } from './scenarios/shared-queue.ts';
 export { queue } from './scenarios/queue.ts';
 export type { QueueParty, QueueShape } from './scenarios/queue.ts';
+export { waitAny } from './scenarios/wait-any.ts';
+export type { WaitAnyShape } from './scenarios/wait-any.ts';
 export type { Spelling } from './scenarios/ends.ts';
 export type { Processor } from './weak-memory.ts';
 export { mutants } from './mutants.ts';

@@ -4,6 +4,7 @@ import { map, type MapChange } from './scenarios/map.ts';
 import { pool } from './scenarios/pool.ts';
 import { records } from './scenarios/records.ts';
 import { sharedQueue } from './scenarios/shared-queue.ts';
+import { waitAny } from './scenarios/wait-any.ts';
 
 export function memoryPlan(): readonly Planned[] {
   const sender = { sends: ['short'] } as const;
@@ -30,6 +31,10 @@ export function memoryPlan(): readonly Planned[] {
   const consumer = { receives: 'sync' } as const;
   const leaser = { receives: 'sync', leases: true } as const;
   return [
+    { quick: true, scenario: waitAny({ senders: [[1]], deaths: 0 }) },
+    { quick: false, scenario: waitAny({ senders: [[1, 0]], deaths: 0 }) },
+    { quick: false, scenario: waitAny({ senders: [[1]], deaths: 1 }) },
+    { quick: false, scenario: waitAny({ senders: [[0], [1]], deaths: 0 }) },
     { quick: true, scenario: records({ parties: [sender, receiver], deaths: 0 }) },
     {
       quick: true,

@@ -10,40 +10,46 @@ interface RegionShape {
 }
 
 /**
- * The one region of a scenario, in place of `Region` of `@ipc/shm`: it starts where the modelled memory starts.
+ * A region of a scenario, in place of `Region` of `@ipc/shm`: it starts where the modelled memory starts, or at the byte that its name says:
+ * `model at 512`. All lie in one file.
  *
  * How regions come into being is not modelled: the first party to open it, while all set up, makes it.
  */
 export class ModelRegion {
-  readonly name = 'model';
+  readonly name: string;
   readonly kind: string;
   readonly bytes: number;
-  readonly offset = 0;
+  readonly offset: number;
   readonly buffer: SharedMemory;
   readonly words: Int32Array;
   readonly bytesView: Uint8Array;
   readonly descriptor: number;
   isOpen = true;
 
-  constructor(kind: string, bytes: number, descriptor: number = FILE) {
+  constructor(name: string, kind: string, bytes: number, descriptor: number = FILE) {
+    this.name = name;
+    this.offset = startOf(name);
     this.kind = kind;
     this.bytes = bytes;
     this.descriptor = descriptor;
-    this.buffer = new SharedMemory(bytes);
+    this.buffer = new SharedMemory(this.offset + bytes);
     const source = this.buffer as unknown as ArrayBuffer;
-    this.words = new (sharedGlobals.Int32Array as typeof Int32Array)(source, 0, bytes >> 2);
-    this.bytesView = new (sharedGlobals.Uint8Array as typeof Uint8Array)(source, 0, bytes);
+    this.words = new (sharedGlobals.Int32Array as typeof Int32Array)(source, this.offset, bytes >> 2);
+    this.bytesView = new (sharedGlobals.Uint8Array as typeof Uint8Array)(source, this.offset, bytes);
   }
 
-  static openOrCreate(_name: string, { kind, bytes, initialise }: RegionShape): ModelRegion {
-    const region = new ModelRegion(kind, bytes, openFile());
-    const isNew = party().along(({ memory }) => memory.every((word) => word === 0)) as boolean;
+  static openOrCreate(name: string, { kind, bytes, initialise }: RegionShape): ModelRegion {
+    const region = new ModelRegion(name, kind, bytes, openFile());
+    const [first, end] = [region.offset >> 2, (region.offset + bytes) >> 2];
+    const isNew = party().along(({ memory }) =>
+      memory.subarray(first, end).every((word) => word === 0),
+    ) as boolean;
     if (isNew) initialise?.(region);
     return region;
   }
 
-  static open(_name: string, { kind }: Pick<RegionShape, 'kind'>): ModelRegion {
-    return new ModelRegion(kind, party().world.memory.byteLength, openFile());
+  static open(name: string, { kind }: Pick<RegionShape, 'kind'>): ModelRegion {
+    return new ModelRegion(name, kind, party().world.memory.byteLength - startOf(name), openFile());
   }
 
   close(): void {
@@ -86,4 +92,8 @@ function openFile(): number {
     name: 'open the region',
     make: (world) => world.entered().open(index, '/proc/self/fd/3', true, true),
   }) as number;
+}
+
+function startOf(name: string): number {
+  return Number(/ at (\d+)$/.exec(name)?.[1] ?? 0);
 }

@@ -3,6 +3,7 @@ import { mutant, type Mutant } from './mutant.ts';
 import { broadcast, type BroadcastShape } from './scenarios/broadcast.ts';
 import { latest, type LatestShape } from './scenarios/latest.ts';
 import { queue, type QueueParty, type QueueShape } from './scenarios/queue.ts';
+import { waitAny } from './scenarios/wait-any.ts';
 
 const publisher = { publishes: 1, spelling: 'sync' } as const;
 /** Two messages are there, in two slots, when all begin. */
@@ -47,6 +48,13 @@ function inLatest(
 ): Mutant {
   return mutant(`latest value: ${name}`, `packages/shm/src/latest-${end}.ts`, from, to, (edits) =>
     latest(shape, edits),
+  );
+}
+
+/** One message comes, into the second of two queues. */
+function inWaitAny(name: string, file: string, from: string, to: string): Mutant {
+  return mutant(`wait for any: ${name}`, `packages/shm/src/${file}.ts`, from, to, (edits) =>
+    waitAny({ senders: [[1]], deaths: 0 }, edits),
   );
 }
 
@@ -239,6 +247,25 @@ export function slotMutants(): readonly Mutant[] {
       'native.futexWait(words, SEQUENCE, this.#seen, cutShort.limit(left))',
       'native.futexWait(words, SEQUENCE, Atomics.load(words, SEQUENCE), cutShort.limit(left))',
       read,
+    ),
+    inWaitAny(
+      'all are looked at before they are announced',
+      'slot-sleep',
+      'const ready = sleeps.find((sleep) => sleep.#announceAndLook());',
+      `const ready = sleeps.find((sleep) => sleep.#isReady());
+        for (const sleep of sleeps) sleep.#announce(sleep.#need());`,
+    ),
+    inWaitAny(
+      'the thread sleeps for the bell of the first alone',
+      'slot-sleep',
+      'Participant.block(participants, limit)',
+      'Participant.block(participants.slice(0, 1), limit)',
+    ),
+    inWaitAny(
+      'the first is named whichever is ready',
+      'wait-any-sync',
+      'const index = sleeps.indexOf(woken);\n    waits[index]?.serve();\n    if (woken.damage !== undefined || waits[index]?.isReady() === true) return index;',
+      'return 0;',
     ),
   ];
 }

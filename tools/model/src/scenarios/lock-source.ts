@@ -68,7 +68,8 @@ export function lockSource(edits: readonly Edit[]): LockSource {
       for (const each of ['bell.ts', 'bell-line.ts']) (load(each) as { readonly clear: () => void }).clear();
       return Object.assign({}, ...files.map(load)) as Sync;
     },
-    region: (participants, locks = 1) => new ModelRegion('model', areaBytes(participants) * locks) as never,
+    region: (participants, locks = 1) =>
+      new ModelRegion('model', 'model', areaBytes(participants) * locks) as never,
   };
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { layout, Region, type Fields } from '@ipc/shm';
 import { noLeaks, python, uniqueName } from '@ipc/testkit';
 import fc from 'fast-check';
@@ -64,6 +65,16 @@ test('accessors read and write little-endian memory, and move along an array', (
   for (const offset of [1, 4, -48, 96, 0.5, NaN]) expect(() => (again.$offset = offset)).toThrow(RangeError);
   expect(() => (again.name = 'äöü')).toThrow(RangeError);
   expect(() => (again.raw = new Uint8Array(2))).toThrow(RangeError);
+});
+
+test('numbers in a layout are read and written without allocation', () => {
+  const script = fileURLToPath(new URL('../dist-test/workers/layout-heap.js', import.meta.url));
+  const { records, heapBytes } = JSON.parse(
+    execFileSync(process.execPath, ['--min-semi-space-size=256', '--max-semi-space-size=256', script], {
+      encoding: 'utf8',
+    }),
+  ) as { readonly records: number; readonly heapBytes: number };
+  expect(heapBytes / records).toBeLessThan(1); // the smallest object has 16, and nothing is collected meanwhile
 });
 
 test('bad declarations are refused', () => {

@@ -1,0 +1,26 @@
+/** How much the JavaScript heap grows while the numbers of a layout are written and read a million times. */
+import { layout } from '@ipc/shm';
+
+const quote = layout({ price: 'f64', quantity: 'u32', side: 'i8', weight: 'f32', count: 'u16' });
+const records = 1000;
+const accessors = quote.at(new DataView(new ArrayBuffer(records * quote.bytes)));
+
+function pass(times: number): number {
+  let sum = 0;
+  for (let n = 0; n < times; n++) {
+    accessors.$offset = (n % records) * quote.bytes;
+    accessors.quantity = n;
+    accessors.side = n & 1;
+    accessors.count = accessors.quantity & 0xff;
+    accessors.price = n / 2;
+    accessors.weight = accessors.price;
+    sum += accessors.count + accessors.side + accessors.weight;
+  }
+  return sum;
+}
+
+for (let n = 0; n < 20; n++) pass(100_000); // compiles
+const before = process.memoryUsage().heapUsed;
+const sum = pass(1_000_000);
+const heapBytes = process.memoryUsage().heapUsed - before;
+console.log(JSON.stringify({ records: 1_000_000, heapBytes, sum }));

@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { setTimeout } from 'node:timers/promises';
 import { LatestReader } from '@ipc/shm';
 import type { Campaign } from '../campaign.ts';
-import { keys, KillValues } from '../kill-values.ts';
-import { wholeNumber } from '../whole.ts';
+import { keys, KillValues, valueBytes } from '../kill-values.ts';
+import { whole, wholeNumber } from '../whole.ts';
 import { campaignName, endWorker, startWorker } from '../worker.ts';
 
 const parties = 3;
@@ -61,6 +61,11 @@ export const valueKill: Campaign = {
     } finally {
       await Promise.all(team.map(endWorker));
     }
+    for (const key of keys) values.map.set(key, whole(0, valueBytes)); // whoever comes next repairs
+    const entries = [...values.map.entries()].map(({ key }) => key);
+    const own = keys.length + 1; // and what counts
+    if (entries.length !== own || new Set(entries).size !== own || values.map.size !== own)
+      violations.push(`${own} entries, the map has ${entries.length} and counts ${values.map.size}`);
     const { noted, counted } = values;
     for (const count of counted)
       if (count < noted || count > noted + rounds + parties)

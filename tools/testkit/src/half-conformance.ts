@@ -41,6 +41,13 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
     };
   };
 
+  const testEnd = (title: string, run: () => Promise<void>): void => {
+    test(title, async (context) => {
+      context.skip(!endsWithSender, 'its senders come and go unseen: the receiver has no end');
+      await run();
+    });
+  };
+
   describe(`${id} keeps the contract of halves`, () => {
     test.each(sizes)('C1 carries a message of %i bytes whole', async (length) => {
       await using pair = await ends();
@@ -110,7 +117,7 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
       expectBytes(await pair.receiver.receive(), pattern(1));
     });
 
-    test.runIf(endsWithSender)('C5 drains, then ends, after the sender closes', async () => {
+    testEnd('C5 drains, then ends, after the sender closes', async () => {
       await using pair = await ends();
       await pair.sender.send(pattern(10));
       await pair.sender.close();
@@ -120,25 +127,22 @@ export function halfConformance(id: string, create: () => Promise<HalfPair>, fac
       if (closedTells) expect(await pair.receiver.closed).toBeUndefined();
     });
 
-    test.runIf(endsWithSender)('C5 ends receives that wait when the sender closes', async () => {
+    testEnd('C5 ends receives that wait when the sender closes', async () => {
       await using pair = await ends();
       const waiting = [pair.receiver.receive(), pair.receiver.receive()];
       await pair.sender.close();
       expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
     });
 
-    test.runIf(endsWithSender)(
-      'C5 rejects sends with ERR_IPC_PEER_GONE after the receiver has closed',
-      async () => {
-        await using pair = await ends();
-        await pair.sender.send(pattern(1));
-        await pair.receiver.close();
-        await expect(untilRejected(() => pair.sender.send(pattern(fillerBytes)))).rejects.toMatchObject({
-          code: 'ERR_IPC_PEER_GONE',
-        });
-        if (closedTells) expect(await pair.sender.closed).toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
-      },
-    );
+    testEnd('C5 rejects sends with ERR_IPC_PEER_GONE after the receiver has closed', async () => {
+      await using pair = await ends();
+      await pair.sender.send(pattern(1));
+      await pair.receiver.close();
+      await expect(untilRejected(() => pair.sender.send(pattern(fillerBytes)))).rejects.toMatchObject({
+        code: 'ERR_IPC_PEER_GONE',
+      });
+      if (closedTells) expect(await pair.sender.closed).toMatchObject({ code: 'ERR_IPC_PEER_GONE' });
+    });
 
     test('C6 flushes what was sent before closing', async () => {
       await using pair = await ends();

@@ -1,5 +1,5 @@
 /**
- * Three parties, any one of which may die at any step: all orders are out of reach, so parties are stopped that could go on only as often
+ * Three parties, any one of which may die at any step. Where all orders are out of reach, parties are stopped that could go on only as often
  * (preemptions.ts) as lets the search end within minutes.
  */
 import type { Planned } from './plan.ts';
@@ -20,7 +20,7 @@ export function threePlan(): readonly Planned[] {
   const three = ['sync', 'sync', 'sync'] as const;
   const repairs = ['in vain', 'well', 'well'] as const;
   return [
-    { scenario: mutex({ spellings: three, rounds: 1, deaths }), preemptions: 1 },
+    { scenario: mutex({ spellings: three, rounds: 1, deaths }) },
     { scenario: mutex({ spellings: ['sync', 'sync', 'async'], rounds: 1, deaths }), preemptions: 0 },
     { scenario: mutex({ spellings: three, rounds: 1, deaths, repairs, abandoned: true }), preemptions: 0 },
     { scenario: mutex({ spellings: three, rounds: 1, deaths, fair: true }), preemptions: 0 },
@@ -40,7 +40,7 @@ export function threePlan(): readonly Planned[] {
     { scenario: condition({ parties: ['notifier', 'waiter', 'waiter'], deaths }), preemptions: 0 },
     { scenario: gate({ kind: 'manual event', parties: ['opener', 'sync', 'sync'], deaths }), preemptions: 0 },
     { scenario: gate({ kind: 'auto event', parties: ['opener', 'sync', 'sync'], deaths }), preemptions: 0 },
-    { scenario: gate({ kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths }), preemptions: 1 },
+    { scenario: gate({ kind: 'latch of 2', parties: ['opener', 'opener', 'sync'], deaths }) },
     { scenario: barrier({ parties: 3, deaths }), preemptions: 0 },
     { scenario: lease({ parties: ['leads', 'leads and resigns', 'watches'], deaths }), preemptions: 0 },
   ].map((each) => ({ quick: false, ...each }));

@@ -38,7 +38,10 @@ async function receiveUntilEnd(from: KillOutlet): Promise<void> {
   for (;;) {
     const message =
       from.tryReceive() ?? (blocks ? from.receiveSync({ timeoutMs: lookMs }) : await from.receive());
-    if (message === undefined) continue;
+    if (message === undefined) {
+      await new Promise(setImmediate); // hears whether the campaign is still there
+      continue;
+    }
     if (message.length === 0) return;
     const found = wholeNumber(message);
     if (found < 0) {
@@ -63,5 +66,6 @@ async function work({ round, last = 0 }: { round?: number; last?: number }): Pro
   process.send?.('done');
 }
 
+process.once('disconnect', () => process.exit());
 process.on('message', (command: Parameters<typeof work>[0]) => void work(command));
 process.send?.('ready');

@@ -1,10 +1,9 @@
-/** Measures cells: starts a crew where there is none, rehearses, times, and sets the floor beside. */
+/** Measures cells: starts a crew for them, rehearses, times, sets the floor beside, and ends it. */
 import { join } from 'node:path';
 import { cellTimes } from './cell-times.ts';
 import { Crew, type CellTimes } from './crew.ts';
 import { CrewFloors } from './crew-floors.ts';
 import type { FloorGauge } from './floor-gauge.ts';
-import { LivingCrews } from './living-crews.ts';
 import type { Misses } from './misses.ts';
 import type { Pace } from './pace.ts';
 import {
@@ -42,12 +41,11 @@ export interface CellMeterOptions {
 /** Larger messages get to know their buffers in the warm-up of their cells. */
 const mostRehearsedBytes = 1 << 20;
 /** Of a warm-up, what is looked at for itself. */
-const mostSliceMs = 35;
+const mostSliceMs = 20;
 
 export class CellMeter {
   readonly #options: CellMeterOptions;
-  readonly #living = new LivingCrews();
-  readonly #warm = new WeakSet<Crew>();
+  readonly #failed = new Set<PlannedCrew>();
   readonly #pinnedBy = new Set<string | undefined>();
   #crews = 0;
 
@@ -61,94 +59,82 @@ export class CellMeter {
     return this.#pinnedBy.has(undefined) ? null : first;
   }
 
-  /** Starts a crew before it is needed, unless it has failed before. */
-  async start(planned: PlannedCrew): Promise<void> {
-    const { onDoing, pace } = this.#options;
+  /** Some cells of a crew, whose processes are started for them and end after them. Who fails is not tried again. */
+  async measure(planned: PlannedCrew, cells: readonly PlannedCell[]): Promise<void> {
+    if (cells.length === 0) return;
+    const { pace } = this.#options;
+    const left = [...cells];
     if (this.hasFailed(planned)) {
-      pace.strikeCrews(1, pathsOf(planned.cells).length);
-      return;
+      pace.strikeCrew(pathsOf(cells).length);
+    } else {
+      const begin = performance.now();
+      const busyMs = await this.#measureIn(planned, cells, left);
+      pace.crewTook(performance.now() - begin - busyMs);
     }
-    onDoing(`starting ${describeCrew(planned)}`);
-    try {
-      await this.#start(planned);
-    } catch (error) {
-      await this.#giveUp(planned, undefined, error as Error);
-    }
+    for (const cell of left) pace.strikeCell(cell);
+  }
+
+  /** It could not be started, or one of its cells has failed: it is not measured any more. */
+  hasFailed(planned: PlannedCrew): boolean {
+    return this.#failed.has(planned);
   }
 
   /**
-   * Some cells of a crew. One that fails is ended and not tried again.
-   *
-   * @param isPlanned - It is one of the planned repeats.
+   * @param left - What is measured is taken from it.
+   * @returns For how long it was neither starting nor ending.
    */
-  async measure(planned: PlannedCrew, cells: readonly PlannedCell[], isPlanned: boolean): Promise<void> {
+  async #measureIn(
+    planned: PlannedCrew,
+    cells: readonly PlannedCell[],
+    left: PlannedCell[],
+  ): Promise<number> {
     const { gauge, misses, onDoing, pace } = this.#options;
     let current: PlannedCell | undefined;
-    const left = new Set(isPlanned ? cells : []);
+    let crew: Crew | undefined;
+    let failure: Error | undefined;
+    let begin = performance.now();
     try {
-      const known = this.#living.get(planned);
-      if (known === 'failed') return;
-      const crew = known ?? (await this.#startNow(planned));
-      if (!this.#warm.has(crew)) {
-        this.#warm.add(crew);
-        for (const [first, ...others] of pathsOf(planned.cells)) {
-          for (current of others) await this.#rehearse(planned, current, crew);
-          // Last: what the compiler assumes of the first size holds for the others as well, or is corrected by then.
-          await this.#warmUp(planned, (current = first), crew);
-        }
+      onDoing(`starting ${describeCrew(planned)}`);
+      crew = await this.#start(planned, cells);
+      begin = performance.now();
+      for (const [first, ...others] of pathsOf(cells)) {
+        for (current of others) await this.#rehearse(planned, current, crew);
+        // Last: what the compiler assumes of the first size holds for the others as well, or is corrected by then.
+        await this.#warmUp(planned, (current = first), crew);
       }
       const floors = gauge && new CrewFloors(gauge, planned);
       for (current of cells) {
         if (pace.isLate()) {
+          const count = left.length;
           misses.leaveOut(
             describeCrew(planned),
-            `no time was left for ${left.size} of its figures; see --seconds`,
+            `no time was left for ${count} of its figures; see --seconds`,
           );
           break;
         }
         if (current.messageBytes > crew.maxMessageBytes) continue;
         onDoing(describeCell(planned, current));
         await this.#measureCell(planned, current, crew, floors);
-        left.delete(current);
+        left.splice(left.indexOf(current), 1);
       }
+      current = undefined;
     } catch (error) {
-      await this.#giveUp(planned, current, error as Error);
-    } finally {
-      for (const cell of left) pace.strikeCell(cell);
+      failure = error as Error;
     }
-  }
-
-  /** One of its cells has failed: it is not measured any more. */
-  hasFailed(planned: PlannedCrew): boolean {
-    return this.#living.get(planned) === 'failed';
-  }
-
-  /** Ends the processes of all crews; the next measurement of one starts others. */
-  async endAll(): Promise<void> {
-    const begin = performance.now();
-    const living = this.#living.planned();
-    await Promise.all(living.map((planned) => this.#end(planned)));
-    this.#options.pace.crewsEnded(living.length, performance.now() - begin);
-  }
-
-  async #end(planned: PlannedCrew): Promise<void> {
-    const { misses, signal } = this.#options;
-    const failure = await this.#living.end(planned);
+    const busyMs = performance.now() - begin;
+    await crew?.[Symbol.asyncDispose]();
     // Between two cells, or after the last: its figures hold, and it has broken all the same.
-    if (failure !== undefined && !signal.aborted) misses.explain(planned, undefined, failure);
+    failure ??= crew?.failure;
+    if (failure !== undefined) {
+      this.#failed.add(planned);
+      if (!this.#options.signal.aborted) misses.explain(planned, current, failure);
+    }
+    return crew === undefined ? 0 : busyMs;
   }
 
-  /** While nothing else is started. */
-  async #startNow(planned: PlannedCrew): Promise<Crew> {
-    const begin = performance.now();
-    const crew = await this.#start(planned);
-    this.#options.pace.crewsStarted(1, performance.now() - begin);
-    return crew;
-  }
-
-  async #start(planned: PlannedCrew): Promise<Crew> {
-    const { directory, pace, patienceMs, scenarioModules, signal } = this.#options;
-    const { subject, subjectModule, followers, cells } = planned;
+  async #start(planned: PlannedCrew, cells: readonly PlannedCell[]): Promise<Crew> {
+    const { directory, patienceMs, scenarioModules, signal } = this.#options;
+    const { subject, subjectModule, followers } = planned;
     const number = this.#crews++;
     const crew = await Crew.start({
       subject,
@@ -161,15 +147,8 @@ export class CellMeter {
       patienceMs,
       signal,
     });
-    this.#living.add(planned, crew);
-    pace.strikeCrews(1, 0);
     this.#pinnedBy.add(crew.pinnedBy);
     return crew;
-  }
-
-  async #giveUp(planned: PlannedCrew, cell: PlannedCell | undefined, error: Error): Promise<void> {
-    await this.#living.end(planned, 'failed');
-    if (!this.#options.signal.aborted) this.#options.misses.explain(planned, cell, error);
   }
 
   /** What a crew does for the first time is checked, but not counted: buffers and caches know nothing of its size yet. */
@@ -192,7 +171,9 @@ export class CellMeter {
     const sliceMs = Math.min(mostMs, mostSliceMs);
     const begin = performance.now();
     const rates: number[] = [];
-    do rates.push(rateOf(await crew.measure(cell, this.#times(cell, sliceMs))));
+    // No least number of messages: who is slow because it is cold would get stuck in its first slice.
+    const times = { ...this.#times(cell, sliceMs), leastMessages: 1, mostNs: sliceMs * 1e6 };
+    do rates.push(rateOf(await crew.measure(cell, times)));
     while (!isWarm(rates) && performance.now() + sliceMs < begin + mostMs);
     pace.warmUpTook(performance.now() - begin);
   }

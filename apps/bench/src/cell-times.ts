@@ -27,5 +27,5 @@ export function cellTimes(
 
 /** Enough that what the buffers on the way hold does not decide, and no fewer than eight. */
 function leastOneWay(messageBytes: number): number {
-  return Math.max(8, Math.min(20_000, Math.floor((8 << 20) / messageBytes)));
+  return Math.max(8, Math.min(8_000, Math.floor((8 << 20) / messageBytes)));
 }

@@ -57,13 +57,12 @@ interface ChooseOptions extends Omit<Need, 'messageBytes' | 'prefer'> {
 
 /** What a run is without any option, a quick one, and a full one. */
 const modes = {
-  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 15, oneByOne: false },
-  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 5, seconds: 96, oneByOne: false },
+  quick: { messageBytes: [64, 64 << 10], repeats: 1, seconds: 15 },
+  default: { messageBytes: [64, 1 << 10, 64 << 10, 1 << 20], repeats: 5, seconds: 112 },
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
     seconds: 1110,
-    oneByOne: true,
   },
 } as const;
 
@@ -139,10 +138,7 @@ function addRun(program: Command, take: (run: RunInvocation) => void): void {
     .description('measure; what is done without a verb')
     .option('--quick', 'one repeat of two sizes, in under 20 seconds: a look, not a figure', false)
     .addOption(
-      new Option(
-        '--full',
-        'ten repeats, several times in new processes, and every scenario, in under 20 minutes',
-      )
+      new Option('--full', 'ten repeats and every scenario, in under 20 minutes')
         .default(false)
         .conflicts('quick'),
     )
@@ -198,7 +194,6 @@ function complete(options: RunArguments, command: Command): RunInvocation {
     verb: 'run',
     isChosen,
     depth: isChosen && named === 'default' ? 'chosen' : named,
-    oneByOne: mode.oneByOne,
     subjects: [...options.subject, ...chosenSubjects(options, command)],
     scenarioModules: options.scenario,
     scenarioIds: chosenScenarios(options, command),

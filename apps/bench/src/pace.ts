@@ -22,8 +22,8 @@ const mostCellMs = 400;
  * sooner, so each may take so many times its share: as many as any other, early or late in the run.
  */
 const mostWarmUpMs = 1500;
-const warmUpShare = 0.25;
-const warmUpGenerosity = 2.0;
+const warmUpShare = 0.45;
+const warmUpGenerosity = 3;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
 export const FLOOR_SHARE = 0.3;
@@ -50,10 +50,8 @@ export class Pace {
   readonly #left: { crews: number; warmUps: number };
   /** How many times each cell is still to be measured, and what it took beyond its time: orders, answers, the floor. */
   readonly #cells: Map<object, { left: number; overheadMs: Average | undefined }>;
-  /** Start of a crew. */
-  readonly #crewMs = new Average(200, 32);
-  /** Its end, where others follow. */
-  readonly #endMs = new Average(0, 32);
+  /** Start and end of a crew. */
+  readonly #crewMs = new Average(250, 32);
   readonly #warmUpMs: Average;
   readonly #mostWarmUpMs: number;
   /** Of the cells that were not measured yet. */
@@ -107,14 +105,10 @@ export class Pace {
     return nowMs >= this.#lateMs;
   }
 
-  /** Whether starting all of these once more, and warming their paths, leaves as much of the planned time as it takes. */
-  affordsStart(crews: number, warmUps: number, nowMs: number = performance.now()): boolean {
-    return nowMs + 2 * this.#startMs(crews, warmUps) < this.#plannedEndMs;
-  }
-
-  /** The planned repeats have ended: whether there is time for one more of these cells. */
+  /** The planned repeats have ended: whether there is time to start once more who measures these cells, a path each at the most. */
   hasTimeFor(cells: readonly object[], nowMs: number = performance.now()): boolean {
-    const tookMs = cells.reduce((sum, cell) => sum + this.#cellMs + this.#overheadOf(cell), 0);
+    const startMs = this.#startMs(1, new Set(cells).size);
+    const tookMs = cells.reduce((sum, cell) => sum + this.#cellMs + this.#overheadOf(cell), startMs);
     return nowMs + tookMs < this.#deadlineMs;
   }
 
@@ -123,14 +117,10 @@ export class Pace {
     return Math.max(0, this.#deadlineMs - nowMs);
   }
 
-  /** So many crews have started: what that took. */
-  crewsStarted(count: number, tookMs: number): void {
-    for (let crew = 0; crew < count; crew++) this.#crewMs.add(tookMs / count);
-  }
-
-  /** So many crews have ended, before others are started in their place: what that took. */
-  crewsEnded(count: number, tookMs: number): void {
-    for (let crew = 0; crew < count; crew++) this.#endMs.add(tookMs / count);
+  /** A crew has started and ended: what that took. */
+  crewTook(tookMs: number): void {
+    this.#left.crews--;
+    this.#crewMs.add(tookMs);
   }
 
   /** A path has been rehearsed for the first time: what that took. */
@@ -139,9 +129,9 @@ export class Pace {
     this.#warmUpMs.add(tookMs);
   }
 
-  /** So many crews are started, or will not be, and so many paths will not be rehearsed. */
-  strikeCrews(crews: number, warmUps: number): void {
-    this.#left.crews -= crews;
+  /** A crew will not be started, and so many paths not be rehearsed. */
+  strikeCrew(warmUps: number): void {
+    this.#left.crews--;
     this.#left.warmUps -= warmUps;
   }
 
@@ -173,7 +163,7 @@ export class Pace {
   }
 
   #startMs(crews: number, warmUps: number): number {
-    return crews * (this.#crewMs.value + this.#endMs.value) + warmUps * this.#warmUpMs.value;
+    return Math.max(0, crews) * this.#crewMs.value + Math.max(0, warmUps) * this.#warmUpMs.value;
   }
 
   /** What is left beside the cells' own time. */

@@ -2,7 +2,7 @@
 import { atDepth, isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
-import { pathsOf, type PlannedCell, type PlannedCrew } from './planned.ts';
+import { cellsIn, pathsOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
@@ -63,7 +63,7 @@ function cellsOf(scenarios: readonly Scenario[], subject: Subject, options: Cell
         const place = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
         if (!isPlaced(place, subject, options)) continue;
         if (!isFirstSize && !isSized(place, subject, options)) continue;
-        cells.push({ ...place, every: everyOf(place, isFirstSize, options) });
+        cells.push({ ...place, every: everyOf(place, subject, isFirstSize, options) });
       }
     }
   }
@@ -96,32 +96,32 @@ function isPlaced(
 /** Larger ones are for streaming between cores. */
 const mostBytesEverywhere = 1 << 20;
 
-/** Whether a size beside the first is measured: pinned both ways, but rivals' largest messages are not sent back. */
+/** Whether a size beside the first is measured: across cores; on one, and of what rivals send back, in chosen and full runs. */
 function isSized(place: Place, subject: Subject, options: CellOptions): boolean {
   const { scenario, messageBytes, placement } = place;
   const { areSizesChosen = false, depth } = options;
   const isMain = isMainPlace(place, options);
-  if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
+  if (!isMain && (placement !== 'same-core' || !isInDepth({ inDepth: 'chosen' }, depth))) return false;
   if (areSizesChosen) return true;
   if (isVariant(subject) && !isInDepth({ inDepth: 'chosen' }, depth))
     return isMain && messageBytes === bulkBytes;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
   if (!isMain) return messageBytes <= mostBytesEverywhere && !isRival(subject);
-  return (
-    depth === 'full' ||
-    !isRival(subject) ||
-    scenario.sizes === undefined ||
-    messageBytes < mostBytesEverywhere
-  );
+  return !isRival(subject) || scenario.sizes === undefined || isInDepth({ inDepth: 'chosen' }, depth);
 }
 
 /** What most programs send that send much. */
 const bulkBytes = 64 << 10;
 
-/** What says less is measured in every other repeat: other sizes, both on one core, what starts processes each time. */
-function everyOf(place: Place, isFirstSize: boolean, options: CellOptions): number {
+/**
+ * What says less is measured in every other repeat: other sizes, both on one core, rivals, scenarios that a quick run leaves out,
+ * what starts processes each time.
+ */
+function everyOf(place: Place, subject: Subject, isFirstSize: boolean, options: CellOptions): number {
   const isMain =
     place.scenario.slow !== true &&
+    isInDepth(place.scenario, 'quick') &&
+    !isRival(subject) &&
     isMainPlace(place, options) &&
     (isFirstSize || place.messageBytes === bulkBytes);
   return isMain ? 1 : 2;
@@ -144,33 +144,17 @@ function isRival({ id }: Subject): boolean {
   return id.startsWith('peer.');
 }
 
-/** How much there is to do in `repeats` of it, for which the processes are started so many times. */
-export function workload(crews: readonly PlannedCrew[], repeats: number, starts: number): Workload {
-  const cells = new Map<PlannedCell, number>();
-  for (const crew of crews) for (const cell of crew.cells) cells.set(cell, Math.ceil(repeats / cell.every));
-  return { crews: crews.length * starts, warmUps: warmUpsOf(crews) * starts, cells };
-}
-
-/**
- * About what it takes until a process is open, two at a time, and until one path is warm. Most paths need half of that, but
- * who needs more must have it: processes that are new more often than they can get warm would show the compiler.
- */
-const processMs = 150;
-const warmUpMs = 500;
-/** The part of a run that new processes may take. */
-const startingShare = 0.6;
-
-/**
- * How often a run can have new processes: for each repeat, or as often as leaves enough of its time for measuring. What one pair
- * of processes says depends on how its compiler has decided and where its memory lies.
- */
-export function affordableStarts(crews: readonly PlannedCrew[], repeats: number, budgetMs: number): number {
-  const processes = crews.reduce((sum, { followers }) => sum + 1 + followers, 0);
-  const onceMs = processes * processMs + warmUpsOf(crews) * warmUpMs;
-  return Math.max(1, Math.min(repeats, Math.floor((budgetMs * startingShare) / onceMs)));
-}
-
-/** The paths that have to get warm each time these are started. */
-export function warmUpsOf(crews: readonly PlannedCrew[]): number {
-  return crews.reduce((sum, { cells }) => sum + pathsOf(cells).length, 0);
+/** How much there is to do in so many repeats, each in new processes. */
+export function workload(crews: readonly PlannedCrew[], repeats: number): Workload {
+  const work = { crews: 0, warmUps: 0, cells: new Map<PlannedCell, number>() };
+  for (let repeat = 0; repeat < repeats; repeat++) {
+    for (const crew of crews) {
+      const cells = cellsIn(crew, repeat);
+      if (cells.length === 0) continue;
+      work.crews++;
+      work.warmUps += pathsOf(cells).length;
+      for (const cell of cells) work.cells.set(cell, (work.cells.get(cell) ?? 0) + 1);
+    }
+  }
+  return work;
 }

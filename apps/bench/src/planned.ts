@@ -25,6 +25,11 @@ export interface PlannedCell {
   readonly every: number;
 }
 
+/** The cells of one repeat. */
+export function cellsIn({ cells }: PlannedCrew, repeat: number): PlannedCell[] {
+  return cells.filter(({ every }) => repeat % every === 0);
+}
+
 /**
  * The cells that run the same code, in the order of the plan: what the compiler has to see once for each crew. Not those of
  * scenarios that are not rehearsed.

@@ -25,8 +25,6 @@ export interface RunFacts {
   /** False when it was interrupted or something failed: the results are those there were. */
   readonly complete: boolean;
   readonly repeats: number;
-  /** How often all processes were new. Absent: once, or with each repeat of a full run. */
-  readonly starts?: number;
   /** How thorough it was. */
   readonly depth?: Depth;
   /** The processors of leader and follower; `null` is any. */

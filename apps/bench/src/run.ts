@@ -1,5 +1,4 @@
 /** A whole run: what is planned, the floor and the cores beside it, and the report of it. */
-import { setMaxListeners } from 'node:events';
 import { CellMeter } from './cell-meter.ts';
 import { coreMatrix, coreToCoreNs } from './core-to-core.ts';
 import { isInDepth, type Depth } from './depth.ts';
@@ -9,7 +8,7 @@ import { buildFloor } from './floor.ts';
 import { Misses } from './misses.ts';
 import { Pace } from './pace.ts';
 import { choosePhysicalCores, choosePlacements, type CpuPair } from './placement.ts';
-import { affordableStarts, plan, workload } from './plan.ts';
+import { plan, workload } from './plan.ts';
 import type { PlannedCrew } from './planned.ts';
 import { measureRepeatedly } from './repeats.ts';
 import { processorTime, stolenFraction } from './processor-time.ts';
@@ -33,8 +32,6 @@ export interface RunOptions {
   /** The sizes were named by the user: every scenario that carries messages has all of them. */
   readonly areSizesChosen: boolean;
   readonly repeats: number;
-  /** The processes of one crew live at a time, not those of all side by side. */
-  readonly oneByOne: boolean;
   /** The subjects were named by the user: none is left out. */
   readonly isChosen: boolean;
   readonly depth: Depth;
@@ -73,15 +70,14 @@ export async function run(options: RunOptions, watch: RunWatch): Promise<BenchRe
 }
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {
-  const { oneByOne, patienceMs, repeats, scenarioModules } = options;
+  const { patienceMs, repeats, scenarioModules } = options;
   const { onProgress, signal } = watch;
-  setMaxListeners(0, signal); // each living crew has one
   const environment = observeEnvironment();
   const timeBefore = processorTime();
   const misses = new Misses();
   const table = new ResultTable();
   onProgress({ fraction: 0, doing: 'building the C floor' });
-  const [gauge, { crews, starts, placements, pace }] = await Promise.all([
+  const [gauge, { crews, placements, pace }] = await Promise.all([
     prepareFloor(misses),
     prepare(options, misses),
   ]);
@@ -95,9 +91,8 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   };
   const context = { repeats, pace, table, misses, signal };
   const meter = new CellMeter({ ...context, directory, patienceMs, scenarioModules, gauge, onDoing });
-  const done = await measureRepeatedly({
-    ...context,
-    ...{ crews, starts, oneByOne, meter, processors: environment.cpu.allowed.length },
+  const wholeRepeats = await measureRepeatedly({
+    ...{ ...context, crews, meter },
     onFraction: (done) => (fraction = done),
   });
   const after = await coreToCoreNs(gauge, pair, signal);
@@ -109,8 +104,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
         startedAt: new Date(performance.timeOrigin).toISOString(),
         durationMs: Math.round(performance.now()),
         complete: !signal.aborted && misses.failures.length === 0,
-        repeats: done.repeats,
-        starts: done.starts,
+        repeats: wholeRepeats,
         depth: options.depth,
         placements: Object.fromEntries([...placements].map(([name, cpus]) => [name, cpus ?? null])),
         pinnedBy: meter.pinnedBy,
@@ -129,8 +123,6 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
 export interface Preview {
   readonly crews: readonly PlannedCrew[];
   readonly repeats: number;
-  /** How often the processes of each figure are new. */
-  readonly starts: number;
   /** Processes to be started, over all repeats. */
   readonly processes: number;
   /** About what it takes. */
@@ -143,13 +135,15 @@ export interface Preview {
 /** Plans a run, and measures nothing. */
 export async function preview(options: RunOptions): Promise<Preview> {
   const misses = new Misses();
-  const { crews, starts, pace } = await prepare(options, misses, 0);
-  const processes = crews.reduce((sum, { followers }) => sum + 1 + followers, 0);
+  const { crews, pace } = await prepare(options, misses, 0);
+  const processes = crews.reduce((sum, { followers, cells }) => {
+    const starts = Math.max(...cells.map(({ every }) => Math.ceil(options.repeats / every)));
+    return sum + starts * (1 + followers);
+  }, 0);
   return {
     crews,
     repeats: options.repeats,
-    starts,
-    processes: processes * starts,
+    processes,
     expectedMs: pace.expectedMs(0),
     cellMs: pace.cellMs(0),
     skipped: misses.skipped,
@@ -158,13 +152,12 @@ export async function preview(options: RunOptions): Promise<Preview> {
 
 interface Prepared {
   readonly crews: readonly PlannedCrew[];
-  readonly starts: number;
   readonly placements: ReadonlyMap<Placement, CpuPair | undefined>;
   readonly pace: Pace;
 }
 
 async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Promise<Prepared> {
-  const { areSizesChosen, depth, oneByOne, isChosen, messageBytes, repeats, scenarioIds } = options;
+  const { areSizesChosen, depth, isChosen, messageBytes, repeats, scenarioIds } = options;
   const subjects = await loadSubjects(options.subjects, misses);
   const ownScenarios = await Promise.all(
     options.scenarioModules.map((url) => loadScenario(url).catch(refuse('--scenario'))),
@@ -176,10 +169,8 @@ async function prepare(options: RunOptions, misses: Misses, nowMs?: number): Pro
     areScenariosChosen: scenarioIds !== undefined,
     ...{ ownScenarios, messageBytes, areSizesChosen, placements, depth },
   });
-  const starts = affordableStarts(crews, repeats, options.budgetMs);
-  const refines = repeats > 1 && !oneByOne;
-  const pace = new Pace(workload(crews, repeats, starts), { ...options, refines }, nowMs);
-  return { crews, starts, placements, pace };
+  const pace = new Pace(workload(crews, repeats), { ...options, refines: repeats > 1 }, nowMs);
+  return { crews, placements, pace };
 }
 
 async function prepareFloor(misses: Misses): Promise<FloorGauge | undefined> {

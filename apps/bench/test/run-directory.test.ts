@@ -19,6 +19,8 @@ afterAll(() => {
 });
 
 let temporary: string;
+/** Of the run whose traces are looked for. */
+let runPid: number | undefined;
 beforeEach(() => {
   temporary = mkdtempSync(join(scratch, 't'));
   vi.stubEnv('TMPDIR', temporary);
@@ -57,15 +59,16 @@ test("a module of one's own that a record names is not loaded", async () => {
   expect(readdirSync(temporary).map((name) => join(temporary, name))).toEqual([next.path]);
 });
 
-test('what a killed bench has started tidies up by itself, and ends', async () => {
-  const options = ['--only', 'mq.shared,socket.datagram', '--in', 'throughput', '--seconds', '60'];
+test.each([
+  ['mq.shared', 'a queue', () => objects().length > 0],
+  ['socket.datagram', 'a socket', () => files().some((name) => name.endsWith('.dgram'))],
+])('what a killed bench has started tidies up by itself, and ends: %s, %s', async (subject, _, isThere) => {
+  const options = ['--only', subject, '--in', 'throughput', '--seconds', '60'];
   const child = spawn(process.execPath, [program, ...options, '--json', join(scratch, 'none.json')], {
     stdio: 'ignore',
   });
-  const objects = (): string[] =>
-    readdirSync('/dev/shm').filter((name) => name.includes(`bench-${String(child.pid)}-`));
-  const files = (): string[] => readdirSync(temporary, { recursive: true }) as string[];
-  while (objects().length === 0 || !files().some((name) => name.endsWith('.dgram'))) await delay(20);
+  runPid = child.pid;
+  while (!isThere()) await delay(20);
   const killed = once(child, 'exit');
   child.kill('SIGKILL');
   await killed;
@@ -73,6 +76,14 @@ test('what a killed bench has started tidies up by itself, and ends', async () =
   while (readdirSync(temporary).length > 0) await delay(20);
   expect(objects()).toEqual([]);
 });
+
+function objects(): string[] {
+  return readdirSync('/dev/shm').filter((name) => name.includes(`bench-${String(runPid)}-`));
+}
+
+function files(): string[] {
+  return readdirSync(temporary, { recursive: true }) as string[];
+}
 
 test('at its begin and at its end it removes the FIFOs of the dead', async () => {
   const dead = (): string => {

@@ -5,15 +5,7 @@ import { formatDuration } from './figures.ts';
 import { renderTable } from './terminal.ts';
 
 /** A row for each scenario and placement, and a sentence that adds it up. */
-export function renderPreview({
-  crews,
-  repeats,
-  starts,
-  processes,
-  expectedMs,
-  cellMs,
-  skipped,
-}: Preview): string {
+export function renderPreview({ crews, repeats, processes, expectedMs, cellMs, skipped }: Preview): string {
   const rows = new Map<string, { subjects: Set<string>; sizes: Set<number>; cells: number }>();
   for (const { subject, cells } of crews) {
     for (const { scenario, placement, messageBytes } of cells) {
@@ -39,11 +31,7 @@ export function renderPreview({
     .flatMap(({ cells }) => cells)
     .filter(({ every }) => Math.ceil(repeats / every) < repeats);
   const exceptFor = rarer.length === 0 ? '' : `, ${rarer.length} of them ${Math.ceil(repeats / 2)} times`;
-  const plan = `${figures} figures, ${repeats} times each${exceptFor}, in ${processes} processes, new ${formatTimes(starts)}: about ${formatDuration(expectedMs)}`;
+  const plan = `${figures} figures, ${repeats} times each${exceptFor}, in ${processes} processes: about ${formatDuration(expectedMs)}`;
   const left = skipped.map(({ subject, reason }) => `Left out: ${subject}: ${reason}\n`).join('');
   return `${table}\n\n${plan}, cells of ${cellMs.toFixed(0)} ms.\n${left}`;
-}
-
-function formatTimes(times: number): string {
-  return times === 1 ? 'once' : `${times} times`;
 }

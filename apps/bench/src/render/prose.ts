@@ -1,5 +1,5 @@
 /** What has to be said beside the tables. */
-import { relativeError, type BenchReport, type Result, type RunFacts } from '../result.ts';
+import { relativeError, type BenchReport, type Result } from '../result.ts';
 import { formatSize } from '../size.ts';
 import { formatDuration } from './figures.ts';
 import type { Table } from './tables.ts';
@@ -11,12 +11,7 @@ export function describeMachine({ environment }: BenchReport): string {
   const commit =
     git === null ? 'no commit' : `commit ${git.commit.slice(0, 9)}${git.dirty ? ' and changes' : ''}`;
   const machine = `${cpu.model}, ${cpu.allowed.length} of ${cpu.online} cores${virtualised ? ', virtualised' : ''}`;
-  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}.\nMedians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more${describeStarts(run)}.\n`;
-}
-
-/** Nothing where they were new once. */
-export function describeStarts({ starts = 1 }: RunFacts): string {
-  return starts === 1 ? '' : ` in processes that were new ${starts} times`;
+  return `${machine}; ${kernel}; Node ${node}; ${commit}; load ${(load[0] ?? 0).toFixed(1)}.\nMedians of ${run.repeats} ${run.repeats === 1 ? 'repeat' : 'repeats'} and more.\n`;
 }
 
 const meanings: readonly (readonly [column: string, meaning: string])[] = [

@@ -3,7 +3,7 @@ import type { BenchReport, Result } from '../result.ts';
 import type { Placement } from '../scenario.ts';
 import { formatFraction, formatMegabytes, formatMicroseconds, formatRate } from './figures.ts';
 import { toMarkdownTable } from './markdown.ts';
-import { describeStarts, typicalError } from './prose.ts';
+import { typicalError } from './prose.ts';
 
 const baseline = 'peer.process-send-json';
 
@@ -27,7 +27,7 @@ function describe({ environment, results }: BenchReport): string {
   const machine = `a ${cores} (${cpu.model.replaceAll('(R)', '')}, ${kernel}, Node ${node.replace('v', '')})`;
   return [
     `One run of \`npx -y pnpm@12.21.0 bench${run.depth === 'full' ? ' --full' : ''}\`${commit} on ${machine} on ${run.startedAt.slice(0, 10)}.`,
-    `Processes are pinned to different cores; figures are medians of at least ${run.repeats} repeats${describeStarts(run)}, half of them`,
+    `Processes are pinned to different cores; figures are medians of at least ${run.repeats} repeats, half of them`,
     `certain to ±${(100 * typicalError(results)).toFixed(0)} % or better, and ratios are within this run. The C floor is a C program that does`,
     'the same work with one system call per message (or, for the ring, one store): 1 or more is the floor or better.',
   ].join('\n');

@@ -16,7 +16,7 @@ export const roundTripSpinning: MessageScenario = defineScenario({
   id: 'round-trip-spinning',
   question: 'How long does one request and its answer take when both sides poll and never sleep?',
   placements: ['cross-core'], // on one core each would only keep the other from running
-  inDepth: 'default',
+  inDepth: 'chosen',
   sizes: { quick: [], full: [64 << 10] },
   floorScenario: () => 'round-trip',
   combine: combineRoundTrips,

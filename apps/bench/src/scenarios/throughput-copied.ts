@@ -17,8 +17,8 @@ export const throughputCopied: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'throughput-copied',
   question: 'How many messages go one way, each copied into one and the same buffer of the receiver?',
-  inDepth: 'default',
-  sizes: { quick: [], default: [64 << 10], chosen: [64 << 10, 1 << 20] },
+  inDepth: 'chosen',
+  sizes: { quick: [], chosen: [64 << 10, 1 << 20] },
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 

@@ -7,6 +7,7 @@ import { WindowedLink } from './windowed-link.ts';
 export const subject: MessageSubject<Uint8Array> = defineSubject<Uint8Array>({
   kind: 'messages',
   id: 'peer.message-port',
+  inDepth: 'chosen',
   scenarios: ['throughput', 'round-trip', 'round-trip-paced', 'wake-up', 'calls'],
   followerStartedBy: 'leader',
   format: binaryFormat,

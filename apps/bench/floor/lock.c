@@ -1,5 +1,7 @@
 /*
- * Locks between processes: the robust mutex, pthread_mutexattr_setrobust(3), and the semaphore, sem_overview(7).
+ * Locks between processes: the robust mutex, pthread_mutexattr_setrobust(3); permits that remember their holders, of which
+ * the C library has none, as a robust mutex and a condition make them; the semaphore, sem_overview(7), and the readers-writer
+ * lock, pthread_rwlock_init(3), which have no owner: when a holder dies, everybody is stuck.
  *
  * What the lock guards is a counter that is not atomic, so a lock that lets two in loses operations and is found out.
  */
@@ -12,20 +14,47 @@ struct guarded {
   _Alignas(CACHE_LINE_BYTES) union {
     pthread_mutex_t mutex;
     sem_t semaphore;
+    pthread_rwlock_t rw_lock;
   };
+  pthread_cond_t given;
+  uint32_t free_permits, held_permits[2], waiters;
   _Alignas(CACHE_LINE_BYTES) uint64_t operations;
 };
 static struct guarded *guarded;
 
-static const char *open_mutex(const struct plan *plan) {
-  (void)plan;
+static bool init_robust_mutex(void) {
   pthread_mutexattr_t attributes;
   guarded = shared_memory(sizeof *guarded);
-  if (pthread_mutexattr_init(&attributes) != 0 ||
-      pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
-      pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) != 0 ||
-      pthread_mutex_init(&guarded->mutex, &attributes) != 0)
-    return "this system has no robust mutexes between processes";
+  return pthread_mutexattr_init(&attributes) == 0 &&
+         pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) == 0 &&
+         pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) == 0 &&
+         pthread_mutex_init(&guarded->mutex, &attributes) == 0;
+}
+
+static const char *open_mutex(const struct plan *plan) {
+  (void)plan;
+  return init_robust_mutex() ? NULL : "this system has no robust mutexes between processes";
+}
+
+static const char *open_permits(const struct plan *plan) {
+  (void)plan;
+  pthread_condattr_t attributes;
+  if (!init_robust_mutex() || pthread_condattr_init(&attributes) != 0 ||
+      pthread_condattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
+      pthread_cond_init(&guarded->given, &attributes) != 0)
+    return "this system has no robust mutexes and conditions between processes";
+  guarded->free_permits = 1;
+  return NULL;
+}
+
+static const char *open_rw_lock(const struct plan *plan) {
+  (void)plan;
+  pthread_rwlockattr_t attributes;
+  guarded = shared_memory(sizeof *guarded);
+  if (pthread_rwlockattr_init(&attributes) != 0 ||
+      pthread_rwlockattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
+      pthread_rwlock_init(&guarded->rw_lock, &attributes) != 0)
+    return "this system has no readers-writer locks between processes";
   return NULL;
 }
 
@@ -42,6 +71,36 @@ static void acquire_mutex(void) {
 }
 
 static void release_mutex(void) { pthread_mutex_unlock(&guarded->mutex); }
+
+static enum role holder;
+
+static void acquire_permit(void) {
+  acquire_mutex();
+  while (guarded->free_permits == 0) {
+    guarded->waiters++;
+    const int error = pthread_cond_wait(&guarded->given, &guarded->mutex);
+    if (error != 0) fail("pthread_cond_wait: %s", strerror(error));
+    guarded->waiters--;
+  }
+  guarded->free_permits--;
+  guarded->held_permits[holder]++;
+  release_mutex();
+}
+
+static void release_permit(void) {
+  acquire_mutex();
+  guarded->free_permits++;
+  guarded->held_permits[holder]--;
+  if (guarded->waiters > 0) pthread_cond_signal(&guarded->given);
+  release_mutex();
+}
+
+static void acquire_rw_lock(void) {
+  const int error = pthread_rwlock_wrlock(&guarded->rw_lock);
+  if (error != 0) fail("pthread_rwlock_wrlock: %s", strerror(error));
+}
+
+static void release_rw_lock(void) { pthread_rwlock_unlock(&guarded->rw_lock); }
 
 static void acquire_semaphore(void) {
   while (sem_wait(&guarded->semaphore) != 0)
@@ -91,20 +150,17 @@ INLINE void contended(const struct plan *plan, struct board *board, void (*acqui
   atomic_fetch_add(&board->checked, own);
 }
 
-static void run_mutex(enum role role, const struct plan *plan, struct board *board) {
-  if (plan->scenario == LOCK_UNCONTENDED) uncontended(role, plan, board, acquire_mutex, release_mutex);
-  else contended(plan, board, acquire_mutex, release_mutex);
-}
+/* Each by its own functions, so that none is called through a pointer. */
+#define LOCK(symbol, id, lock, opened_by)                                                                   \
+  static void run_##lock(enum role role, const struct plan *plan, struct board *board) {                    \
+    holder = role;                                                                                          \
+    if (plan->scenario == LOCK_UNCONTENDED) uncontended(role, plan, board, acquire_##lock, release_##lock); \
+    else contended(plan, board, acquire_##lock, release_##lock);                                            \
+  }                                                                                                         \
+  const struct subject symbol = {                                                                           \
+      .name = id, .scenarios = LOCK_UNCONTENDED | LOCK_CONTENDED, .open = opened_by, .run = run_##lock}
 
-static void run_semaphore(enum role role, const struct plan *plan, struct board *board) {
-  if (plan->scenario == LOCK_UNCONTENDED) uncontended(role, plan, board, acquire_semaphore, release_semaphore);
-  else contended(plan, board, acquire_semaphore, release_semaphore);
-}
-
-const struct subject sync_mutex = {
-    .name = "sync.mutex", .scenarios = LOCK_UNCONTENDED | LOCK_CONTENDED, .open = open_mutex, .run = run_mutex};
-
-const struct subject sync_semaphore = {.name = "sync.semaphore",
-                                       .scenarios = LOCK_UNCONTENDED | LOCK_CONTENDED,
-                                       .open = open_semaphore,
-                                       .run = run_semaphore};
+LOCK(sync_mutex, "sync.mutex", mutex, open_mutex);
+LOCK(sync_semaphore, "sync.semaphore", permit, open_permits);
+LOCK(sync_rw_lock, "sync.rw-lock", rw_lock, open_rw_lock);
+LOCK(sync_posix_semaphore, "sync.posix-semaphore", semaphore, open_semaphore);

@@ -38,6 +38,8 @@ export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
   ['shm.counter', structureScenarios],
   ['sync.mutex', lockScenarios],
   ['sync.semaphore', lockScenarios],
+  ['sync.rw-lock', lockScenarios],
+  ['sync.posix-semaphore', lockScenarios],
   ['cache.line', ['core-to-core']],
 ]);
 

@@ -24,6 +24,7 @@ const modules: ReadonlyMap<string, URL> = new Map(
     'socket.tcp',
     'sync.mutex',
     'sync.semaphore',
+    'sync.posix-semaphore',
     'sync.rw-lock',
     'sync.file-lock',
     'sync.flock',

@@ -1,4 +1,4 @@
-/** A readers–writer lock, taken for writing. */
+/** A readers–writer lock, taken for writing. Its floor, pthread_rwlock_t, has no owner, and is stuck when a holder dies. */
 import { RwLock } from '@ipc/sync';
 import { defineSubject, type LockSubject } from '../subject.ts';
 import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts';
@@ -8,6 +8,7 @@ export const subject: LockSubject = defineSubject({
   id: 'sync.rw-lock',
   inDepth: 'chosen',
   scenarios: ['lock-uncontended', 'lock-contended', 'lock-crowded', 'hand-over'],
+  floor: 'sync.rw-lock',
   open(session) {
     const region = openLockRegion(session, RwLock.bytes());
     const lock = RwLock.in(region, LOCK_OFFSET);

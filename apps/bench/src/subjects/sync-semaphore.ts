@@ -1,4 +1,4 @@
-/** A semaphore of one permit, so that it can guard a counter like a mutex. Its floor, sem_t, has no owner, and is stuck when a holder dies. */
+/** A semaphore of one permit, so that it can guard a counter like a mutex. Its floor remembers holders too: a robust mutex and a condition. */
 import { Semaphore } from '@ipc/sync';
 import { defineSubject, type LockSubject } from '../subject.ts';
 import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts';

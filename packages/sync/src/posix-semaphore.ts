@@ -105,6 +105,7 @@ export class PosixSemaphore implements Disposable {
   acquireSync({ timeoutMs }: BlockOptions = {}): boolean {
     this.#checkOpen();
     const patienceMs = checkTimeout(timeoutMs);
+    if (this.#semaphore.tryWait()) return true; // before the clock is read
     const startMs = performance.now();
     for (;;) {
       const leftMs = patienceMs < 0 ? sliceMs : patienceMs - (performance.now() - startMs);

@@ -88,18 +88,29 @@ static void close_sysv(void) {
 
 /*
  * A System V queue outlives its users, and cannot be removed while it is in use. So a process of its own, out of
- * reach of what is sent to our group, waits for the supervisor's end, whatever that end was, and removes it then.
+ * reach of what is sent to our group, waits for the supervisor's end, whatever that end was, and removes it then. There is
+ * no queue before it is out of reach, however late it gets a processor.
  */
 static void guard_sysv(void) {
   const pid_t supervisor = getpid();
+  int out_of_reach[2];
+  if (pipe(out_of_reach) != 0) fail_call("pipe");
   const pid_t guard = fork();
   if (guard < 0) fail_call("fork");
-  if (guard > 0) return;
+  if (guard > 0) {
+    char none;
+    close(out_of_reach[1]);
+    if (read(out_of_reach[0], &none, 1) < 0) fail_call("read");
+    close(out_of_reach[0]);
+    return;
+  }
   sigset_t all;
   int signal;
   sigfillset(&all); /* `open` runs with all of them blocked */
   setsid();
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  close(out_of_reach[0]);
+  close(out_of_reach[1]);
   while (getppid() == supervisor) sigwait(&all, &signal);
   close_sysv();
   _exit(0);

@@ -96,34 +96,41 @@ function isPlaced(
 /** Larger ones are for streaming between cores. */
 const mostBytesEverywhere = 1 << 20;
 
-/** Whether a size beside the first is measured: across cores; on one, and of what rivals send back, in chosen and full runs. */
+/** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores, and what rivals send is not sent back. */
 function isSized(place: Place, subject: Subject, options: CellOptions): boolean {
   const { scenario, messageBytes, placement } = place;
   const { areSizesChosen = false, depth } = options;
   const isMain = isMainPlace(place, options);
-  if (!isMain && (placement !== 'same-core' || !isInDepth({ inDepth: 'chosen' }, depth))) return false;
+  if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
   if (areSizesChosen) return true;
-  if (isVariant(subject) && !isInDepth({ inDepth: 'chosen' }, depth))
-    return isMain && messageBytes === bulkBytes;
+  if (!isThorough(depth)) {
+    if (!isMain) return false;
+    if (isVariant(subject)) return messageBytes === bulkBytes;
+    if (isRival(subject) && scenario.sizes !== undefined) return false;
+  }
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
-  if (!isMain) return messageBytes <= mostBytesEverywhere && !isRival(subject);
-  return !isRival(subject) || scenario.sizes === undefined || isInDepth({ inDepth: 'chosen' }, depth);
+  return isMain || (messageBytes <= mostBytesEverywhere && !isRival(subject));
+}
+
+/** There is time for more than what says most. */
+function isThorough(depth: Depth): boolean {
+  return isInDepth({ inDepth: 'chosen' }, depth);
 }
 
 /** What most programs send that send much. */
 const bulkBytes = 64 << 10;
 
 /**
- * What says less is measured in every other repeat: other sizes, both on one core, rivals, scenarios that a quick run leaves out,
- * what starts processes each time.
+ * What says less is measured in every other repeat: other sizes, both on one core, what starts processes each time; and, unless
+ * subjects were chosen or the run is full, rivals and what a quick run leaves out.
  */
 function everyOf(place: Place, subject: Subject, isFirstSize: boolean, options: CellOptions): number {
+  const { scenario, messageBytes } = place;
   const isMain =
-    place.scenario.slow !== true &&
-    isInDepth(place.scenario, 'quick') &&
-    !isRival(subject) &&
+    scenario.slow !== true &&
     isMainPlace(place, options) &&
-    (isFirstSize || place.messageBytes === bulkBytes);
+    (isFirstSize || messageBytes === bulkBytes) &&
+    (isThorough(options.depth) || (isInDepth(scenario, 'quick') && !isRival(subject)));
   return isMain ? 1 : 2;
 }
 

@@ -7,6 +7,5 @@ export const subject: MessageSubject<Uint8Array> = queueSubject({
   id: 'mq.posix-queue',
   floor: 'mq.posix',
   openOrCreate: (name) => PosixQueue.openOrCreate(name),
-  onlyOneByOne: true,
   unlink: (name) => PosixQueue.unlink(name),
 });

@@ -9,8 +9,6 @@ export interface QueueSubjectOptions {
   readonly unlink: (name: string) => void;
   /** Messages are received under a lease, and acknowledged. @default they are received for good */
   readonly leases?: boolean;
-  /** Nothing but throughput and round trips, message by message. @default only with leases */
-  readonly onlyOneByOne?: boolean;
 }
 
 /** Two queues of one engine, one for each direction, as a subject; all followers share theirs. */
@@ -20,12 +18,11 @@ export function queueSubject({
   openOrCreate,
   unlink,
   leases = false,
-  onlyOneByOne = leases,
 }: QueueSubjectOptions): MessageSubject<Uint8Array> {
   return defineSubject<Uint8Array>({
     kind: 'messages',
     id,
-    scenarios: onlyOneByOne
+    scenarios: leases
       ? ['throughput', 'round-trip']
       : ['throughput', 'throughput-batched', 'round-trip', 'fan-in', 'work-sharing'],
     followerStartedBy: 'bench',

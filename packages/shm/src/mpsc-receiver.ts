@@ -102,11 +102,13 @@ class MpscReceivePort extends RecordsReceivePort {
       return this.unblocks(position) ? 'again' : 'none';
     }
     const units = unitsIn(state);
+    const length = state >>> LENGTH_SHIFT;
     if (units < 1 || units > memory.units - unit) throw memory.damaged();
+    if (phase === FULL && length > memory.maxMessageBytes) throw memory.damaged();
     this.#position = (position + units) | 0;
     this.#lent++;
     try {
-      return phase === FULL ? copy(memory, memory.offsetOf(unit), state >>> LENGTH_SHIFT) : 'again';
+      return phase === FULL ? copy(memory, memory.offsetOf(unit), length) : 'again';
     } finally {
       memory.free(position, units);
       if (--this.#lent === 0 && ((this.#position - this.#released) | 0) >= this.#quantum) this.#release();

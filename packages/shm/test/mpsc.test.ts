@@ -124,7 +124,7 @@ test('one receiver at a time; the next goes on; damage, bad options and closed e
   expect(received(second)).toEqual(['b', 'c']);
   await second.close();
   using region = Region.open(name, { kind: 'mpsc' });
-  for (const state of [(40 << 2) | 3, 3, (4000 << 10) | 2, 4]) {
+  for (const state of [(40 << 2) | 3, 3, (4000 << 10) | 2, (513 << 10) | 2, 4]) {
     const before = Atomics.exchange(region.words, states + 3, state);
     const third = MpscReceiver.open(name, { spinUs: 0 });
     await expect(third.receive()).rejects.toThrow(code('ERR_IPC_CORRUPT'));

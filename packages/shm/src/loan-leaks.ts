@@ -1,6 +1,3 @@
-/** Frames of the pool itself. */
-const own = /\/(loan|pool)-[a-z]+\.[jt]s/;
-
 /** Remembers who took each loan, and warns when one is dropped, or left at the end, without having been given back. */
 export class LoanLeaks {
   readonly #stacks = new Map<object, string>();
@@ -18,7 +15,8 @@ export class LoanLeaks {
   taken(loan: object): object {
     const token = {};
     const frames = new Error().stack?.split('\n').slice(1) ?? [];
-    const taker = frames.findIndex((frame) => !own.test(frame));
+    const own = folderOf(frames[0]);
+    const taker = frames.findIndex((frame) => folderOf(frame) !== own);
     const at = frames.slice(taker).join('\n');
     this.#stacks.set(token, at);
     this.#dropped.register(loan, token, token);
@@ -43,4 +41,9 @@ export class LoanLeaks {
       detail: stack ?? '',
     });
   }
+}
+
+/** Of the file a frame of a stack is in: this package's own differ from its user's, built or not. */
+function folderOf(frame = ''): string {
+  return frame.slice(frame.indexOf('/'), frame.lastIndexOf('/'));
 }

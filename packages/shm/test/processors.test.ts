@@ -1,19 +1,14 @@
 import { affinity, setAffinity } from '@ipc/native';
-import { execFile } from 'node:child_process';
 import { cpus } from 'node:os';
-import { promisify } from 'node:util';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 
-const module = new URL('../dist/processors.js', import.meta.url).href;
-
-/** How many processors a new process counts for itself and its peers, started on these. */
+/** How many processors whoever starts on these counts for itself and its peers. */
 async function counted(allowed: readonly number[]): Promise<number> {
   const before = affinity();
   setAffinity(allowed);
   try {
-    const program = `import { processors } from ${JSON.stringify(module)}; console.log(processors);`;
-    const counting = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]);
-    return Number((await counting).stdout);
+    vi.resetModules();
+    return (await import('../src/processors.ts')).processors;
   } finally {
     setAffinity(before);
   }

@@ -1,4 +1,4 @@
-/** Measures cells: starts a crew for them, rehearses, times, sets the floor beside, and ends it. */
+/** Measures cells: starts a crew for them, warms it up, times, sets the floor beside, and ends it. */
 import { join } from 'node:path';
 import { cellTimes } from './cell-times.ts';
 import { Crew, type CellTimes } from './crew.ts';
@@ -38,10 +38,8 @@ export interface CellMeterOptions {
   readonly onDoing: (doing: string) => void;
 }
 
-/** Larger messages get to know their buffers in the warm-up of their cells. */
-const mostRehearsedBytes = 1 << 20;
 /** Of a warm-up, what is looked at for itself. */
-const mostSliceMs = 20;
+const mostSliceMs = 15;
 
 export class CellMeter {
   readonly #options: CellMeterOptions;
@@ -97,26 +95,23 @@ export class CellMeter {
       onDoing(`starting ${describeCrew(planned)}`);
       crew = await this.#start(planned, cells);
       begin = performance.now();
-      for (const [first, ...others] of pathsOf(cells)) {
-        for (current of others) await this.#rehearse(planned, current, crew);
-        // Last: what the compiler assumes of the first size holds for the others as well, or is corrected by then.
-        await this.#warmUp(planned, (current = first), crew);
-      }
       const floors = gauge && new CrewFloors(gauge, planned);
-      for (current of cells) {
-        if (pace.isLate()) {
-          const count = left.length;
-          misses.leaveOut(
-            describeCrew(planned),
-            `no time was left for ${count} of its figures; see --seconds`,
-          );
-          break;
+      const { maxMessageBytes } = crew;
+      const fitting = cells.filter(({ messageBytes }) => messageBytes <= maxMessageBytes);
+      const slow = fitting.filter(({ scenario }) => scenario.slow === true);
+      // Each path right after it was warmed: another would make the compiler think again of what they share.
+      for (const path of [...pathsOf(fitting), slow]) {
+        if (path !== slow) for (current of path.slice(0, 1)) await this.#warmUp(planned, current, crew);
+        for (current of path) {
+          if (pace.isLate()) break;
+          onDoing(describeCell(planned, current));
+          await this.#measureCell(planned, current, crew, floors);
+          left.splice(left.indexOf(current), 1);
         }
-        if (current.messageBytes > crew.maxMessageBytes) continue;
-        onDoing(describeCell(planned, current));
-        await this.#measureCell(planned, current, crew, floors);
-        left.splice(left.indexOf(current), 1);
       }
+      const late = fitting.filter((cell) => left.includes(cell)).length;
+      if (late > 0)
+        misses.leaveOut(describeCrew(planned), `no time was left for ${late} of its figures; see --seconds`);
       current = undefined;
     } catch (error) {
       failure = error as Error;
@@ -151,21 +146,10 @@ export class CellMeter {
     return crew;
   }
 
-  /** What a crew does for the first time is checked, but not counted: buffers and caches know nothing of its size yet. */
-  async #rehearse(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
-    const { onDoing, pace } = this.#options;
-    const { messageBytes, placement } = cell;
-    if (placement === 'same-core' || messageBytes > Math.min(crew.maxMessageBytes, mostRehearsedBytes))
-      return;
-    if (pace.isLate()) return;
-    onDoing(`rehearsing ${describeCell(planned, cell)}`);
-    await crew.measure(cell, this.#times(cell, pace.rehearsalMs));
-  }
-
   /** The compiler has seen nothing of it yet: until its figures grow no more, or its time is up. */
   async #warmUp(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
     const { onDoing, pace } = this.#options;
-    if (cell.messageBytes > crew.maxMessageBytes || pace.isLate()) return;
+    if (pace.isLate()) return;
     onDoing(`warming up ${describeCell(planned, cell)}`);
     const mostMs = pace.mostWarmUpMs;
     const sliceMs = Math.min(mostMs, mostSliceMs);

@@ -13,11 +13,11 @@ export interface Workload {
 }
 
 /** A shorter cell measures nothing; a longer one tells nothing more. */
-const leastCellMs = 15;
+const leastCellMs = 30;
 const mostCellMs = 400;
 
 /**
- * V8 has optimised the path of a message after 0.1 to 1 second; before, it shows a tenth of the figures. What the first rehearsal
+ * V8 has optimised the path of a message after 0.1 to 1 second; before, it shows a tenth of the figures. What the warm-up
  * of a path in new processes may therefore take, and what part of the whole run all of them are thought to take. Most are steady
  * sooner, so each may take so many times its share: as many as any other, early or late in the run.
  */
@@ -26,10 +26,10 @@ const warmUpShare = 0.45;
 const warmUpGenerosity = 3;
 
 /** The floor's share of a cell's time, on top of it. It is C: there is nothing to warm up but the caches. */
-export const FLOOR_SHARE = 0.3;
+export const FLOOR_SHARE = 0.4;
 
 /** Kept back from the planned repeats, for more of those that differ most. */
-const refiningShare = 0.1;
+const refiningShare = 0.05;
 
 /** So much of the time may be overdrawn for a first look at what was not measured yet. */
 const overdraft = 0.1;
@@ -87,13 +87,10 @@ export class Pace {
     return nowMs + this.#otherMs() + this.#cellsLeft() * this.cellMs(nowMs);
   }
 
-  /** How long the first rehearsal of a path may take. */
+  /** How long the warm-up of a path may take. */
   get mostWarmUpMs(): number {
     return this.#mostWarmUpMs;
   }
-
-  /** A rehearsal that the compiler does not need: buffers and caches get to know a size. */
-  readonly rehearsalMs: number = leastCellMs;
 
   /** Time is up. */
   isOver(nowMs: number = performance.now()): boolean {
@@ -123,13 +120,13 @@ export class Pace {
     this.#crewMs.add(tookMs);
   }
 
-  /** A path has been rehearsed for the first time: what that took. */
+  /** A path has been warmed up: what that took. */
   warmUpTook(tookMs: number): void {
     this.#left.warmUps--;
     this.#warmUpMs.add(tookMs);
   }
 
-  /** A crew will not be started, and so many paths not be rehearsed. */
+  /** A crew will not be started, and so many paths not be warmed up. */
   strikeCrew(warmUps: number): void {
     this.#left.crews--;
     this.#left.warmUps -= warmUps;

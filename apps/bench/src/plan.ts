@@ -96,18 +96,14 @@ function isPlaced(
 /** Larger ones are for streaming between cores. */
 const mostBytesEverywhere = 1 << 20;
 
-/** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores, and what rivals send is not sent back. */
+/** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores. */
 function isSized(place: Place, subject: Subject, options: CellOptions): boolean {
   const { scenario, messageBytes, placement } = place;
   const { areSizesChosen = false, depth } = options;
   const isMain = isMainPlace(place, options);
   if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
   if (areSizesChosen) return true;
-  if (!isThorough(depth)) {
-    if (!isMain) return false;
-    if (isVariant(subject)) return messageBytes === bulkBytes;
-    if (isRival(subject) && scenario.sizes !== undefined) return false;
-  }
+  if (!isMain && !isThorough(depth)) return false;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
   return isMain || (messageBytes <= mostBytesEverywhere && !isRival(subject));
 }
@@ -141,10 +137,6 @@ function isMainPlace({ scenario, placement }: Place, { placements }: CellOptions
     !placements.has('cross-core') ||
     scenario.placements?.includes(placement) === true
   );
-}
-
-function isVariant(subject: Subject): boolean {
-  return subject.kind === 'messages' && subject.isVariant === true;
 }
 
 function isRival({ id }: Subject): boolean {

@@ -31,8 +31,8 @@ export function cellsIn({ cells }: PlannedCrew, repeat: number): PlannedCell[] {
 }
 
 /**
- * The cells that run the same code, in the order of the plan: what the compiler has to see once for each crew. Not those of
- * scenarios that are not rehearsed.
+ * The cells that run the same code with messages of one size, in the order of the plan: what the compiler, buffers and caches have to see
+ * once for each crew. Not those of scenarios that need no warm-up.
  */
 export function pathsOf(
   cells: readonly PlannedCell[],
@@ -41,8 +41,9 @@ export function pathsOf(
   for (const cell of cells) {
     const { id, warmedBy = id, slow } = cell.scenario;
     if (slow === true) continue;
-    const path = paths.get(warmedBy);
-    if (path === undefined) paths.set(warmedBy, [cell]);
+    const key = `${warmedBy} ${cell.messageBytes}`;
+    const path = paths.get(key);
+    if (path === undefined) paths.set(key, [cell]);
     else path.push(cell);
   }
   return [...paths.values()];

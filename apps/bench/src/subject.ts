@@ -55,8 +55,6 @@ export interface MessageSubject<T = unknown> extends InDepth {
   readonly floor?: string;
   /** Whoever waits polls: on one core that keeps the other from running, so it is not measured there. @default false */
   readonly polls?: boolean;
-  /** Another setting of a subject beside it, which has all sizes only when chosen or in a full run. @default false */
-  readonly isVariant?: boolean;
   /** What makes its connections: for the scenarios about connecting and about a peer's death. */
   readonly transport?: Transport;
   open(session: Session): Promise<OpenLink<T>>;

@@ -16,6 +16,11 @@ export const throughput: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'throughput',
   question: 'How many messages go one way, sent and taken one by one?',
+  sizes: {
+    quick: [64 << 10],
+    chosen: [1 << 10, 64 << 10, 1 << 20],
+    full: [1 << 10, 64 << 10, 1 << 20, 64 << 20],
+  },
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 

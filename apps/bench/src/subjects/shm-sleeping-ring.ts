@@ -7,7 +7,6 @@ import { transportSubject } from './transport-subject.ts';
 export const subject: MessageSubject<Uint8Array> = {
   ...transportSubject(ring({ maxMessageBytes: MOST_MESSAGE_BYTES, spinUs: 0 }), { floor: 'shm.ring' }),
   id: 'shm.sleeping-ring',
-  isVariant: true,
   scenarios: ['round-trip'],
   inDepth: 'default',
 };

@@ -8,7 +8,7 @@ let names: string[] = [];
 /** A name whose locks are unlinked after the test: tests that end holding one leave its name, as they should. */
 export function lockName(): string {
   const name = uniqueName('lock');
-  names.push(name, `${name}.other`);
+  names.push(name, `${name}.other`, `${name}.fair`);
   return name;
 }
 

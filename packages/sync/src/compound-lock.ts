@@ -156,7 +156,7 @@ export abstract class CompoundLock<Wish, Result> implements Disposable, Attempts
     this.checkOpen();
     if (!this.guard.tryEnter()) return undefined;
     try {
-      return this.#takeInTurn({ wish, ticket: NO_TICKET });
+      return this.#turns === undefined ? this.take(wish) : this.#takeInTurn({ wish, ticket: NO_TICKET });
     } finally {
       this.guard.leave();
     }

@@ -2,7 +2,15 @@ import type { WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { CompoundLock } from './compound-lock.ts';
 import { Held, type Holder } from './held.ts';
-import { areaBytes, DEFAULT_PARTICIPANTS, FLAG_FAIR, SLOT_HELD, SLOT_WANTS, STATE } from './lock-layout.ts';
+import {
+  areaBytes,
+  DEFAULT_PARTICIPANTS,
+  FLAG_FAIR,
+  LINE_WORDS,
+  SLOT_HELD,
+  SLOT_WANTS,
+  STATE,
+} from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { unrecoverableError } from './unrecoverable-error.ts';
@@ -116,10 +124,16 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   readonly exclusive: Side<ExclusiveHeld> = this.#side<ExclusiveHeld>('exclusive');
 
   readonly #repair: (() => void) | undefined;
+  readonly #heldAt: number;
+  readonly #wantsAt: number;
+  readonly #abandonedAt: number;
 
   private constructor(area: OpenArea, name: string | undefined, { repair }: RwLockOptions) {
     super(area, 'rwlock', name);
     this.#repair = repair;
+    this.#heldAt = area.participant.slot + SLOT_HELD;
+    this.#wantsAt = area.participant.slot + SLOT_WANTS;
+    this.#abandonedAt = area.participant.base + ABANDONED_AT;
   }
 
   /** Makes a named lock. @throws {IpcError} ERR_IPC_EXISTS, ERR_IPC_LIMIT, ERR_IPC_PERMISSION. */
@@ -172,13 +186,16 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** @internal */
   giveBack(held: Held): void {
     if (!this.isOpen) return; // closing has dealt with it
-    this.inside(() => {
+    this.guard.enter();
+    try {
       this.ring();
       if (held instanceof ExclusiveHeld) {
         this.#abandoned = false;
         this.#held = 0;
       } else this.#held -= 1;
-    });
+    } finally {
+      this.guard.leave();
+    }
     this.lookHere();
   }
 
@@ -244,17 +261,18 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   protected override take(mode: Mode): Held | undefined {
-    const isAbandoned = this.#abandoned;
+    const inside = this.#inside;
+    const isAbandoned = this.#abandoned; // after the slots: who clears a dead writer's has said so before
     if (mode === 'exclusive') {
-      if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;
+      if (inside !== 0) return undefined;
       this.#wants = 0;
       this.#held = WRITING;
       return new ExclusiveHeld(this, isAbandoned);
     }
-    if (this.someSlot((slot) => this.#heldIn(slot) === WRITING)) return undefined;
+    if (inside === WRITING) return undefined;
     if (this.#held === 0 && !this.isFair && this.#otherWriterWaits()) return undefined;
     if (isAbandoned && this.#repair !== undefined) {
-      if (!this.#isFree()) return undefined;
+      if (inside !== 0) return undefined;
       this.#held = WRITING; // until it has repaired
     } else this.#held += 1;
     return new SharedHeld(this, isAbandoned);
@@ -268,8 +286,8 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   protected override isPristine(): boolean {
-    if (Atomics.load(this.words, this.participant.base + ABANDONED_AT) !== 0) return false;
-    return !this.someSlot((slot) => this.#heldIn(slot) === WRITING); // of one that died, and nobody has noticed yet
+    if (Atomics.load(this.words, this.#abandonedAt) !== 0) return false;
+    return this.#inside !== WRITING; // one that died, and nobody has noticed yet
   }
 
   /** Outside: the taker of an abandoned lock, who is alone inside, repairs what there is before it gets the lock. */
@@ -304,9 +322,16 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     return true;
   }
 
-  /** Inside: nobody is. */
-  #isFree(): boolean {
-    return !this.someSlot((slot) => this.#heldIn(slot) !== 0);
+  /** Who has the lock, of the living and of the dead: WRITING, 1 for readers, 0 for nobody. No closure: each acquisition looks. */
+  get #inside(): number {
+    let inside = 0;
+    const { slotsStart, slotsEnd } = this.participant;
+    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
+      const held = this.#heldIn(slot);
+      if (held === WRITING) return WRITING;
+      if (held !== 0) inside = 1;
+    }
+    return inside;
   }
 
   #heldIn(slot: number): number {
@@ -319,8 +344,10 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
 
   /** Not of this object: its callers are in a queue of their own. */
   #otherWriterWaits(): boolean {
-    const { slot: own } = this.participant;
-    return this.someSlot((slot) => slot !== own && this.#wantsToWrite(slot));
+    const { slot: own, slotsStart, slotsEnd } = this.participant;
+    for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS)
+      if (slot !== own && this.#wantsToWrite(slot)) return true;
+    return false;
   }
 
   #side<Possession extends Held>(mode: Mode): Side<Possession> {
@@ -343,34 +370,36 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     };
   }
 
+  /** Only this object writes what its slot says, inside the guard, whose end publishes it. */
   get #held(): number {
-    return Atomics.load(this.words, this.participant.slot + SLOT_HELD);
+    return this.words[this.#heldAt] ?? 0;
   }
 
   set #held(value: number) {
-    Atomics.store(this.words, this.participant.slot + SLOT_HELD, value);
+    this.words[this.#heldAt] = value;
   }
 
   get #wants(): number {
-    return Atomics.load(this.words, this.participant.slot + SLOT_WANTS);
+    return this.words[this.#wantsAt] ?? 0;
   }
 
   set #wants(value: number) {
-    Atomics.store(this.words, this.participant.slot + SLOT_WANTS, value);
+    this.words[this.#wantsAt] = value;
   }
 
   get #isGivenUp(): boolean {
-    return Atomics.load(this.words, this.participant.base + ABANDONED_AT) === GIVEN_UP;
+    return Atomics.load(this.words, this.#abandonedAt) === GIVEN_UP;
   }
 
   /** @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up. */
   get #abandoned(): boolean {
-    const state = Atomics.load(this.words, this.participant.base + ABANDONED_AT);
+    const state = Atomics.load(this.words, this.#abandonedAt);
     if (state === GIVEN_UP) throw unrecoverableError();
     return state !== 0;
   }
 
   set #abandoned(value: boolean) {
-    Atomics.store(this.words, this.participant.base + ABANDONED_AT, value ? 1 : 0);
+    const state = value ? 1 : 0;
+    if (this.words[this.#abandonedAt] !== state) Atomics.store(this.words, this.#abandonedAt, state);
   }
 }

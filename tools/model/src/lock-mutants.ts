@@ -154,13 +154,14 @@ export function lockMutants(): readonly Mutant[] {
     inRwLock({ ...both, parties: [{ ...reader, begins: true }, writer] })(
       'a writer does not look for readers',
       'rw-lock',
-      'if (this.someSlot((slot) => this.#heldIn(slot) !== 0)) return undefined;',
-      '',
+      `if (mode === 'exclusive') {
+      if (inside !== 0) return undefined;`,
+      `if (mode === 'exclusive') {`,
     ),
     inRwLock(both)(
       'a reader does not look for a writer',
       'rw-lock',
-      'if (this.someSlot((slot) => this.#heldIn(slot) === WRITING)) return undefined;',
+      'if (inside === WRITING) return undefined;',
       '',
     ),
     inRwLock(both)(
@@ -264,7 +265,7 @@ export function lockMutants(): readonly Mutant[] {
     inFairSemaphore(
       'who tries at once does not mind those in line',
       'compound-lock',
-      'return this.#takeInTurn({ wish, ticket: NO_TICKET });',
+      'return this.#turns === undefined ? this.take(wish) : this.#takeInTurn({ wish, ticket: NO_TICKET });',
       'return this.take(wish);',
     ),
   ];

@@ -141,7 +141,7 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
     const permits = options?.permits ?? 1;
     const timeoutMs = checkTimeout(options?.timeoutMs);
     this.#checkPermits(permits);
-    return this.#quickTake(permits) ?? this.#spinAndTake(permits) ?? this.takeSync(permits, timeoutMs);
+    return this.#quickTake(permits) ?? this.#acquireSlowly(permits, timeoutMs);
   }
 
   /** Acquires, runs `work`, gives the permits back. */
@@ -226,10 +226,10 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
     });
   }
 
-  #spinAndTake(permits: number): Permit | undefined {
+  #acquireSlowly(permits: number, timeoutMs: number): Permit | undefined {
     let permit: Permit | undefined;
     spin(() => this.available >= permits && (permit = this.#quickTake(permits)) !== undefined);
-    return permit;
+    return permit ?? this.takeSync(permits, timeoutMs);
   }
 
   #give(permits: number): void {
@@ -247,9 +247,11 @@ export class Semaphore extends CompoundLock<number, Permit> implements PermitHol
   }
 
   #checkPermits(permits: number): void {
-    if (!Number.isInteger(permits) || permits < 1 || permits > this.#limit) {
-      throw new RangeError(`permits must be an integer from 1 to ${this.#limit}, got ${permits}`);
-    }
+    if (!Number.isInteger(permits) || permits < 1 || permits > this.#limit) throw this.#rangeError(permits);
+  }
+
+  #rangeError(permits: number): RangeError {
+    return new RangeError(`permits must be an integer from 1 to ${this.#limit}, got ${permits}`);
   }
 }
 

@@ -270,14 +270,14 @@ export function mutants(): readonly Mutant[] {
     ),
     permitMutant(
       'who gives does not see that somebody waits',
-      '((word ^ before) & this.#recountMask) === 0 && (word & WAITERS) === 0;',
-      '((word ^ before) & this.#recountMask) === 0;',
+      'if ((before & WAITERS) !== 0) return before;',
+      '',
     ),
     permitMutant(
       'who takes says so too late',
       `    this.#hold(permits);
-    do {`,
-      '    do {',
+    const found = Atomics`,
+      '    const found = Atomics',
     ),
     ...slotMutants(),
     ...lockMutants(),

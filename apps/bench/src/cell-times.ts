@@ -9,7 +9,7 @@ const leastMostNs = 1e9;
 
 /** How long a cell of so many milliseconds measures what, in a run of so many repeats. */
 export function cellTimes(
-  { scenario, messageBytes, every }: PlannedCell,
+  { scenario, messageBytes }: PlannedCell,
   cellMs: number,
   repeats: number,
 ): CellTimes {
@@ -18,7 +18,7 @@ export function cellTimes(
     warmUpNs: cellNs / 3,
     durationNs: (cellNs * 2) / 3,
     leastMessages: scenario.id.startsWith('round-trip')
-      ? Math.ceil(leastRoundTrips / Math.ceil(repeats / every))
+      ? Math.ceil(leastRoundTrips / repeats)
       : leastOneWay(messageBytes),
     // A single look keeps to its time: where that is too short for a p99, it has none.
     mostNs: repeats === 1 ? cellNs : Math.max(4 * cellNs, leastMostNs),

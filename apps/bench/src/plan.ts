@@ -2,7 +2,7 @@
 import { atDepth, isInDepth, type Depth } from './depth.ts';
 import type { Workload } from './pace.ts';
 import type { CpuPair } from './placement.ts';
-import { cellsIn, pathsOf, type PlannedCell, type PlannedCrew } from './planned.ts';
+import { pathsOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { Placement, Scenario } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
@@ -63,7 +63,7 @@ function cellsOf(scenarios: readonly Scenario[], subject: Subject, options: Cell
         const place = { scenario, messageBytes: isBare ? 0 : bytes, placement, cpus };
         if (!isPlaced(place, subject, options)) continue;
         if (!isFirstSize && !isSized(place, subject, options)) continue;
-        cells.push({ ...place, every: everyOf(place, subject, isFirstSize, options) });
+        cells.push(place);
       }
     }
   }
@@ -74,14 +74,12 @@ type CellOptions = Pick<PlanOptions, 'messageBytes' | 'areSizesChosen' | 'placem
 
 const pinned: readonly Placement[] = ['cross-core', 'same-core'];
 
-type Place = Omit<PlannedCell, 'every'>;
-
 /**
  * Whether it is measured there. Pinned both ways, and in a full run everywhere; but what polls, what is measured in
  * depth only, and rivals where there is another core, are not measured on one.
  */
 function isPlaced(
-  { scenario, placement }: Place,
+  { scenario, placement }: PlannedCell,
   subject: Subject,
   { depth, placements }: CellOptions,
 ): boolean {
@@ -97,41 +95,19 @@ function isPlaced(
 const mostBytesEverywhere = 1 << 20;
 
 /** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores. */
-function isSized(place: Place, subject: Subject, options: CellOptions): boolean {
+function isSized(place: PlannedCell, subject: Subject, options: CellOptions): boolean {
   const { scenario, messageBytes, placement } = place;
   const { areSizesChosen = false, depth } = options;
   const isMain = isMainPlace(place, options);
   if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
   if (areSizesChosen) return true;
-  if (!isMain && !isThorough(depth)) return false;
+  if (!isMain && !isInDepth({ inDepth: 'chosen' }, depth)) return false;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
   return isMain || (messageBytes <= mostBytesEverywhere && !isRival(subject));
 }
 
-/** There is time for more than what says most. */
-function isThorough(depth: Depth): boolean {
-  return isInDepth({ inDepth: 'chosen' }, depth);
-}
-
-/** What most programs send that send much. */
-const bulkBytes = 64 << 10;
-
-/**
- * What says less is measured in every other repeat: other sizes, both on one core, what starts processes each time; and, unless
- * subjects were chosen or the run is full, rivals and what a quick run leaves out.
- */
-function everyOf(place: Place, subject: Subject, isFirstSize: boolean, options: CellOptions): number {
-  const { scenario, messageBytes } = place;
-  const isMain =
-    scenario.slow !== true &&
-    isMainPlace(place, options) &&
-    (isFirstSize || messageBytes === bulkBytes) &&
-    (isThorough(options.depth) || (isInDepth(scenario, 'quick') && !isRival(subject)));
-  return isMain ? 1 : 2;
-}
-
 /** Across cores, where there are two. */
-function isMainPlace({ scenario, placement }: Place, { placements }: CellOptions): boolean {
+function isMainPlace({ scenario, placement }: PlannedCell, { placements }: CellOptions): boolean {
   return (
     placement === 'cross-core' ||
     !placements.has('cross-core') ||
@@ -145,15 +121,10 @@ function isRival({ id }: Subject): boolean {
 
 /** How much there is to do in so many repeats, each in new processes. */
 export function workload(crews: readonly PlannedCrew[], repeats: number): Workload {
-  const work = { crews: 0, warmUps: 0, cells: new Map<PlannedCell, number>() };
-  for (let repeat = 0; repeat < repeats; repeat++) {
-    for (const crew of crews) {
-      const cells = cellsIn(crew, repeat);
-      if (cells.length === 0) continue;
-      work.crews++;
-      work.warmUps += pathsOf(cells).length;
-      for (const cell of cells) work.cells.set(cell, (work.cells.get(cell) ?? 0) + 1);
-    }
-  }
-  return work;
+  const cells = crews.flatMap((crew) => crew.cells);
+  return {
+    crews: repeats * crews.length,
+    warmUps: repeats * crews.reduce((sum, crew) => sum + pathsOf(crew.cells).length, 0),
+    cells: new Map(cells.map((cell) => [cell, repeats])),
+  };
 }

@@ -21,13 +21,6 @@ export interface PlannedCell {
   readonly placement: Placement;
   /** `undefined`: anywhere. */
   readonly cpus: CpuPair | undefined;
-  /** It is measured in the first of so many repeats, then in the first of the next, and so on. */
-  readonly every: number;
-}
-
-/** The cells of one repeat. */
-export function cellsIn({ cells }: PlannedCrew, repeat: number): PlannedCell[] {
-  return cells.filter(({ every }) => repeat % every === 0);
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { CellMeter } from './cell-meter.ts';
 import type { Misses } from './misses.ts';
 import type { Pace } from './pace.ts';
-import { describeCrew, keyOf, cellsIn, type PlannedCell, type PlannedCrew } from './planned.ts';
+import { describeCrew, keyOf, type PlannedCell, type PlannedCrew } from './planned.ts';
 import type { ResultTable } from './result-table.ts';
 import { supportsPercentile } from './statistics.ts';
 
@@ -54,7 +54,7 @@ async function measureAll(options: RepeatsOptions, repeat: number): Promise<bool
       continue;
     }
     options.onFraction((repeat + index / crews.length) / repeats);
-    await meter.measure(crew, cellsIn(crew, repeat));
+    await meter.measure(crew, crew.cells);
   }
   return true;
 }

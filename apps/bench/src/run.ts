@@ -136,14 +136,11 @@ export interface Preview {
 export async function preview(options: RunOptions): Promise<Preview> {
   const misses = new Misses();
   const { crews, pace } = await prepare(options, misses, 0);
-  const processes = crews.reduce((sum, { followers, cells }) => {
-    const starts = Math.max(...cells.map(({ every }) => Math.ceil(options.repeats / every)));
-    return sum + starts * (1 + followers);
-  }, 0);
+  const together = crews.reduce((sum, { followers }) => sum + 1 + followers, 0);
   return {
     crews,
     repeats: options.repeats,
-    processes,
+    processes: options.repeats * together,
     expectedMs: pace.expectedMs(0),
     cellMs: pace.cellMs(0),
     skipped: misses.skipped,

@@ -87,28 +87,12 @@ test('a default run has the throughput of the first size and of 64 KiB across co
   ]);
 });
 
-test('what a default run says most by is measured in every repeat, the rest in every other', () => {
-  const [crew] = plan({
-    subjects,
-    scenarios,
-    messageBytes: [64, 1024, 64 << 10],
-    placements,
-    depth: 'default',
-  });
-  const always = crew?.cells.filter(({ every }) => every === 1) ?? [];
-  expect(new Set(always.map(({ placement }) => placement))).toEqual(new Set(['cross-core']));
-  expect(new Set(always.map(({ messageBytes }) => messageBytes))).toEqual(new Set([64, 64 << 10]));
-  expect(crew?.cells.every(({ every }) => every === 1 || every === 2)).toBe(true);
-});
-
 test('on a machine with one core, that is where all is measured', () => {
   const [crew] = plan({
     ...{ subjects, scenarios, depth: 'default', messageBytes: [64, 64 << 10] },
     placements: new Map([['same-core', [0, 0]]]),
   });
-  expect(crew?.cells.map(({ messageBytes, every }) => [messageBytes, every])).toEqual([
-    ...[[64, 1], [64, 1], [64 << 10, 1]], // prettier-ignore
-  ]);
+  expect(crew?.cells.map(({ messageBytes }) => messageBytes)).toEqual([64, 64, 64 << 10]);
 });
 
 test('rivals send back only the smallest message, and nothing on one core', () => {
@@ -119,19 +103,6 @@ test('rivals send back only the smallest message, and nothing on one core', () =
   expect(crew?.cells.map(({ scenario, messageBytes }) => `${scenario.id} ${messageBytes}`)).toEqual([
     ...['throughput 64', 'round-trip 64', 'throughput 65536'],
   ]);
-});
-
-test('rivals, and what a quick run leaves out, in every other repeat of a default run, in each of others', () => {
-  const everyIn = (depth: Depth): unknown[] =>
-    plan({
-      subjects: ['peer.line', 'a.line'].map((id) => ({
-        module: id,
-        subject: { ...line, id, scenarios: ['throughput', 'throughput-batched'] },
-      })),
-      ...{ scenarios, placements: new Map([['cross-core', [0, 1]]]), depth, messageBytes: [64] },
-    }).map(({ cells }) => cells.map(({ every }) => every));
-  expect(everyIn('default')).toEqual([[2, 2], [1, 2]]); // prettier-ignore
-  for (const depth of ['chosen', 'full'] as const) expect(everyIn(depth)).toEqual([[1, 1], [1, 1]]); // prettier-ignore
 });
 
 test('sizes that were asked for are measured on one core, too, without subjects that were chosen', () => {
@@ -222,12 +193,7 @@ test('the work of all repeats: processes and paths are new in each of those they
   const crews = plan({ subjects, scenarios, messageBytes: [64], placements, depth: 'default' });
   const work = workload(crews, 3);
   expect(work).toMatchObject({ crews: 6, warmUps: 9 });
-  expect([...work.cells.values()].reduce((sum, times) => sum + times)).toBe(15);
-  const rivals = plan({
-    subjects: [{ module: 'peer.line', subject: { ...line, id: 'peer.line' } }],
-    ...{ scenarios, placements, depth: 'default', messageBytes: [64] },
-  });
-  expect(workload(rivals, 3)).toMatchObject({ crews: 2, warmUps: 4 });
+  expect([...work.cells.values()].reduce((sum, times) => sum + times)).toBe(18);
 });
 
 test('on two cores the plans of all subjects fit into the times that are promised', async () => {
@@ -241,6 +207,6 @@ test('on two cores the plans of all subjects fit into the times that are promise
   expect(byDefault?.expectedMs).toBeLessThan(120_000);
   expect(full?.expectedMs).toBeLessThan(20 * 60_000);
   // Long enough to be figures, with what a full run takes beside its cells.
-  expect(byDefault?.cellMs).toBeGreaterThan(15);
-  expect(full?.cellMs).toBeGreaterThan(50);
+  expect(byDefault?.cellMs).toBeGreaterThan(30);
+  expect(full?.cellMs).toBeGreaterThan(30);
 });

@@ -26,9 +26,9 @@ const crewOf = (id: string, ...cells: PlannedCell[]): PlannedCrew => ({
   cells,
 });
 
-const cellOf = (messageBytes: number, every: number, scenario = 'throughput'): PlannedCell => ({
+const cellOf = (messageBytes: number, scenario = 'throughput'): PlannedCell => ({
   scenario: scenarioOf(scenario),
-  ...{ messageBytes, every, placement: 'cross-core', cpus: undefined },
+  ...{ messageBytes, placement: 'cross-core', cpus: undefined },
 });
 
 interface Course {
@@ -70,13 +70,13 @@ async function orderOf({ crews, repeats, uncertainty, samples }: Course): Promis
   return order;
 }
 
-test('each repeat measures all, what says less in every other', async () => {
-  const crews = [crewOf('a', cellOf(1, 1), cellOf(2, 2)), crewOf('b', cellOf(3, 1))];
-  expect(await orderOf({ crews, repeats: 3 })).toEqual(['a 1 2', 'b 3', 'a 1', 'b 3', 'a 1 2', 'b 3']);
+test('each repeat measures all', async () => {
+  const crews = [crewOf('a', cellOf(1), cellOf(2)), crewOf('b', cellOf(3))];
+  expect(await orderOf({ crews, repeats: 3 })).toEqual(['a 1 2', 'b 3', 'a 1 2', 'b 3', 'a 1 2', 'b 3']);
 });
 
 test('then the processes of what is the least certain are started once more, with all of theirs that is not certain enough', async () => {
-  const crews = [crewOf('a', cellOf(1, 1), cellOf(2, 1)), crewOf('b', cellOf(3, 1), cellOf(4, 1))];
+  const crews = [crewOf('a', cellOf(1), cellOf(2)), crewOf('b', cellOf(3), cellOf(4))];
   const first: Record<string, number> = { 1: 0.1, 2: 0, 3: 0.2, 4: 0.5 };
   const order = await orderOf({
     ...{ crews, repeats: 2 },
@@ -89,11 +89,11 @@ test('then the processes of what is the least certain are started once more, wit
 });
 
 test('at last, what starts a process for each sample: several cells in a row, until there is a p99', async () => {
-  const crews = [crewOf('a', cellOf(1, 1), cellOf(0, 2, 'peer-gone'))];
+  const crews = [crewOf('a', cellOf(1), cellOf(0, 'peer-gone'))];
   const order = await orderOf({
     ...{ crews, repeats: 2 },
     samples: (id, measured) => (id.includes('peer-gone') ? 100 * measured : 0),
     uncertainty: (id, measured) => (id.includes('peer-gone') || measured < 3 ? 0.5 : 0),
   });
-  expect(order).toEqual(['a 1 0', 'a 1', 'a 1', 'a 0 0 0 0 0 0 0 0', 'a 0 0 0 0 0 0 0 0']);
+  expect(order).toEqual(['a 1 0', 'a 1 0', 'a 1', 'a 0 0 0 0 0 0 0 0']);
 });

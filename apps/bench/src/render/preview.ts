@@ -27,11 +27,7 @@ export function renderPreview({ crews, repeats, processes, expectedMs, cellMs, s
     ]),
   );
   const figures = [...rows.values()].reduce((sum, { cells }) => sum + cells, 0);
-  const rarer = crews
-    .flatMap(({ cells }) => cells)
-    .filter(({ every }) => Math.ceil(repeats / every) < repeats);
-  const exceptFor = rarer.length === 0 ? '' : `, ${rarer.length} of them ${Math.ceil(repeats / 2)} times`;
-  const plan = `${figures} figures, ${repeats} times each${exceptFor}, in ${processes} processes: about ${formatDuration(expectedMs)}`;
+  const plan = `${figures} figures, ${repeats} times each, in ${processes} processes: about ${formatDuration(expectedMs)}`;
   const left = skipped.map(({ subject, reason }) => `Left out: ${subject}: ${reason}\n`).join('');
   return `${table}\n\n${plan}, cells of ${cellMs.toFixed(0)} ms.\n${left}`;
 }

@@ -71,7 +71,7 @@ struct subject {
 };
 
 extern const struct subject pipe_anonymous, pipe_fifo, socket_unix, socket_seqpacket, socket_datagram, socket_tcp,
-    mq_posix, mq_sysv, shm_ring, shm_latest, shm_counter, sync_mutex, sync_semaphore, sync_rw_lock,
+    mq_posix, mq_sysv, shm_ring, shm_latest, shm_counter, sync_mutex, sync_semaphore, sync_rw_lock, pthread_rw_lock,
     sync_posix_semaphore, cache_line;
 
 /* ---- support.c: what every subject needs ---- */

@@ -1,7 +1,7 @@
 /*
- * Locks between processes: the robust mutex, pthread_mutexattr_setrobust(3); permits that remember their holders, of which
- * the C library has none, as a robust mutex and a condition make them; the semaphore, sem_overview(7), and the readers-writer
- * lock, pthread_rwlock_init(3), which have no owner: when a holder dies, everybody is stuck.
+ * Locks between processes: the robust mutex, pthread_mutexattr_setrobust(3); permits and a readers-writer lock that remember
+ * their holders, of which the C library has none, as a robust mutex and a condition make them; the semaphore, sem_overview(7),
+ * and the readers-writer lock, pthread_rwlock_init(3), which have no owner: when a holder dies, everybody is stuck.
  *
  * What the lock guards is a counter that is not atomic, so a lock that lets two in loses operations and is found out.
  */
@@ -18,6 +18,7 @@ struct guarded {
   };
   pthread_cond_t given;
   uint32_t free_permits, held_permits[2], waiters;
+  int32_t entries[2]; /* of each: -1 writes, n reads n times */
   _Alignas(CACHE_LINE_BYTES) uint64_t operations;
 };
 static struct guarded *guarded;
@@ -36,7 +37,7 @@ static const char *open_mutex(const struct plan *plan) {
   return init_robust_mutex() ? NULL : "this system has no robust mutexes between processes";
 }
 
-static const char *open_permits(const struct plan *plan) {
+static const char *open_held(const struct plan *plan) {
   (void)plan;
   pthread_condattr_t attributes;
   if (!init_robust_mutex() || pthread_condattr_init(&attributes) != 0 ||
@@ -74,14 +75,16 @@ static void release_mutex(void) { pthread_mutex_unlock(&guarded->mutex); }
 
 static enum role holder;
 
+static void wait_inside(void) {
+  guarded->waiters++;
+  const int error = pthread_cond_wait(&guarded->given, &guarded->mutex);
+  if (error != 0) fail("pthread_cond_wait: %s", strerror(error));
+  guarded->waiters--;
+}
+
 static void acquire_permit(void) {
   acquire_mutex();
-  while (guarded->free_permits == 0) {
-    guarded->waiters++;
-    const int error = pthread_cond_wait(&guarded->given, &guarded->mutex);
-    if (error != 0) fail("pthread_cond_wait: %s", strerror(error));
-    guarded->waiters--;
-  }
+  while (guarded->free_permits == 0) wait_inside();
   guarded->free_permits--;
   guarded->held_permits[holder]++;
   release_mutex();
@@ -92,6 +95,20 @@ static void release_permit(void) {
   guarded->free_permits++;
   guarded->held_permits[holder]--;
   if (guarded->waiters > 0) pthread_cond_signal(&guarded->given);
+  release_mutex();
+}
+
+static void acquire_entry(void) {
+  acquire_mutex();
+  while (guarded->entries[0] != 0 || guarded->entries[1] != 0) wait_inside();
+  guarded->entries[holder] = -1;
+  release_mutex();
+}
+
+static void release_entry(void) {
+  acquire_mutex();
+  guarded->entries[holder] = 0;
+  if (guarded->waiters > 0) pthread_cond_broadcast(&guarded->given);
   release_mutex();
 }
 
@@ -161,6 +178,7 @@ INLINE void contended(const struct plan *plan, struct board *board, void (*acqui
       .name = id, .scenarios = LOCK_UNCONTENDED | LOCK_CONTENDED, .open = opened_by, .run = run_##lock}
 
 LOCK(sync_mutex, "sync.mutex", mutex, open_mutex);
-LOCK(sync_semaphore, "sync.semaphore", permit, open_permits);
-LOCK(sync_rw_lock, "sync.rw-lock", rw_lock, open_rw_lock);
+LOCK(sync_semaphore, "sync.semaphore", permit, open_held);
+LOCK(sync_rw_lock, "sync.rw-lock", entry, open_held);
+LOCK(pthread_rw_lock, "pthread.rw-lock", rw_lock, open_rw_lock);
 LOCK(sync_posix_semaphore, "sync.posix-semaphore", semaphore, open_semaphore);

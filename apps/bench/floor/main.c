@@ -28,7 +28,7 @@
 static const struct subject *const subjects[] = {
     &pipe_anonymous, &pipe_fifo, &socket_unix, &socket_seqpacket, &socket_datagram, &socket_tcp,
     &mq_posix,       &mq_sysv,   &shm_ring,    &shm_latest,       &shm_counter,     &sync_mutex,
-    &sync_semaphore, &sync_rw_lock, &sync_posix_semaphore, &cache_line,
+    &sync_semaphore, &sync_rw_lock, &sync_posix_semaphore, &pthread_rw_lock, &cache_line,
 };
 static const struct {
   const char *name;

@@ -40,6 +40,7 @@ export const floorScenarios: ReadonlyMap<string, readonly string[]> = new Map([
   ['sync.semaphore', lockScenarios],
   ['sync.rw-lock', lockScenarios],
   ['sync.posix-semaphore', lockScenarios],
+  ['pthread.rw-lock', lockScenarios],
   ['cache.line', ['core-to-core']],
 ]);
 

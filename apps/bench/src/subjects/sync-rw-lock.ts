@@ -1,4 +1,4 @@
-/** A readers–writer lock, taken for writing. Its floor, pthread_rwlock_t, has no owner, and is stuck when a holder dies. */
+/** A readers–writer lock, taken for writing. Its floor remembers holders too: a robust mutex and a condition. */
 import { RwLock } from '@ipc/sync';
 import { defineSubject, type LockSubject } from '../subject.ts';
 import { LOCK_OFFSET, openLockRegion, removeLockRegion } from './lock-region.ts';

@@ -16,6 +16,7 @@ const report = {
     ...measured('shm.ring', 5e6, 10_000),
     ...measured('socket.tcp', 1e6, 30_000),
     ...measured('mq.posix-queue', 2e5, 20_000),
+    ...measured('mq.shared', 3e6, 25_000),
     ...measured('peer.node-net', 9e9, 1),
     ...[1, 4].map((followers) => ({
       ...{
@@ -36,8 +37,13 @@ const suitable = (special: Partial<Need>): string[] =>
     .map(({ subject }) => subject);
 
 test('ranks what was measured by what is preferred', () => {
-  expect(suitable({})).toEqual(['shm.ring', 'mq.posix-queue', 'socket.tcp']);
-  expect(suitable({ prefer: 'throughput' })).toEqual(['shm.ring', 'socket.tcp', 'mq.posix-queue']);
+  expect(suitable({})).toEqual(['shm.ring', 'mq.posix-queue', 'mq.shared', 'socket.tcp']);
+  expect(suitable({ prefer: 'throughput' })).toEqual([
+    'shm.ring',
+    'mq.shared',
+    'socket.tcp',
+    'mq.posix-queue',
+  ]);
 });
 
 test('says what was not measured', () => {
@@ -53,8 +59,8 @@ test('takes one core where there is no second one', () => {
 
 test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ remote: true })).toEqual(['socket.tcp']);
-  expect(suitable({ durable: true })).toEqual(['mq.posix-queue']);
-  expect(suitable({ priorities: true })).toEqual(['mq.posix-queue']);
+  expect(suitable({ durable: true })).toEqual(['mq.posix-queue', 'mq.shared']);
+  expect(suitable({ priorities: true })).toEqual(['mq.posix-queue', 'mq.shared']);
   // The queue gives each message to one of them; a line to each costs as often.
   expect(suitable({ receivers: 3 })).toEqual(['shm.ring', 'socket.tcp', 'shm.broadcast']);
   expect(suitable({ receivers: 3, prefer: 'throughput' })).toEqual([
@@ -64,7 +70,7 @@ test('leaves out what cannot do it, and says why', () => {
   ]);
   const [, broadcast] = choose(report, { ...need, receivers: 3, prefer: 'throughput' });
   expect(broadcast?.messagesPerSecond).toBe(7.5e5); // as measured with four
-  expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'socket.tcp']);
+  expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'mq.shared', 'socket.tcp']);
   expect(suitable({ messageBytes: 4096 })).toEqual([]);
   expect(choose(report, { ...need, remote: true }).at(-1)?.against).toBe('stays on one machine');
 });

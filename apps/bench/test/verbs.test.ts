@@ -89,6 +89,7 @@ test('choose says where its figures are from, and what they lack', async () => {
   }));
   const { code, stdout } = await bench('choose', elsewhere, '--rate', '1000');
   expect(code).toBe(0);
+  expect(stdout).toContain('Each keeps the order in which one sender has sent.');
   expect(stdout).toMatch(/^Measured at \d{4}-\d\d-\d\d \d\d:\d\d UTC: .*chosen\.json$/m);
   expect(stdout).toContain(`Not as it was there: Node: v99.0.0, then ${process.version}.`);
   expect(stdout).toMatch(/^Not measured there: .*\bsocket\.tcp\b.* --full measures all\.$/m);

@@ -24,6 +24,7 @@ export function renderCandidates({ candidates, unmeasured, file, report, elsewhe
   const table = candidates.length === 0 ? '' : `${renderTable(head, rows)}\n\n`;
   const day = report.environment.run.startedAt.slice(0, 16).replace('T', ' ');
   const lines = [
+    'Each keeps the order in which one sender has sent.',
     `Measured at ${day} UTC: ${file}`,
     ...elsewhere.map((difference) => `Not as it was there: ${difference}.`),
     ...(unmeasured.length === 0

@@ -5,7 +5,7 @@ import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } 
 import { compare, differences } from './compare.ts';
 import { diagnose } from './doctor.ts';
 import { observeEnvironment } from './environment.ts';
-import { checkWritable, latestFile, save } from './output-file.ts';
+import { checkWritable, keep, latestFile, save } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
 import { renderCandidates } from './render/candidates.ts';
 import { renderChecks } from './render/checks.ts';
@@ -16,6 +16,7 @@ import { renderMarkdown } from './render/markdown.ts';
 import { renderPreview } from './render/preview.ts';
 import { renderTerminal } from './render/terminal.ts';
 import { readReport } from './report-file.ts';
+import type { BenchReport } from './result.ts';
 import { preview, run } from './run.ts';
 import { scenarios } from './scenarios/index.ts';
 import { subjectIds } from './subjects/index.ts';
@@ -86,13 +87,18 @@ async function measure(options: RunInvocation): Promise<number> {
     onProgress(now) {
       progress.show(now);
     },
+    onRepeat: (soFar) => keep(file, textOf(soFar)),
   });
   progress.clear();
   const isDone = report.environment.run.failures.length === 0 && report.results.length > 0;
   const code = interrupt.signal.aborted ? 130 : isDone ? 0 : 1;
   process.stdout.write(options.markdown ? renderMarkdown(report) : renderTerminal(report, width));
-  await save(file, `${JSON.stringify(report, null, 2)}\n`);
+  await save(file, textOf(report));
   return code;
+}
+
+function textOf(report: BenchReport): string {
+  return `${JSON.stringify(report, null, 2)}\n`;
 }
 
 async function tellAgain({ file = latestFile, html, md, csv }: ReportInvocation): Promise<number> {

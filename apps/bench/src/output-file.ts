@@ -1,6 +1,6 @@
 /** Where results go. */
 import { constants } from 'node:fs';
-import { access, mkdir, open, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from './usage-error.ts';
@@ -27,8 +27,30 @@ export async function checkWritable(file: string): Promise<void> {
 
 /** @throws {UsageError} It cannot be written. */
 export async function save(file: string, text: string): Promise<void> {
-  await told(file, () => writeFile(file, text));
+  await told(file, async () => ((await isReplaceable(file)) ? replace(file, text) : writeFile(file, text)));
   process.stderr.write(`results: ${file}\n`);
+}
+
+/** What there is so far, for who finds the file when the run was killed. What is wrong is told when all is saved. */
+export async function keep(file: string, text: string): Promise<void> {
+  if (await isReplaceable(file)) await replace(file, text).catch(() => undefined);
+}
+
+/** Whoever reads it, also after a death at any step, finds the old text or the new one, and no part of either. */
+async function replace(file: string, text: string): Promise<void> {
+  const passing = `${file}.partial`;
+  await writeFile(passing, text);
+  await rename(passing, file);
+}
+
+/** Unlike a device, a pipe or a link, which must stay what it is, or a file in a directory of somebody else. */
+async function isReplaceable(file: string): Promise<boolean> {
+  try {
+    await access(dirname(file), constants.W_OK);
+    return (await lstat(file)).isFile();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
 }
 
 async function told(file: string, action: () => Promise<void>): Promise<void> {

@@ -23,6 +23,8 @@ export interface RepeatsOptions {
   readonly signal: AbortSignal;
   /** What part of the planned repeats is done, 0..1. */
   readonly onFraction: (fraction: number) => void;
+  /** So many are whole. */
+  readonly onRepeat: (repeats: number) => Promise<void>;
 }
 
 /**
@@ -34,7 +36,10 @@ export interface RepeatsOptions {
 export async function measureRepeatedly(options: RepeatsOptions): Promise<number> {
   const { misses, repeats, signal } = options;
   for (let repeat = 0; repeat < repeats; repeat++) {
-    if (await measureAll(options, repeat)) continue;
+    if (await measureAll(options, repeat)) {
+      await options.onRepeat(repeat + 1);
+      continue;
+    }
     const left = repeat + 1 === repeats ? `repeat ${repeats}` : `repeats ${repeat + 1} to ${repeats}`;
     if (!isAborted(signal)) misses.leaveOut(left, 'the time was up; see --seconds');
     return repeat;

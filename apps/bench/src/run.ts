@@ -45,6 +45,8 @@ export interface RunOptions {
 
 export interface RunWatch {
   readonly onProgress: (progress: Progress) => void;
+  /** With all that is known so far, after each repeat: what is left of a run that is killed. Nothing is measured meanwhile. */
+  readonly onRepeat: (report: BenchReport) => Promise<void>;
   /** Ends the run early; what was measured so far is the result. */
   readonly signal: AbortSignal;
 }
@@ -71,7 +73,7 @@ export async function run(options: RunOptions, watch: RunWatch): Promise<BenchRe
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {
   const { patienceMs, repeats, scenarioModules } = options;
-  const { onProgress, signal } = watch;
+  const { onProgress, onRepeat, signal } = watch;
   const environment = observeEnvironment();
   const timeBefore = processorTime();
   const misses = new Misses();
@@ -91,19 +93,14 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   };
   const context = { repeats, pace, table, misses, signal };
   const meter = new CellMeter({ ...context, directory, patienceMs, scenarioModules, gauge, onDoing });
-  const wholeRepeats = await measureRepeatedly({
-    ...{ ...context, crews, meter },
-    onFraction: (done) => (fraction = done),
-  });
-  const after = await coreToCoreNs(gauge, pair, signal);
-  return {
+  const reportOf = (wholeRepeats: number, isOver: boolean, after?: number): BenchReport => ({
     schema: resultSchema,
     environment: {
       ...environment,
       run: {
         startedAt: new Date(performance.timeOrigin).toISOString(),
         durationMs: Math.round(performance.now()),
-        complete: !signal.aborted && misses.failures.length === 0,
+        complete: isOver && !signal.aborted && misses.failures.length === 0,
         repeats: wholeRepeats,
         depth: options.depth,
         placements: Object.fromEntries([...placements].map(([name, cpus]) => [name, cpus ?? null])),
@@ -116,7 +113,13 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
       },
     },
     results: table.results(),
-  };
+  });
+  const wholeRepeats = await measureRepeatedly({
+    ...{ ...context, crews, meter },
+    onFraction: (done) => (fraction = done),
+    onRepeat: (done) => onRepeat(reportOf(done, false)),
+  });
+  return reportOf(wholeRepeats, true, await coreToCoreNs(gauge, pair, signal));
 }
 
 /** What a run would do. */

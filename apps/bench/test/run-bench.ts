@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
 import type { BenchReport } from '../src/result.ts';
 
-const program = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+export const program: string = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** Everything a run may leave lies here, or in the system's lists. */
 export const scratch: string = mkdtempSync(join(tmpdir(), 'bench-test-'));
@@ -70,7 +70,7 @@ export function bellsOf(pid: number): string[] {
 }
 
 /** The ids of the measured processes of a run, which have its process id in the name of their session. */
-function peersOf(pid: number): string[] {
+export function peersOf(pid: number): string[] {
   return readdirSync('/proc').filter((entry) => {
     if (!/^\d+$/.test(entry)) return false;
     try {

@@ -14,13 +14,15 @@ export { FileLock, FileLockHeld, type ByteRange, type FileLockOptions } from './
 export { Held } from './held.ts';
 export { Latch, type LatchOptions } from './latch.ts';
 export { Lease } from './lease.ts';
-export { Mutex, type MutexOptions, type MutexOwner } from './mutex.ts';
+export { Mutex } from './mutex.ts';
+export type { MutexOptions, MutexOwner } from './mutex-options.ts';
 export { Once } from './once.ts';
 export type { LockOptions } from './open-area.ts';
 export type { ParticipantInfo } from './participant.ts';
 export { Permit } from './permit.ts';
 export { PosixSemaphore, type PosixSemaphoreOptions } from './posix-semaphore.ts';
-export { RwLock, type ExclusiveHeld, type RwLockOptions, type SharedHeld, type Side } from './rw-lock.ts';
+export type { ExclusiveHeld, SharedHeld, Side } from './rw-held.ts';
+export { RwLock, type RwLockOptions } from './rw-lock.ts';
 export { Semaphore, type PermitOptions, type SemaphoreOptions } from './semaphore.ts';
 export type { BlockOptions } from './timeout.ts';
 

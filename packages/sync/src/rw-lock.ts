@@ -1,7 +1,7 @@
 import type { WaitOptions } from '@ipc/core';
 import { Region } from '@ipc/shm';
 import { CompoundLock } from './compound-lock.ts';
-import { Held, type Holder } from './held.ts';
+import type { Held, Holder } from './held.ts';
 import {
   areaBytes,
   DEFAULT_PARTICIPANTS,
@@ -12,6 +12,7 @@ import {
   STATE,
 } from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
+import { ExclusiveHeld, SharedHeld, type Side } from './rw-held.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { unrecoverableError } from './unrecoverable-error.ts';
 import { withHeld } from './with-held.ts';
@@ -53,57 +54,6 @@ function contentOf({ fair = false }: RwLockOptions): AreaContent {
 }
 
 type Mode = 'shared' | 'exclusive';
-
-/** Possession of a {@link RwLock} for writing. */
-export class ExclusiveHeld extends Held {
-  readonly #lock: RwLock;
-
-  /** @internal */
-  constructor(lock: RwLock, abandoned: boolean) {
-    super(lock, abandoned);
-    this.#lock = lock;
-  }
-
-  /** Goes on as a reader, letting other readers in, and no writer in between. This possession ends. */
-  downgrade(): SharedHeld {
-    return this.#lock.downgrade(this);
-  }
-}
-
-/** Possession of a {@link RwLock} for reading. */
-export class SharedHeld extends Held {
-  readonly #lock: RwLock;
-
-  /** @internal */
-  constructor(lock: RwLock, abandoned: boolean) {
-    super(lock, abandoned);
-    this.#lock = lock;
-  }
-
-  /**
-   * Becomes a writer if there is no other reader that lives; this possession then ends. It does not wait: two readers that both
-   * waited to write would wait for each other for ever.
-   */
-  tryUpgrade(): ExclusiveHeld | undefined {
-    return this.#lock.tryUpgrade(this);
-  }
-}
-
-/** One of the two ways to hold a {@link RwLock}, with the three spellings of every lock. */
-export interface Side<Possession extends Held> {
-  /** Takes it if nobody is in the way. */
-  tryAcquire(): Possession | undefined;
-  /** Takes it, waiting on the event loop. Rejects with `signal.reason`. */
-  acquire(options?: WaitOptions): Promise<Possession>;
-  /** Takes it, blocking the thread; undefined when `timeoutMs` has passed. */
-  acquireSync(): Possession;
-  acquireSync(options: BlockOptions): Possession | undefined;
-  /** Acquires, runs `work`, releases. */
-  withLock<Result>(
-    work: (held: Possession) => Result | Promise<Result>,
-    options?: WaitOptions,
-  ): Promise<Awaited<Result>>;
-}
 
 /**
  * Many readers or one writer, between processes, worker threads and async functions.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type BrowserContextOptions, type Page } from 'playwright-core';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { observeEnvironment } from '../src/environment.ts';
 import { summarise } from '../src/latency.ts';
 import { renderCsv } from '../src/render/csv.ts';
@@ -83,7 +83,11 @@ async function withBrowser(look: (open: OpenPage, address: string) => Promise<vo
   }
 }
 
-describe.skipIf(browserPath === undefined)('a browser', () => {
+describe('a browser', () => {
+  beforeEach((context) => {
+    context.skip(browserPath === undefined, 'no Chromium or Chrome is installed');
+  });
+
   test('draws all five charts, light and dark, without a network', () =>
     withBrowser(async (open, address) => {
       const backgrounds = new Set<string>();

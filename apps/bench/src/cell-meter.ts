@@ -104,7 +104,8 @@ export class CellMeter {
         if (path !== slow) for (current of path.slice(0, 1)) await this.#warmUp(planned, current, crew);
         for (current of path) {
           if (pace.isLate()) break;
-          onDoing(describeCell(planned, current));
+          const estimate = this.#options.table.estimate(keyOf(planned, current));
+          onDoing(`${describeCell(planned, current)}${estimate === undefined ? '' : `, ${estimate} so far`}`);
           await this.#measureCell(planned, current, crew, floors);
           left.splice(left.indexOf(current), 1);
         }

@@ -2,6 +2,7 @@
 import { medianInterval, nestedMedian, type Nested } from './bootstrap.ts';
 import type { FloorFigures } from './floor.ts';
 import { summarise } from './latency.ts';
+import { formatMicroseconds, formatRate } from './render/figures.ts';
 import { idOf, relativeError, type FloorMedians, type Result, type ResultKey } from './result.ts';
 import type { Figures } from './scenario.ts';
 import { percentile, sorted } from './statistics.ts';
@@ -45,6 +46,15 @@ export class ResultTable {
   samples(key: ResultKey): number {
     const { repeats = [] } = this.#rows.get(idOf(key)) ?? {};
     return repeats.reduce((sum, { figures }) => sum + (figures.latencyNs?.length ?? 0), 0);
+  }
+
+  /** The figure as it is now: `9.45 M/s`, `12.3 µs`. */
+  estimate(key: ResultKey): string | undefined {
+    const row = this.#rows.get(idOf(key));
+    if (row === undefined) return undefined;
+    const figure = nestedMedian(centralFigures(row.repeats));
+    const isRate = row.repeats.some(({ figures }) => figures.messagesPerSecond ?? figures.operationsPerSecond);
+    return isRate ? `${formatRate(figure)}/s` : `${formatMicroseconds(figure)} µs`;
   }
 
   results(): Result[] {

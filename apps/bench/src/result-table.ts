@@ -53,7 +53,9 @@ export class ResultTable {
     const row = this.#rows.get(idOf(key));
     if (row === undefined) return undefined;
     const figure = nestedMedian(centralFigures(row.repeats));
-    const isRate = row.repeats.some(({ figures }) => figures.messagesPerSecond ?? figures.operationsPerSecond);
+    const isRate = row.repeats.some(
+      ({ figures }) => figures.messagesPerSecond ?? figures.operationsPerSecond,
+    );
     return isRate ? `${formatRate(figure)}/s` : `${formatMicroseconds(figure)} µs`;
   }
 

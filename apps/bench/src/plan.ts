@@ -92,7 +92,9 @@ function isPlaced(
 }
 
 /** Larger ones are for streaming between cores. */
-const mostBytesEverywhere = 1 << 20;
+const mostBytesEverywhere = 64 << 10;
+/** Rivals take seconds for larger ones. */
+const mostBytesOfRivals = 1 << 20;
 
 /** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores. */
 function isSized(place: PlannedCell, subject: Subject, options: CellOptions): boolean {
@@ -103,7 +105,8 @@ function isSized(place: PlannedCell, subject: Subject, options: CellOptions): bo
   if (areSizesChosen) return true;
   if (!isMain && !isInDepth({ inDepth: 'chosen' }, depth)) return false;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
-  return isMain || (messageBytes <= mostBytesEverywhere && !isRival(subject));
+  if (isRival(subject)) return isMain && messageBytes <= mostBytesOfRivals;
+  return isMain || messageBytes <= mostBytesEverywhere;
 }
 
 /** Across cores, where there are two. */

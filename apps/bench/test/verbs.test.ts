@@ -23,11 +23,10 @@ async function bench(...args: string[]): Promise<{ code: number | null; stdout: 
   return { code, stdout, stderr };
 }
 
-/** The shorter of the published results. */
-const published = readdirSync(results).find((file) => /(?<!full)\.json$/.test(file)) ?? '';
+const published = readdirSync(results).find((file) => file.endsWith('.json')) ?? '';
 const result = fileURLToPath(new URL(published, results));
 
-/** The same, changed. */
+/** The published result, changed. */
 function changed(name: string, change: (report: BenchReport) => BenchReport): string {
   const file = join(scratch, name);
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(result, 'utf8')) as BenchReport)));

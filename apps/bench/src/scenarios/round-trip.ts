@@ -16,7 +16,7 @@ export const roundTrip: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'round-trip',
   question: 'How long does one request and its answer take, both sides waiting on the event loop?',
-  sizes: { quick: [], chosen: [1 << 10, 64 << 10, 1 << 20] },
+  sizes: { quick: [], chosen: [1 << 10, 64 << 10, 1 << 20], full: [64 << 10] },
   floorScenario: (subject) => (subject === 'shm.ring' ? 'round-trip-sleeping' : 'round-trip'),
   combine: combineRoundTrips,
 

@@ -16,7 +16,7 @@ export const throughputBatched: MessageScenario = defineScenario({
   id: 'throughput-batched',
   question: 'How many messages go one way, sent by sendMany and taken by drain?',
   inDepth: 'default',
-  sizes: { quick: [], chosen: [1 << 10, 64 << 10] },
+  sizes: { quick: [], chosen: [1 << 10, 64 << 10], full: [64 << 10] },
   floorScenario: () => 'throughput',
   combine: combineOneWay,
 

@@ -17,7 +17,7 @@ export class LoanLeaks {
     const frames = new Error().stack?.split('\n').slice(1) ?? [];
     const own = folderOf(frames[0]);
     const taker = frames.findIndex((frame) => folderOf(frame) !== own);
-    const at = frames.slice(taker).join('\n');
+    const at = frames.slice(Math.max(0, taker)).join('\n'); // all, where a bundler has made one file of it and its user
     this.#stacks.set(token, at);
     this.#dropped.register(loan, token, token);
     return token;

@@ -85,13 +85,17 @@ static void ring_everybody(void) {
 }
 
 static void hang_bell(uint32_t id[2]) {
-  char path[64], passing[80];
-  if (getrandom(id, 8, 0) != 8) fail("getrandom");
-  sprintf(path, "/dev/shm/ipc-bell-%08x%08x", id[0], id[1]);
-  sprintf(passing, "%s.new", path);
-  if (mkfifo(passing, 0600) < 0) fail("mkfifo");
-  bell = open(passing, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (bell < 0 || rename(passing, path) < 0) fail("bell");
+  for (;;) {
+    char path[64], passing[80];
+    if (getrandom(id, 8, 0) != 8) fail("getrandom");
+    sprintf(path, "/dev/shm/ipc-bell-%08x%08x", id[0], id[1]);
+    sprintf(passing, "%s.new", path);
+    if (mkfifo(passing, 0600) < 0) fail("mkfifo");
+    bell = open(passing, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (bell >= 0 && rename(passing, path) == 0) return;
+    if (errno != ENOENT) fail("bell");
+    if (bell >= 0) close(bell);  // another's sweep took the passing name away
+  }
 }
 
 static uint32_t start_time(void) {

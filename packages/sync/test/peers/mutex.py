@@ -107,12 +107,18 @@ class Mutex:
         sys.exit(4)
 
     def hang_bell(self):
-        identity = secrets.token_hex(8)
-        self.bell_path = f"/dev/shm/ipc-bell-{identity}"
-        os.mkfifo(f"{self.bell_path}.new", 0o600)
-        self.bell = os.open(f"{self.bell_path}.new", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        os.rename(f"{self.bell_path}.new", self.bell_path)
-        return int(identity[:8], 16), int(identity[8:], 16)
+        while True:
+            identity = secrets.token_hex(8)
+            self.bell_path = f"/dev/shm/ipc-bell-{identity}"
+            os.mkfifo(f"{self.bell_path}.new", 0o600)
+            self.bell = None
+            try:
+                self.bell = os.open(f"{self.bell_path}.new", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+                os.rename(f"{self.bell_path}.new", self.bell_path)
+                return int(identity[:8], 16), int(identity[8:], 16)
+            except FileNotFoundError:  # another's sweep took the passing name away
+                if self.bell is not None:
+                    os.close(self.bell)
 
     def line_to(self, slot):
         path = f"/dev/shm/ipc-bell-{self.load(slot + BELL):08x}{self.load(slot + BELL + 4):08x}"

@@ -27,7 +27,7 @@ test('without options everything is measured, five times or more', () => {
     isChosen: false,
     depth: 'default',
     isStrict: true,
-    budgetMs: 112_000,
+    budgetMs: 115_000,
     patienceMs: 20_000,
     json: undefined,
     markdown: false,

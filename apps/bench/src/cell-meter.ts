@@ -15,7 +15,7 @@ import {
   type PlannedCell,
   type PlannedCrew,
 } from './planned.ts';
-import type { ResultTable } from './result-table.ts';
+import type { Estimate, ResultTable } from './result-table.ts';
 import type { Figures } from './scenario.ts';
 import { isWarm, rateOf } from './warm-up.ts';
 
@@ -34,8 +34,8 @@ export interface CellMeterOptions {
   readonly table: ResultTable;
   readonly misses: Misses;
   readonly signal: AbortSignal;
-  /** What is done now. */
-  readonly onDoing: (doing: string) => void;
+  /** What is done now, and the figure so far of what is measured. */
+  readonly onDoing: (doing: string, estimate?: Estimate) => void;
 }
 
 /** Of a warm-up, what is looked at for itself. */
@@ -86,7 +86,7 @@ export class CellMeter {
     cells: readonly PlannedCell[],
     left: PlannedCell[],
   ): Promise<number> {
-    const { gauge, misses, onDoing, pace } = this.#options;
+    const { gauge, misses, onDoing, pace, table } = this.#options;
     let current: PlannedCell | undefined;
     let crew: Crew | undefined;
     let failure: Error | undefined;
@@ -101,11 +101,10 @@ export class CellMeter {
       const slow = fitting.filter(({ scenario }) => scenario.slow === true);
       // Each path right after it was warmed: another would make the compiler think again of what they share.
       for (const path of [...pathsOf(fitting), slow]) {
-        if (path !== slow) for (current of path.slice(0, 1)) await this.#warmUp(planned, current, crew);
         for (current of path) {
           if (pace.isLate()) break;
-          const estimate = this.#options.table.estimate(keyOf(planned, current));
-          onDoing(`${describeCell(planned, current)}${estimate === undefined ? '' : `, ${estimate} so far`}`);
+          if (path !== slow && current === path[0]) await this.#warmUp(planned, current, crew);
+          onDoing(describeCell(planned, current), table.estimate(keyOf(planned, current)));
           await this.#measureCell(planned, current, crew, floors);
           left.splice(left.indexOf(current), 1);
         }
@@ -150,7 +149,6 @@ export class CellMeter {
   /** The compiler has seen nothing of it yet: until its figures grow no more, or its time is up. */
   async #warmUp(planned: PlannedCrew, cell: PlannedCell, crew: Crew): Promise<void> {
     const { onDoing, pace } = this.#options;
-    if (pace.isLate()) return;
     onDoing(`warming up ${describeCell(planned, cell)}`);
     const mostMs = pace.mostWarmUpMs;
     const sliceMs = Math.min(mostMs, mostSliceMs);

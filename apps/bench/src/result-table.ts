@@ -2,7 +2,6 @@
 import { medianInterval, nestedMedian, type Nested } from './bootstrap.ts';
 import type { FloorFigures } from './floor.ts';
 import { summarise } from './latency.ts';
-import { formatMicroseconds, formatRate } from './render/figures.ts';
 import { idOf, relativeError, type FloorMedians, type Result, type ResultKey } from './result.ts';
 import type { Figures } from './scenario.ts';
 import { percentile, sorted } from './statistics.ts';
@@ -15,6 +14,9 @@ export interface Repeat {
   /** The processes: the same object for the same ones. */
   readonly crew: object;
 }
+
+/** What a result is so far. */
+export type Estimate = { readonly perSecond: number } | { readonly latencyNs: number };
 
 interface Row {
   readonly key: ResultKey;
@@ -48,15 +50,15 @@ export class ResultTable {
     return repeats.reduce((sum, { figures }) => sum + (figures.latencyNs?.length ?? 0), 0);
   }
 
-  /** The figure as it is now: `9.45 M/s`, `12.3 µs`. */
-  estimate(key: ResultKey): string | undefined {
+  /** The figure as it is now. */
+  estimate(key: ResultKey): Estimate | undefined {
     const row = this.#rows.get(idOf(key));
     if (row === undefined) return undefined;
     const figure = nestedMedian(centralFigures(row.repeats));
     const isRate = row.repeats.some(
-      ({ figures }) => figures.messagesPerSecond ?? figures.operationsPerSecond,
+      ({ figures }) => (figures.messagesPerSecond ?? figures.operationsPerSecond) !== undefined,
     );
-    return isRate ? `${formatRate(figure)}/s` : `${formatMicroseconds(figure)} µs`;
+    return isRate ? { perSecond: figure } : { latencyNs: figure };
   }
 
   results(): Result[] {

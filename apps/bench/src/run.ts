@@ -13,7 +13,7 @@ import type { PlannedCrew } from './planned.ts';
 import { measureRepeatedly } from './repeats.ts';
 import { processorTime, stolenFraction } from './processor-time.ts';
 import { resultSchema, type BenchReport } from './result.ts';
-import { ResultTable } from './result-table.ts';
+import { ResultTable, type Estimate } from './result-table.ts';
 import { RunDirectory } from './run-directory.ts';
 import type { Placement } from './scenario.ts';
 import { loadScenario, scenarios } from './scenarios/index.ts';
@@ -58,6 +58,8 @@ export interface Progress {
   readonly remainingMs?: number;
   /** What is being measured. */
   readonly doing: string;
+  /** Its figure so far, from the repeats before. */
+  readonly estimate?: Estimate | undefined;
 }
 
 /**
@@ -88,8 +90,8 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const before = await coreToCoreNs(gauge, pair, signal);
   const matrix = await coreMatrix(gauge, choosePhysicalCores(options.depth === 'full' ? 16 : 6), signal);
   let fraction = 0;
-  const onDoing = (doing: string): void => {
-    onProgress({ fraction, remainingMs: pace.remainingMs(), doing });
+  const onDoing = (doing: string, estimate?: Estimate): void => {
+    onProgress({ fraction, remainingMs: pace.remainingMs(), doing, estimate });
   };
   const context = { repeats, pace, table, misses, signal };
   const meter = new CellMeter({ ...context, directory, patienceMs, scenarioModules, gauge, onDoing });

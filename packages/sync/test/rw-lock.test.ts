@@ -1,11 +1,13 @@
 import { Region } from '@ipc/shm';
 import { RwLock } from '@ipc/sync';
 import { spawnPeer, type Peer } from '@ipc/testkit';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
 /** Where the first word of a lock's own state lies, in words. */
 const STATE = 18;
+/** What the second participant has: 32 words, 16 for each slot, the ninth of its own. */
+const SECOND_HELD = 32 + 16 + 8;
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
 
 noLockLeaks();
@@ -150,6 +152,28 @@ test('after a killed writer everybody is told, until a writer has had the lock',
   expect(writer.abandoned).toBe(true);
   writer.release();
   expect(lock.shared.tryAcquire()?.abandoned).toBe(false);
+});
+
+test('who looks while another takes over the place of a killed writer is told of that writer', async () => {
+  const name = lockName();
+  using lock = RwLock.openOrCreate(name);
+  await using peer = await partyOf(name);
+  await peer.call('invoke', 'exclusive.acquire');
+  await peer.kill('SIGKILL');
+  const { load } = Atomics;
+  const look = vi.spyOn(Atomics, 'load').mockImplementation(((words: Int32Array, index: number) => {
+    const value = load(words, index);
+    if (index !== STATE) return value;
+    // Right after the look at who died writing, somebody has joined in the second slot: it has said so, and cleared the slot.
+    look.mockRestore();
+    Atomics.store(words, STATE, 1);
+    Atomics.store(words, SECOND_HELD, 0);
+    return value;
+  }) as typeof load);
+  const held = lock.exclusive.acquireSync();
+  expect(look.getMockImplementation()).toBeUndefined(); // it came to that
+  expect(held.abandoned).toBe(true);
+  held.release();
 });
 
 test('a killed writer that waited no longer keeps readers out', async () => {

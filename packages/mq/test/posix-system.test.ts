@@ -45,7 +45,8 @@ describe('X3 limits of the system', () => {
     expect(message).toContain('ulimit -n');
   });
 
-  test.skipIf(!mayUnshare || isExempt)('too many queues names fs.mqueue.queues_max', () => {
+  test('too many queues names fs.mqueue.queues_max', (context) => {
+    context.skip(!mayUnshare || isExempt, 'the limit cannot be set here, or does not bind this user');
     const { code, message } = run('echo 1 > /proc/sys/fs/mqueue/queues_max', 'createTwo', namespace);
     expect(code).toBe('ERR_IPC_LIMIT');
     expect(message).toContain(
@@ -59,7 +60,8 @@ const mayLimitSysv =
   spawnSync('unshare', ['--ipc', '--mount', 'bash', '-c', 'echo 1 > /proc/sys/kernel/msgmni']).status === 0;
 
 describe('X3 limits of System V queues', () => {
-  test.skipIf(!mayLimitSysv)('too many queues names kernel.msgmni', () => {
+  test('too many queues names kernel.msgmni', (context) => {
+    context.skip(!mayLimitSysv, 'kernel.msgmni cannot be set here');
     const { code, message } = run('echo 1 > /proc/sys/kernel/msgmni', 'createTwoSysv', namespace);
     expect(code).toBe('ERR_IPC_LIMIT');
     expect(message).toContain(
@@ -69,7 +71,8 @@ describe('X3 limits of System V queues', () => {
 });
 
 describe('PosixQueue.list', () => {
-  test.skipIf(!mayUnshare)('tells what is there, who has it open, and so what was left behind', () => {
+  test('tells what is there, who has it open, and so what was left behind', (context) => {
+    context.skip(!mayUnshare, 'namespaces cannot be unshared here');
     const { value } = run(ownMount, 'list', namespace);
     const { pid, listed, after } = value as { pid: number; listed: { name: string }[]; after: string[] };
     expect(listed.sort((a, b) => a.name.localeCompare(b.name))).toEqual([
@@ -79,7 +82,8 @@ describe('PosixQueue.list', () => {
     expect(after).toEqual(['/ipc-kept.mq']);
   });
 
-  test.skipIf(!mayUnshare)('says how to mount the file system it needs', () => {
+  test('says how to mount the file system it needs', (context) => {
+    context.skip(!mayUnshare, 'namespaces cannot be unshared here');
     const { code, message } = run('umount -a -t mqueue', 'list', namespace);
     expect(code).toBe('ERR_IPC_UNSUPPORTED');
     expect(message).toContain('mount -t mqueue none /dev/mqueue');

@@ -264,8 +264,8 @@ test('sync writes a mapped file to the disk; advise takes a mapping', async () =
   expect(new Uint8Array(buffer)[5001]).toBe(2);
 });
 
-// AddressSanitizer makes mlock do nothing.
-test.skipIf(process.env.ASAN_OPTIONS !== undefined)('lock keeps pages in memory', () => {
+test('lock keeps pages in memory', (context) => {
+  context.skip(process.env.ASAN_OPTIONS !== undefined, 'AddressSanitizer makes mlock do nothing');
   const lockedBytes = (): number =>
     1024 * Number(/VmLck:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
   const buffer = mapped(memory(8192), 8192);

@@ -6,7 +6,7 @@
  * depend on each other. Source: A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application (1997), section 3.8;
  * for one level B. Efron, R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
  */
-import { median, percentile, sorted } from './statistics.ts';
+import { median, percentile } from './statistics.ts';
 
 const resamples = 2000;
 
@@ -34,13 +34,33 @@ export function medianInterval(
   confidence: number = 0.95,
 ): readonly [low: number, high: number] {
   const random = xorshift(values.length);
-  const draw = <T>(from: readonly T[]): T[] =>
-    from.map((value) => from[Math.floor(random() * from.length)] ?? value);
-  const medians = sorted(
-    Array.from({ length: resamples }, () => nestedMedian(draw(values).map((own) => draw(own)))),
-  );
+  const anyOf = <T>(from: readonly T[], instead: T): T => from[Math.floor(random() * from.length)] ?? instead;
+  const medians = new Float64Array(resamples);
+  const drawn = new Float64Array(values.length);
+  for (let resample = 0; resample < resamples; resample++) {
+    for (let index = 0; index < drawn.length; index++) {
+      const own = anyOf(values, []);
+      drawn[index] = own.length === 1 ? (own[0] ?? NaN) : middleOf(own.map((value) => anyOf(own, value)));
+    }
+    medians[resample] = middleOf(drawn);
+  }
+  medians.sort();
   const tail = (1 - confidence) / 2;
   return [percentile(medians, tail), percentile(medians, 1 - tail)];
+}
+
+/** The median of a few, which it sorts by insertion: a sorted copy for each of millions would take seconds. */
+function middleOf(few: number[] | Float64Array): number {
+  for (let end = 1; end < few.length; end++) {
+    const value = few[end] ?? 0;
+    let at = end;
+    for (let before = few[at - 1] ?? 0; at > 0 && before > value; before = few[at - 1] ?? 0)
+      few[at--] = before;
+    few[at] = value;
+  }
+  const middle = few.length >> 1;
+  const upper = few[middle] ?? 0;
+  return few.length % 2 === 1 ? upper : (few[middle - 1] ?? 0) / 2 + upper / 2;
 }
 
 /** Numbers in [0, 1), the same for each seed. Source: G. Marsaglia, Xorshift RNGs (2003). */

@@ -25,7 +25,7 @@ export function cellTimes(
   };
 }
 
-/** Enough that what the buffers on the way hold does not decide, and no fewer than eight. */
+/** Enough that what the buffers on the way hold does not decide, and no fewer than four. */
 function leastOneWay(messageBytes: number): number {
-  return Math.max(8, Math.min(8_000, Math.floor((8 << 20) / messageBytes)));
+  return Math.max(4, Math.min(8_000, Math.floor((8 << 20) / messageBytes)));
 }

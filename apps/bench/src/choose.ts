@@ -5,14 +5,16 @@ export interface Need {
   readonly messageBytes: number;
   /** Messages per second it has to carry. */
   readonly rate?: number;
-  /** Receivers of one sender's messages; every one gets all of them. */
+  /** Receivers of one sender's messages. */
   readonly receivers: number;
+  /** Each message goes to one of them, whoever comes first; else every one gets all. */
+  readonly shared: boolean;
   /** The two may be on different machines. */
   readonly remote: boolean;
   /** Messages outlive the processes. */
   readonly durable: boolean;
-  /** Urgent messages overtake others. */
-  readonly priorities?: boolean;
+  /** Each sender's messages in their order; or, of several senders, in one order for all receivers; or urgent ones first. */
+  readonly ordering: 'sender' | 'total' | 'priority';
   readonly prefer: 'latency' | 'throughput' | 'cpu';
 }
 
@@ -32,20 +34,25 @@ interface Ability {
   readonly priorities?: boolean;
   /** Whether one sender's message can reach several: by a line to each, or by one for all. */
   readonly receivers?: 'by line' | 'at once';
+  /** Several receivers can take from it, each message one of them. */
+  readonly shares?: boolean;
   /** It is for several receivers, and has nothing to say to one that answers. */
   readonly oneWay?: boolean;
 }
 
+const queue: Ability = { durable: true, priorities: true, shares: true };
+
 const abilities: ReadonlyMap<string, Ability> = new Map<string, Ability>([
   ['shm.ring', { receivers: 'by line' }],
   ['shm.broadcast', { receivers: 'at once', oneWay: true }],
+  ['shm.queue', { shares: true, oneWay: true }],
   ['pipe.anonymous', {}],
   ['pipe.fifo', {}],
   ['mq.posix', {}],
-  ['mq.posix-queue', { durable: true, priorities: true }],
-  ['mq.sysv', { durable: true, priorities: true }],
-  ['mq.shared', { durable: true, priorities: true }],
-  ['mq.shared-leased', { durable: true, priorities: true }],
+  ['mq.posix-queue', queue],
+  ['mq.sysv', queue],
+  ['mq.shared', queue],
+  ['mq.shared-leased', queue],
   ['socket.unix', { receivers: 'by line' }],
   ['socket.seqpacket', { receivers: 'by line' }],
   ['socket.datagram', { receivers: 'by line' }],
@@ -71,7 +78,7 @@ export function unmeasured({ results }: BenchReport): string[] {
 function judge(subject: string, ability: Ability, results: readonly Result[], need: Need): Candidate {
   const own = results.filter((result) => result.subject === subject);
   const paired = pairsOf(own);
-  const rate = need.receivers > 1 ? fanned(own, need) : atSize(paired, 'throughput', need.messageBytes);
+  const rate = need.receivers > 1 ? crowded(own, need) : atSize(paired, 'throughput', need.messageBytes);
   const figures = {
     subject,
     p50Ns: atSize(paired, 'round-trip', need.messageBytes)?.latencyNs?.p50,
@@ -81,14 +88,15 @@ function judge(subject: string, ability: Ability, results: readonly Result[], ne
   return { ...figures, against: objection(ability, figures.messagesPerSecond, need) };
 }
 
-/** The rate at which every one of several receivers got all: as measured with so many, or with the next number of them. */
-function fanned(own: readonly Result[], { receivers, messageBytes }: Need): Result | undefined {
+/** The rate at which several receivers got all, or shared them: as measured with so many, or with the next number of them. */
+function crowded(own: readonly Result[], { receivers, messageBytes, shared }: Need): Result | undefined {
+  const asked = shared ? 'work-sharing' : 'fan-out';
   const measured = own
-    .filter(({ scenario }) => scenario === 'fan-out')
+    .filter(({ scenario }) => scenario === asked)
     .sort((a, b) => (a.followers ?? 1) - (b.followers ?? 1));
   const suitable = measured.filter(({ followers = 1 }) => followers >= receivers);
-  const rate = atSize(suitable.length > 0 ? suitable : measured.slice(-1), 'fan-out', messageBytes);
-  if (rate !== undefined) return rate;
+  const rate = atSize(suitable.length > 0 ? suitable : measured.slice(-1), asked, messageBytes);
+  if (rate !== undefined || shared) return rate;
   // A line to each, not measured together: each message is sent so many times.
   const line = atSize(pairsOf(own), 'throughput', messageBytes);
   if (line?.messagesPerSecond === undefined) return line;
@@ -101,13 +109,18 @@ function fanned(own: readonly Result[], { receivers, messageBytes }: Need): Resu
 }
 
 function objection(ability: Ability, messagesPerSecond: number | undefined, need: Need): string | undefined {
-  if (need.remote && ability.remote !== true) return 'stays on one machine';
-  if (need.durable && ability.durable !== true) return 'its messages end with its processes';
-  if (need.priorities === true && ability.priorities !== true) return 'knows no priorities';
-  if (need.receivers > 1 && ability.receivers === undefined) return 'gives each message to one receiver';
-  if (need.receivers === 1 && ability.oneWay === true) return 'is for several receivers';
+  const { durable, ordering, rate, receivers, remote, shared } = need;
+  if (remote && ability.remote !== true) return 'stays on one machine';
+  if (durable && ability.durable !== true) return 'its messages end with its processes';
+  if (ordering === 'priority' && ability.priorities !== true) return 'knows no priorities';
+  if (receivers === 1 && ability.oneWay === true) return 'is for several receivers';
+  if (receivers > 1 && shared && ability.shares !== true) return 'gives no message to whoever comes first';
+  if (receivers > 1 && !shared && ability.receivers === undefined)
+    return 'gives each message to one receiver';
+  if (receivers > 1 && ordering === 'total' && !shared && ability.receivers === 'by line')
+    return 'several senders have an order for each receiver';
   if (messagesPerSecond === undefined) return 'was not measured with messages of this size';
-  if (need.rate !== undefined && messagesPerSecond < 2 * need.rate) return 'carries less than twice the rate';
+  if (rate !== undefined && messagesPerSecond < 2 * rate) return 'carries less than twice the rate';
   return undefined;
 }
 

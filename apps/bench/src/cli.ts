@@ -103,10 +103,18 @@ export function parseCli(args: readonly string[]): Invocation {
     .description('which mechanism suits a need, by what was measured here')
     .option('--size <size>', 'bytes of a message', size, 64)
     .option('--rate <count>', 'messages per second it has to carry', positiveInteger)
-    .option('--receivers <count>', 'processes that receive every message', positiveInteger, 1)
+    .option('--receivers <count>', 'processes that receive, every one all messages', positiveInteger, 1)
+    .option('--shared', 'each message goes to one of the receivers, whoever comes first', false)
     .option('--remote', 'on different machines', false)
     .option('--durable', 'messages outlive the processes', false)
-    .option('--priorities', 'urgent messages overtake others', false)
+    .addOption(
+      new Option(
+        '--ordering <of>',
+        "each sender's messages in order, all senders' in one order for all receivers, or urgent ones first",
+      )
+        .choices(['sender', 'total', 'priority'])
+        .default('sender'),
+    )
     .addOption(
       new Option('--prefer <what>', 'what comes first')
         .choices(['latency', 'throughput', 'cpu'])

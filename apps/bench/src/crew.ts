@@ -9,7 +9,9 @@ import { CrewProcess } from './crew-process.ts';
 import { cpusOf, type CpuPair } from './placement.ts';
 import type { PlannedCell } from './planned.ts';
 import { recordCrew } from './run-directory.ts';
-import type { CellRequest, Figures, Followers, Sample, Scenario } from './scenario.ts';
+import { RollCall } from './roll-call.ts';
+import { consumption, samplesOf } from './samples.ts';
+import type { CellRequest, Figures } from './scenario.ts';
 import type { Subject } from './subject.ts';
 
 /** To open they have so much more time than to answer, per process beside the leader: all start at once. */
@@ -64,13 +66,12 @@ export class Crew implements AsyncDisposable {
   readonly #server: Server = createServer();
   readonly #children: CrewProcess[] = [];
   readonly #controls: Control<Order, Report>[] = [];
+  readonly #rollCall: RollCall;
   readonly #abort = (): void => {
     this.#fail(new CrewFailure('the run was interrupted'));
   };
   #failure: Error | undefined;
   #closing = false;
-  #reports = new Map<number, Report>();
-  #settle: { resolve(reports: ReadonlyMap<number, Report>): void; reject(error: Error): void } | undefined;
   #counter = 0;
   #maxMessageBytes = Infinity;
   #pinnedBy: string | undefined;
@@ -78,6 +79,7 @@ export class Crew implements AsyncDisposable {
   private constructor(options: CrewOptions) {
     this.#options = options;
     this.#processes = 1 + options.followers;
+    this.#rollCall = new RollCall(this.#processes);
   }
 
   /**
@@ -210,51 +212,32 @@ export class Crew implements AsyncDisposable {
 
   /** Where each process may run. */
   #places(cpus: CpuPair | undefined): (readonly number[])[] {
-    return this.#indices().map((index) => cpusOf(cpus, index));
+    return Array.from({ length: this.#processes }, (_, index) => cpusOf(cpus, index));
   }
 
   /** The next report of each of them, by index. */
   #nextReports(moreMs: number): Promise<ReadonlyMap<number, Report>> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const withinMs = this.#options.patienceMs + moreMs;
-    this.#reports = new Map();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const silent = this.#indices().filter((index) => !this.#reports.has(index));
-        const names = silent.map((index) => this.#nameOf(index)).join(' and ');
-        this.#fail(new CrewFailure(`no answer from ${names} within ${Math.round(withinMs / 1000)} seconds`));
-      }, withinMs);
-      this.#settle = {
-        resolve(reports) {
-          clearTimeout(timer);
-          resolve(reports);
-        },
-        reject(error) {
-          clearTimeout(timer);
-          reject(error);
-        },
-      };
+    return this.#rollCall.next(withinMs, (silent) => {
+      const names = silent.map((index) => this.#nameOf(index)).join(' and ');
+      this.#fail(new CrewFailure(`no answer from ${names} within ${Math.round(withinMs / 1000)} seconds`));
     });
   }
 
   #take(report: Report): void {
-    if (report.kind === 'failed') {
-      this.#fail(
-        new CrewFailure(`${this.#nameOf(report.index)}: ${report.reason}`, report.code ?? undefined),
-      );
+    if (report.kind !== 'failed') {
+      this.#rollCall.take(report);
       return;
     }
-    this.#reports.set(report.index, report);
-    if (this.#reports.size < this.#processes) return;
-    this.#settle?.resolve(this.#reports);
-    this.#settle = undefined;
+    const reason = `${this.#nameOf(report.index)}: ${report.reason}`;
+    this.#fail(new CrewFailure(reason, report.code ?? undefined));
   }
 
   #fail(error: Error): void {
     if (this.#closing || this.#failure !== undefined) return;
     this.#failure = error;
-    this.#settle?.reject(error);
-    this.#settle = undefined;
+    this.#rollCall.fail(error);
   }
 
   /** All have ended: who died may be why another one has failed, and what they have said may be why they died. */
@@ -273,35 +256,4 @@ export class Crew implements AsyncDisposable {
     if (index === 0) return 'the leader';
     return this.#options.followers === 1 ? 'the follower' : `follower ${index}`;
   }
-
-  #indices(): readonly number[] {
-    return [...Array(this.#processes).keys()];
-  }
-}
-
-/** A message is counted by all, but by those who receive it in the leader's total; an operation by who did it. */
-function consumption(
-  kind: Scenario['kind'],
-  leader: Sample,
-  followers: Followers,
-): Pick<Figures, 'cpuNsEach' | 'residentBytes'> {
-  const all = [leader, ...followers];
-  const sum = (figure: (sample: Sample) => number | undefined): number =>
-    all.reduce((total, sample) => total + (figure(sample) ?? 0), 0);
-  const done = kind === 'messages' ? leader.total : sum(({ total }) => total);
-  return {
-    ...(done === 0 ? {} : { cpuNsEach: sum(({ cpuNs }) => cpuNs) / done }),
-    residentBytes: sum(({ residentBytes }) => residentBytes),
-  };
-}
-
-function samplesOf(reports: ReadonlyMap<number, Report>): [leader: Sample, ...followers: Followers] {
-  const [leader, follower, ...others] = [...reports.values()]
-    .sort((a, b) => a.index - b.index)
-    .map((report) => {
-      if (report.kind !== 'sample') throw new CrewFailure('a sample was expected');
-      return report.sample;
-    });
-  if (leader === undefined || follower === undefined) throw new CrewFailure('a sample was expected');
-  return [leader, follower, ...others];
 }

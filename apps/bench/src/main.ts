@@ -5,7 +5,7 @@ import { parseCli, type Invocation, type ReportInvocation, type RunInvocation } 
 import { compare, differences } from './compare.ts';
 import { diagnose } from './doctor.ts';
 import { observeEnvironment } from './environment.ts';
-import { checkWritable, keep, latestFile, save } from './output-file.ts';
+import { checkWritable, keeper, latestFile, save } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
 import { renderCandidates } from './render/candidates.ts';
 import { renderChecks } from './render/checks.ts';
@@ -82,12 +82,13 @@ async function measure(options: RunInvocation): Promise<number> {
     });
   }
   const progress = new ProgressLine(process.stderr);
+  const keep = keeper(file);
   const report = await run(options, {
     signal: interrupt.signal,
     onProgress(now) {
       progress.show(now);
     },
-    onRepeat: (soFar) => keep(file, textOf(soFar)),
+    onMeasured: (soFar) => keep(() => textOf(soFar())),
   });
   progress.clear();
   const isDone = report.environment.run.failures.length === 0 && report.results.length > 0;

@@ -31,9 +31,24 @@ export async function save(file: string, text: string): Promise<void> {
   process.stderr.write(`results: ${file}\n`);
 }
 
-/** What there is so far, for who finds the file when the run was killed. What is wrong is told when all is saved. */
-export async function keep(file: string, text: string): Promise<void> {
-  if (await isReplaceable(file)) await replace(file, text).catch(() => undefined);
+/** Between two times that what there is so far is kept. */
+const leastPauseMs = 1000;
+/** So many times as long as it takes. */
+const pauses = 50;
+
+/**
+ * Keeps what there is so far, for who finds the file when the run was killed: now and then, a fiftieth of the time at the most.
+ * What is wrong with the file is told when all is saved.
+ */
+export function keeper(file: string): (text: () => string) => Promise<void> {
+  let dueMs = 0;
+  return async (text) => {
+    const beginMs = performance.now();
+    if (beginMs < dueMs || !(await isReplaceable(file))) return;
+    await replace(file, text()).catch(() => undefined);
+    const endMs = performance.now();
+    dueMs = endMs + Math.max(leastPauseMs, pauses * (endMs - beginMs));
+  };
 }
 
 /** Whoever reads it, also after a death at any step, finds the old text or the new one, and no part of either. */

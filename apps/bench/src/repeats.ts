@@ -23,8 +23,8 @@ export interface RepeatsOptions {
   readonly signal: AbortSignal;
   /** What part of the planned repeats is done, 0..1. */
   readonly onFraction: (fraction: number) => void;
-  /** So many are whole. */
-  readonly onRepeat: (repeats: number) => Promise<void>;
+  /** Another crew was; so many repeats are whole. */
+  readonly onMeasured: (wholeRepeats: number) => Promise<void>;
 }
 
 /**
@@ -36,10 +36,7 @@ export interface RepeatsOptions {
 export async function measureRepeatedly(options: RepeatsOptions): Promise<number> {
   const { misses, repeats, signal } = options;
   for (let repeat = 0; repeat < repeats; repeat++) {
-    if (await measureAll(options, repeat)) {
-      await options.onRepeat(repeat + 1);
-      continue;
-    }
+    if (await measureAll(options, repeat)) continue;
     const left = repeat + 1 === repeats ? `repeat ${repeats}` : `repeats ${repeat + 1} to ${repeats}`;
     if (!isAborted(signal)) misses.leaveOut(left, 'the time was up; see --seconds');
     return repeat;
@@ -60,6 +57,7 @@ async function measureAll(options: RepeatsOptions, repeat: number): Promise<bool
     }
     options.onFraction((repeat + index / crews.length) / repeats);
     await meter.measure(crew, crew.cells);
+    await options.onMeasured(index + 1 === crews.length ? repeat + 1 : repeat);
   }
   return true;
 }
@@ -68,7 +66,15 @@ async function measureAll(options: RepeatsOptions, repeat: number): Promise<bool
  * While there is time: once more the processes of what is a few round trips short of its p99, then of what is the least certain.
  * At last what starts a process for each sample, until its p99 can be told.
  */
-async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Promise<void> {
+async function refine({
+  crews,
+  meter,
+  onMeasured,
+  pace,
+  repeats,
+  signal,
+  table,
+}: RepeatsOptions): Promise<void> {
   while (!isAborted(signal)) {
     const all = crews
       .filter((crew) => !meter.hasFailed(crew))
@@ -87,6 +93,7 @@ async function refine({ crews, meter, pace, signal, table }: RepeatsOptions): Pr
             .map(({ cell }) => cell);
     if (!pace.hasTimeFor(cells)) return;
     await meter.measure(next.crew, cells);
+    await onMeasured(repeats);
   }
 }
 

@@ -132,8 +132,17 @@ function numbered(repeats: readonly Repeat[]): number[] {
   return repeats.map(({ crew }) => crews.indexOf(crew));
 }
 
+/** It is asked for again and again, and to sort takes long. */
+const medianLatenciesNs = new WeakMap<Float64Array, number>();
+
 function centralFigure({ messagesPerSecond, operationsPerSecond, latencyNs }: Figures): number {
-  return messagesPerSecond ?? operationsPerSecond ?? percentile(sorted(latencyNs ?? []), 0.5);
+  const rate = messagesPerSecond ?? operationsPerSecond;
+  if (rate !== undefined || latencyNs === undefined) return rate ?? NaN;
+  const known = medianLatenciesNs.get(latencyNs);
+  if (known !== undefined) return known;
+  const medianNs = percentile(sorted(latencyNs), 0.5);
+  medianLatenciesNs.set(latencyNs, medianNs);
+  return medianNs;
 }
 
 /** How near one repeat came to the floor beside it. */

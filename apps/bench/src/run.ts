@@ -45,8 +45,8 @@ export interface RunOptions {
 
 export interface RunWatch {
   readonly onProgress: (progress: Progress) => void;
-  /** With all that is known so far, after each repeat: what is left of a run that is killed. Nothing is measured meanwhile. */
-  readonly onRepeat: (report: BenchReport) => Promise<void>;
+  /** A crew was measured. What is known so far is for who keeps it; nothing is measured meanwhile. */
+  readonly onMeasured: (soFar: () => BenchReport) => Promise<void>;
   /** Ends the run early; what was measured so far is the result. */
   readonly signal: AbortSignal;
 }
@@ -75,7 +75,7 @@ export async function run(options: RunOptions, watch: RunWatch): Promise<BenchRe
 
 async function measure(options: RunOptions, watch: RunWatch, directory: string): Promise<BenchReport> {
   const { patienceMs, repeats, scenarioModules } = options;
-  const { onProgress, onRepeat, signal } = watch;
+  const { onMeasured, onProgress, signal } = watch;
   const environment = observeEnvironment();
   const timeBefore = processorTime();
   const misses = new Misses();
@@ -119,7 +119,7 @@ async function measure(options: RunOptions, watch: RunWatch, directory: string):
   const wholeRepeats = await measureRepeatedly({
     ...{ ...context, crews, meter },
     onFraction: (done) => (fraction = done),
-    onRepeat: (done) => onRepeat(reportOf(done, false)),
+    onMeasured: (done) => onMeasured(() => reportOf(done, false)),
   });
   return reportOf(wholeRepeats, true, await coreToCoreNs(gauge, pair, signal));
 }

@@ -1,8 +1,8 @@
 /** Exact order statistics of raw samples. Nothing is estimated, nothing is smoothed. */
 
 /** Ascending copy. */
-export function sorted(samples: Iterable<number>): Float64Array {
-  return Float64Array.from(samples).sort();
+export function sorted(samples: ArrayLike<number>): Float64Array {
+  return new Float64Array(samples).sort();
 }
 
 /**
@@ -26,7 +26,7 @@ export function supportsPercentile(sampleCount: number, fraction: number): boole
 }
 
 /** The middle value; of an even number the mean of the two middle ones. */
-export function median(values: Iterable<number>): number {
+export function median(values: ArrayLike<number>): number {
   const ascending = sorted(values);
   const middle = ascending.length >> 1;
   const upper = ascending[middle];

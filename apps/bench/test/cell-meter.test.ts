@@ -13,7 +13,7 @@ test('each scenario is measured with each of its sizes right after it got warm w
   const told: source.Progress[] = [];
   const report = await run(invocation, {
     onProgress: (progress) => told.push(progress),
-    onRepeat: () => Promise.resolve(),
+    onMeasured: () => Promise.resolve(),
     signal: AbortSignal.timeout(60_000),
   });
   expect(report.environment.run.complete).toBe(true);

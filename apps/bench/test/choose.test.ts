@@ -10,6 +10,10 @@ function measured(subject: string, messagesPerSecond: number, p50: number): Resu
     { ...cell, subject, messageBytes: 1024, scenario: 'round-trip', latencyNs },
   ];
 }
+function crowded(subject: string, scenario: string, rate: number): Result[] {
+  const common = { ...cell, subject, scenario, placement: 'unpinned', messageBytes: 1024 } as const;
+  return [1, 4].map((followers) => ({ ...common, followers, messagesPerSecond: rate / followers }));
+}
 const report = {
   schema: resultSchema,
   results: [
@@ -18,19 +22,15 @@ const report = {
     ...measured('mq.posix-queue', 2e5, 20_000),
     ...measured('mq.shared', 3e6, 25_000),
     ...measured('peer.node-net', 9e9, 1),
-    ...[1, 4].map((followers) => ({
-      ...{
-        ...cell,
-        subject: 'shm.broadcast',
-        scenario: 'fan-out',
-        placement: 'unpinned',
-        messageBytes: 1024,
-      },
-      ...{ followers, messagesPerSecond: 3e6 / followers },
-    })),
+    ...crowded('shm.broadcast', 'fan-out', 3e6),
+    ...crowded('shm.queue', 'work-sharing', 2e6),
+    ...crowded('mq.shared', 'work-sharing', 1e6),
   ],
 } as unknown as BenchReport;
-const need: Need = { messageBytes: 64, receivers: 1, remote: false, durable: false, prefer: 'latency' };
+const need: Need = {
+  ...{ messageBytes: 64, receivers: 1, shared: false, remote: false, durable: false },
+  ...{ ordering: 'sender', prefer: 'latency' },
+};
 const suitable = (special: Partial<Need>): string[] =>
   choose(report, { ...need, ...special })
     .filter(({ against }) => against === undefined)
@@ -60,7 +60,7 @@ test('takes one core where there is no second one', () => {
 test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ remote: true })).toEqual(['socket.tcp']);
   expect(suitable({ durable: true })).toEqual(['mq.posix-queue', 'mq.shared']);
-  expect(suitable({ priorities: true })).toEqual(['mq.posix-queue', 'mq.shared']);
+  expect(suitable({ ordering: 'priority' })).toEqual(['mq.posix-queue', 'mq.shared']);
   // The queue gives each message to one of them; a line to each costs as often.
   expect(suitable({ receivers: 3 })).toEqual(['shm.ring', 'socket.tcp', 'shm.broadcast']);
   expect(suitable({ receivers: 3, prefer: 'throughput' })).toEqual([
@@ -73,4 +73,20 @@ test('leaves out what cannot do it, and says why', () => {
   expect(suitable({ rate: 4e5 })).toEqual(['shm.ring', 'mq.shared', 'socket.tcp']);
   expect(suitable({ messageBytes: 4096 })).toEqual([]);
   expect(choose(report, { ...need, remote: true }).at(-1)?.against).toBe('stays on one machine');
+});
+
+test('of several receivers, who shares and who sees one order', () => {
+  const several = { receivers: 3, prefer: 'throughput' } as const;
+  expect(suitable({ ...several, ordering: 'total' })).toEqual(['shm.broadcast']);
+  expect(suitable({ ...several, shared: true })).toEqual(['shm.queue', 'mq.shared']);
+  expect(suitable({ ...several, shared: true, durable: true })).toEqual(['mq.shared']);
+  const [shared] = choose(report, { ...need, ...several, shared: true });
+  expect(shared?.messagesPerSecond).toBe(5e5); // as measured with four
+  const reasons = choose(report, { ...need, ...several, shared: true });
+  expect(reasons.find(({ subject }) => subject === 'mq.posix-queue')?.against).toContain('was not measured');
+  expect(reasons.find(({ subject }) => subject === 'shm.ring')?.against).toBe(
+    'gives no message to whoever comes first',
+  );
+  // One receiver has one order, whatever the mechanism.
+  expect(suitable({ ordering: 'total' })).toEqual(suitable({}));
 });

@@ -85,8 +85,8 @@ test('the other verbs', () => {
     verb: 'choose',
     file: undefined,
     need: {
-      ...{ messageBytes: 1024, rate: 5, receivers: 1, remote: false, durable: false, priorities: false },
-      prefer: 'cpu',
+      ...{ messageBytes: 1024, rate: 5, receivers: 1, shared: false, remote: false, durable: false },
+      ...{ ordering: 'sender', prefer: 'cpu' },
     },
   });
   expect([parseCli(['doctor']), parseCli(['list'])]).toEqual([{ verb: 'doctor' }, { verb: 'list' }]);

@@ -16,6 +16,7 @@ describe('a message', () => {
     ['flip', /its last word is wrong/],
     ['lose', /it is message 4/],
     ['repeat', /it is message 3/],
+    ['delay', /it is message 4/],
   ])('that is damaged fails the run: %s', async (how, reason) => {
     const { code, stdout, report } = await bench(quickly, { BENCH_DAMAGE: how });
     expect(code).toBe(1);

@@ -65,7 +65,7 @@ async function orderOf({ crews, repeats, uncertainty, samples }: Course): Promis
     misses: new Misses(),
     signal: new AbortController().signal,
     onFraction: () => undefined,
-    onRepeat: () => Promise.resolve(),
+    onMeasured: () => Promise.resolve(),
   });
   expect(done).toBe(repeats);
   return order;

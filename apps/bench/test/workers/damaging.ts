@@ -1,5 +1,5 @@
 /**
- * A link that damages, loses or repeats one message of the warm-up there, damages the middle of each, kills a process there or at
+ * A link that damages, loses, repeats or delays one message of the warm-up there, damages the middle of each, kills a process there or at
  * its end, or hangs there, as BENCH_DAMAGE says: it must fail the run.
  */
 import { binaryFormat, defineSubject, transportSubject, type Link, type MessageSubject } from '@ipc/bench';
@@ -26,8 +26,12 @@ function worn(message: Uint8Array): Uint8Array {
 }
 
 function damage(link: Link<Uint8Array>): Link<Uint8Array> {
+  let delayed: Uint8Array | undefined;
   /** What leaves in place of a message: nothing, itself or something else, once or twice. */
   const leaving = (message: Uint8Array): Uint8Array[] => {
+    const overtaken = delayed;
+    delayed = undefined;
+    if (overtaken !== undefined) return [message, overtaken];
     if (binaryFormat.numberOf(message) !== victim) return [worn(message)];
     switch (process.env.BENCH_DAMAGE) {
       case 'flip':
@@ -36,6 +40,9 @@ function damage(link: Link<Uint8Array>): Link<Uint8Array> {
         return [];
       case 'repeat':
         return [message, message];
+      case 'delay':
+        delayed = message.slice(); // it is stamped again for the next
+        return [];
       case 'kill the leader':
         process.kill(process.pid, 'SIGKILL');
     }

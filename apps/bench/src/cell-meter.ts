@@ -154,8 +154,9 @@ export class CellMeter {
     const sliceMs = Math.min(mostMs, mostSliceMs);
     const begin = performance.now();
     const rates: number[] = [];
-    // No least number of messages: who is slow because it is cold would get stuck in its first slice.
-    const times = { ...this.#times(cell, sliceMs), leastMessages: 1, mostNs: sliceMs * 1e6 };
+    const { warmUpNs, durationNs } = this.#times(cell, sliceMs);
+    // No least number of messages: who is slow because it is cold would get stuck in its first slice. And who comes late is warm later.
+    const times = { leadNs: warmUpNs, warmUpNs, durationNs, leastMessages: 1, mostNs: sliceMs * 1e6 };
     do rates.push(rateOf(await crew.measure(cell, times)));
     while (!isWarm(rates) && performance.now() + sliceMs < begin + mostMs);
     pace.warmUpTook(performance.now() - begin);

@@ -7,6 +7,9 @@ const leastRoundTrips = 1000;
 /** A mebibyte there and back takes up to three milliseconds: the three hundred of a repeat fit into this. */
 const leastMostNs = 1e9;
 
+/** Orders have arrived by then, also on a busy machine. */
+const leastLeadNs = 20e6;
+
 /** How long a cell of so many milliseconds measures what, in a run of so many repeats. */
 export function cellTimes(
   { scenario, messageBytes }: PlannedCell,
@@ -15,6 +18,7 @@ export function cellTimes(
 ): CellTimes {
   const cellNs = cellMs * 1e6;
   return {
+    leadNs: Math.max(cellNs / 3, leastLeadNs),
     warmUpNs: cellNs / 3,
     durationNs: (cellNs * 2) / 3,
     leastMessages: scenario.id.startsWith('round-trip')

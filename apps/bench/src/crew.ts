@@ -18,8 +18,6 @@ import type { Subject } from './subject.ts';
 const patienceMsPerFollower = 5000;
 /** To answer they have so much more per MiB of a message, of which a dozen are on their way. */
 const patienceMsPerMebibyte = 500;
-/** Orders have arrived by then, also on a busy machine. */
-const leastLeadNs = 20e6;
 /** The bench is told how its child has ended by then, also on a busy machine. */
 const obituaryMs = 1000;
 /** What ending in peace may take. */
@@ -58,7 +56,10 @@ export interface CrewOptions {
 }
 
 /** How long to measure. */
-export type CellTimes = Pick<CellRequest, 'warmUpNs' | 'durationNs' | 'leastMessages' | 'mostNs'>;
+export interface CellTimes extends Pick<CellRequest, 'warmUpNs' | 'durationNs' | 'leastMessages' | 'mostNs'> {
+  /** From the order to what all begin together. */
+  readonly leadNs: number;
+}
 
 export class Crew implements AsyncDisposable {
   readonly #options: CrewOptions;
@@ -118,8 +119,11 @@ export class Crew implements AsyncDisposable {
    *
    * @throws {CrewFailure} A message was lost or damaged, a process ended, an operation failed, nobody answered in time.
    */
-  async measure({ scenario, messageBytes, cpus }: PlannedCell, times: CellTimes): Promise<Figures> {
-    const startNs = nowNs() + Math.max(times.warmUpNs, leastLeadNs);
+  async measure(
+    { scenario, messageBytes, cpus }: PlannedCell,
+    { leadNs, ...times }: CellTimes,
+  ): Promise<Figures> {
+    const startNs = nowNs() + leadNs;
     const { followers } = this.#options;
     const request: CellRequest = { messageBytes, followers, ...times, startNs, counterBefore: this.#counter };
     const answered = this.#nextReports((messageBytes / 2 ** 20) * patienceMsPerMebibyte);

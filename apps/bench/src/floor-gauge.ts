@@ -2,7 +2,7 @@ import type { Floor, FloorFigures, FloorRequest } from './floor.ts';
 
 type Subject = Omit<FloorRequest, 'messages' | 'signal'>;
 
-const leastMessages = 8;
+const leastMessages = 4;
 const mostMessages = 5e6;
 /** Of the number of messages, from one attempt to the next. */
 const mostGrowth = 10;

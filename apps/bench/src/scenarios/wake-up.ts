@@ -20,6 +20,7 @@ export const wakeUp: MessageScenario = defineScenario({
   kind: 'messages',
   id: 'wake-up',
   question: `How long does one message take, one way, to a process that has slept for ${restMs} ms?`,
+  placements: ['cross-core', 'same-core'],
   inDepth: 'full',
   warmedBy: 'round-trip',
   sizes: { quick: [] },

@@ -31,6 +31,9 @@
  *   message; those after it stay.
  * - C14 Delivery: `flush` resolves no earlier than what was sent before has come as far as it was
  *   asked for, and rejects when it never will, or nobody could tell.
+ * - C15 Half-close, where `traits.halfClose`: after `end` what was sent is flushed, sending fails with ERR_IPC_CLOSED, and
+ *   receiving goes on; the peer drains, then `receive` resolves `undefined` whatever happens later, and its sends still arrive.
+ *   Its close (C5) and its death (C7) are noticed by sending and by `closed`. Elsewhere `end` rejects with ERR_IPC_UNSUPPORTED.
  */
 
 /** Passed last to every call that may wait. A time limit is `AbortSignal.timeout(ms)`. */
@@ -113,7 +116,14 @@ export interface Receiver<T = Uint8Array> extends Closable, AsyncIterable<T> {
 }
 
 /** One end of a two-way connection. */
-export interface Channel<T = Uint8Array> extends Sender<T>, Receiver<T> {}
+export interface Channel<T = Uint8Array> extends Sender<T>, Receiver<T> {
+  /**
+   * Ends this direction and leaves the other (C15): flushes what was sent and tells the peer that nothing follows. Resolves when that
+   * has left this process. Aborted before the peer was told it is as if never asked (C8). Ending twice is fine; only `close` releases
+   * anything. Rejects with ERR_IPC_UNSUPPORTED where `traits.halfClose` is false, ERR_IPC_CLOSED after `close`, ERR_IPC_PEER_GONE.
+   */
+  end(options?: WaitOptions): Promise<void>;
+}
 
 /** Accepts channels on a name until closed. Iterating accepts for ever. */
 export interface Listener extends Closable, AsyncIterable<Channel> {
@@ -128,6 +138,8 @@ export interface Traits {
   readonly peers: 'one' | 'many';
   /** How the end of a killed peer is noticed: at once, by the kernel, or never (one process). */
   readonly peerDeath: 'kernel' | 'never';
+  /** Whether a channel can `end` one direction and leave the other. */
+  readonly halfClose: boolean;
   /** Whether the two ends may be in different processes. */
   readonly scope: 'machine' | 'process' | 'network';
 }

@@ -12,7 +12,7 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { IpcError, peerGoneError, transferError } from './errors.ts';
-import { ASK, attachedCount, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
+import { ASK, attachedCount, END, FRAME_HEADER_BYTES, GOODBYE, readFrameHeader, RECEIPT } from './frame.ts';
 import { ownedSlice } from './owned-memory.ts';
 import type { End, ReceiveEvents, ReceivePort } from './ports.ts';
 
@@ -36,9 +36,11 @@ export interface FrameReceipts {
  */
 export class FrameReader implements ReceivePort {
   end: End | undefined;
+  ended = false;
   readonly #stream: ByteStream;
   readonly #interest: StreamInterest;
-  readonly #maxMessageBytes: number;
+  /** Below 0 once no message may come. */
+  #maxMessageBytes: number;
   readonly #onRelease: () => void;
   readonly #receipts: FrameReceipts | undefined;
   readonly #attachments: Attachments | undefined;
@@ -223,12 +225,20 @@ export class FrameReader implements ReceivePort {
       else receipts.received();
       return true;
     }
+    if (receipts !== undefined && length === END && !this.ended) {
+      this.#start += FRAME_HEADER_BYTES;
+      this.ended = true;
+      this.#maxMessageBytes = -1;
+      return true;
+    }
     if (attached > 0) {
       const message = `${attached} descriptors came in where none can`;
       this.#endWith({ error: new IpcError('ERR_IPC_CORRUPT', message) });
       return false;
     }
-    const message = `a frame of ${length} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
+    const message = this.ended
+      ? `a frame of ${length} bytes came in behind the end`
+      : `a frame of ${length} bytes came in; maxMessageBytes is ${this.#maxMessageBytes}`;
     this.#endWith(length === GOODBYE ? {} : { error: new IpcError('ERR_IPC_CORRUPT', message) });
     return false;
   }
@@ -255,7 +265,7 @@ export class FrameReader implements ReceivePort {
     if (this.#hasFrame()) return;
     while (this.#filled - this.#start >= FRAME_HEADER_BYTES && this.end === undefined) {
       const length = readFrameHeader(this.#buffer, this.#start);
-      if (length !== ASK && length !== RECEIPT) break;
+      if (length !== ASK && length !== RECEIPT && length !== END) break;
       if (!this.#takeControl(length)) return;
     }
     if (this.end === undefined && !this.#released) this.#interest.readable = true;
@@ -324,6 +334,7 @@ export class FrameReader implements ReceivePort {
   }
 
   #hasFrame(): boolean {
+    if (this.ended) return false;
     if (this.#large !== undefined) return this.#largeFilled === this.#large.length;
     const here = this.#filled - this.#start;
     return (

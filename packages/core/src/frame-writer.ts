@@ -12,7 +12,7 @@ import {
 } from './buffer-pool.ts';
 import type { ByteStream, StreamInterest } from './byte-stream.ts';
 import { transferError } from './errors.ts';
-import { ASK, ATTACHED, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
+import { ASK, ATTACHED, END, FRAME_HEADER_BYTES, GOODBYE, RECEIPT, writeFrameHeader } from './frame.ts';
 import type { Gather } from './gather.ts';
 import { unzeroed } from './owned-memory.ts';
 import { Owed } from './owed.ts';
@@ -99,6 +99,10 @@ export class FrameWriter implements SendPort {
   awaitRoom(on: boolean): void {
     this.#roomAwaited = on;
     if (on) this.#hurry();
+  }
+
+  end(): void {
+    this.#pushControl(END); // it fits, as a goodbye does
   }
 
   finish(): void {

@@ -8,7 +8,8 @@
  *
  * The largest lengths carry no payload. 0xFFFFFFFF means "closed cleanly": it is what lets
  * a reader tell a peer that finished (C5) from one that was killed (C7). Nothing
- * follows it. 0xFFFFFFFE asks for a receipt, and 0xFFFFFFFD, the other way, is one. 0xFFFFFE00 + n says that n descriptors
+ * follows it. 0xFFFFFFFE asks for a receipt, and 0xFFFFFFFD, the other way, is one. 0xFFFFFFFC ends this direction and
+ * leaves the other (C15). 0xFFFFFE00 + n says that n descriptors
  * came with its first byte, for the message behind it. Normative text and test vectors: docs/wire-formats/frame.md.
  */
 
@@ -22,6 +23,9 @@ export const ASK = 0xffff_fffe;
 
 /** The length field of the frame that answers one {@link ASK}. */
 export const RECEIPT = 0xffff_fffd;
+
+/** The length field of the frame behind which no message follows, though its sender goes on receiving. */
+export const END = 0xffff_fffc;
 
 /** The length field of a frame that brings n of {@link Attachments} is this and n, which is below 256. */
 export const ATTACHED = 0xffff_fe00;
@@ -37,7 +41,7 @@ const MOST_ATTACHED = 0xff;
 /** Limit of a message where the caller sets none: 16 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES: number = 16 << 20;
 
-/** Writes a header. `payloadBytes` is below {@link ATTACHED}, or what has none: {@link GOODBYE}, {@link ASK}, {@link RECEIPT}. */
+/** Writes a header. `payloadBytes` is below {@link ATTACHED}, or what has none: {@link GOODBYE}, {@link ASK}, {@link RECEIPT}, {@link END}. */
 export function writeFrameHeader(target: Uint8Array, offset: number, payloadBytes: number): void {
   target[offset] = payloadBytes;
   target[offset + 1] = payloadBytes >>> 8;

@@ -10,23 +10,33 @@ export function channelOf(sendPort: SendPort, receivePort: ReceivePort): Channel
   const receiver = new ReceiveHalf(receivePort, ({ error }) => {
     sender.fail(error ?? peerGoneError('the peer has closed the channel'));
   });
-  return new JoinedChannel(sender, receiver);
+  return new JoinedChannel(sender, receiver, (options) => sender.end(options));
 }
 
-/** A channel of two halves, for those who have them: closing it closes both. */
-export function joinHalves<T>(sender: Sender<T>, receiver: Receiver<T>): Channel<T> {
-  return new JoinedChannel(sender, receiver);
+/**
+ * A channel of two halves, for those who have them: closing it closes both.
+ *
+ * @param end - Ends sending alone. @default closes `sender`, which is right where the two are independent of each other
+ */
+export function joinHalves<T>(
+  sender: Sender<T>,
+  receiver: Receiver<T>,
+  end: Channel<T>['end'] = (options) => sender.close(options),
+): Channel<T> {
+  return new JoinedChannel(sender, receiver, end);
 }
 
 class JoinedChannel<T> implements Channel<T> {
   readonly closed: Promise<Error | undefined>;
   readonly #sender: Sender<T>;
   readonly #receiver: Receiver<T>;
+  readonly #end: Channel<T>['end'];
   #closedLocally!: () => void;
 
-  constructor(sender: Sender<T>, receiver: Receiver<T>) {
+  constructor(sender: Sender<T>, receiver: Receiver<T>, end: Channel<T>['end']) {
     this.#sender = sender;
     this.#receiver = receiver;
+    this.#end = end;
     const locally = new Promise<undefined>((resolve) => {
       this.#closedLocally = () => {
         resolve(undefined);
@@ -63,6 +73,10 @@ class JoinedChannel<T> implements Channel<T> {
 
   flush(options?: FlushOptions): Promise<void> {
     return this.#sender.flush(options);
+  }
+
+  end(options?: WaitOptions): Promise<void> {
+    return this.#end(options);
   }
 
   receive(options?: WaitOptions): Promise<T | undefined> {

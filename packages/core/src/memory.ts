@@ -23,7 +23,7 @@ export function memory({
   if (!Number.isInteger(capacity) || capacity < 1)
     throw new RangeError(`capacity must be a positive integer, got ${capacity}`);
   checkMaxMessageBytes(maxMessageBytes);
-  return localTransport('memory', { maxMessageBytes, peerDeath: 'never' }, () => {
+  return localTransport('memory', { maxMessageBytes, peerDeath: 'never', halfClose: true }, () => {
     const there = new MemoryQueue(capacity, maxMessageBytes);
     const back = new MemoryQueue(capacity, maxMessageBytes);
     return [
@@ -39,6 +39,7 @@ class MemoryQueue {
   readonly capacity: number;
   readonly maxMessageBytes: number;
   end: End | undefined;
+  ended = false;
   readerGone = false;
   /** Messages ever pushed, and ever taken; who asks for a receipt is answered when that many have been taken. */
   pushed = 0;
@@ -102,6 +103,11 @@ class MemorySendPort implements SendPort {
     });
   }
 
+  end(): void {
+    this.#queue.ended = true;
+    this.#queue.receiver?.ready();
+  }
+
   finish(): void {
     this.#queue.end ??= {};
     this.#queue.receiver?.ready();
@@ -122,6 +128,10 @@ class MemoryReceivePort implements ReceivePort {
 
   get end(): End | undefined {
     return this.#queue.end;
+  }
+
+  get ended(): boolean {
+    return this.#queue.ended;
   }
 
   attach(events: ReceiveEvents): void {

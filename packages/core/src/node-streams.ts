@@ -1,6 +1,7 @@
 /** Halves and channels as Node streams of messages, and Node byte streams as channels. */
 import { Duplex, Readable, Writable } from 'node:stream';
 import type { Channel, Receiver, Sender } from './channel.ts';
+import { isIpcError } from './errors.ts';
 import { frameChannel, type FrameOptions } from './frame-channel.ts';
 import { NodeByteStream } from './node-byte-stream.ts';
 
@@ -19,7 +20,10 @@ export function toWritable<T>(sender: Sender<T>): Writable {
   return new Writable({ objectMode: true, highWaterMark: 1, ...writableMethods(sender) });
 }
 
-/** A `Duplex` in object mode over a channel. Ending the writable side leaves the readable one; destroying it closes the channel. */
+/**
+ * A `Duplex` in object mode over a channel. Ending the writable side ends that direction of the channel, where it can, and leaves the
+ * readable one; destroying it closes the channel.
+ */
 export function toDuplex<T>(channel: Channel<T>): Duplex {
   return new Duplex({
     objectMode: true,
@@ -27,9 +31,19 @@ export function toDuplex<T>(channel: Channel<T>): Duplex {
     ...readableMethods(channel),
     write: writableMethods(channel).write,
     final(done) {
-      settle(channel.flush(), done);
+      settle(endOrFlush(channel), done);
     },
   });
+}
+
+/** Where the peer cannot be told that nothing follows, it learns that from the close. */
+async function endOrFlush<T>(channel: Channel<T>): Promise<void> {
+  try {
+    await channel.end();
+  } catch (error) {
+    if (!isIpcError(error, 'ERR_IPC_UNSUPPORTED')) throw error;
+    await channel.flush();
+  }
 }
 
 type Done = (error?: Error | null) => void;

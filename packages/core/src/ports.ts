@@ -38,6 +38,11 @@ export interface SendPort {
   awaitRoom(on: boolean): void;
   /** Asks the peer to say when it has taken everything pushed so far. `undefined` where it could not say. */
   readonly ask?: (() => void) | undefined;
+  /**
+   * Tells the peer, behind everything pushed, that nothing follows, though this side goes on receiving; may add to `pendingBytes`.
+   * `finish` may follow, an `ask` as well. `undefined` where it could not say.
+   */
+  readonly end?: (() => void) | undefined;
   /** Tells the peer, behind everything pushed, that this is the clean end; may add to `pendingBytes`. */
   finish(): void;
   /** Gives up every resource. Idempotent. */
@@ -58,6 +63,8 @@ export interface ReceiveEvents {
 export interface ReceivePort {
   /** Set once nothing will come behind what is already here. */
   readonly end: End | undefined;
+  /** The peer sends nothing more, and all it has sent was taken; it may live and receive, so that `end` may follow. */
+  readonly ended?: boolean;
   /** As of `Receiver`. Optional: where a message may come in parts. */
   readonly partialBytes?: number;
   /** Called once, before anything else. */

@@ -6,6 +6,7 @@ import { rejected } from './rejected.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 const ended = Promise.resolve(undefined);
+const cleanEnd: End = {};
 
 /** After this many receives that never had to wait, one waits for the event loop, so that nothing else starves. */
 const receivesPerTurn = 1024;
@@ -55,7 +56,7 @@ export class ReceiveHalf implements Receiver {
     if (this.#takesNow()) {
       const message = this.#pull(true);
       if (message !== undefined) return Promise.resolve(message);
-      const end = this.#noticeEnd(true);
+      const end = this.#over();
       if (end !== undefined) return end.error === undefined ? ended : Promise.reject(end.error);
     }
     const received = this.#waiting.wait(undefined, signal);
@@ -127,7 +128,7 @@ export class ReceiveHalf implements Receiver {
     while (this.#open && this.#waiting.length > 0) {
       const message = this.#pull(true);
       if (message === undefined) {
-        const end = this.#noticeEnd(true);
+        const end = this.#over();
         if (end !== undefined) {
           if (end.error === undefined) this.#waiting.resolveAll(undefined);
           else this.#waiting.rejectAll(end.error);
@@ -159,12 +160,18 @@ export class ReceiveHalf implements Receiver {
   #isReady(): boolean {
     if (this.#port.has?.() === true) return true;
     if (this.#port.has === undefined) this.#ahead ??= this.#port.pull(true);
-    return this.#ahead !== undefined || this.#noticeEnd(true) !== undefined;
+    return this.#ahead !== undefined || this.#over() !== undefined;
   }
 
   /** The last who waited has given up. */
   #relax(): void {
     if (this.#waiting.length + this.#watching.length === 0) this.#port.awaitMessage(false);
+  }
+
+  /** What receiving ends with, as nothing is here: a peer that has ended its direction did so cleanly, whatever became of it. */
+  #over(): End | undefined {
+    const end = this.#noticeEnd(true);
+    return this.#port.ended === true ? cleanEnd : end;
   }
 
   /** Tells the world of the peer's end, once; once everything is read too, nothing needs to be held any longer. */

@@ -57,6 +57,9 @@ export class SendHalf implements Sender {
   #waitingBytes = 0;
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
+  /** The peer was told that nothing follows; so many callers wait for that. */
+  #ended = false;
+  #ending = 0;
   #failure: IpcError | undefined;
   #closing: Promise<void> | undefined;
   /** Set when a close was aborted while it flushed. */
@@ -140,7 +143,7 @@ export class SendHalf implements Sender {
   flush({ delivery = 'kernel', lowWaterBytes = 0, signal }: FlushOptions = {}): Promise<void> {
     try {
       signal?.throwIfAborted();
-      this.#checkOpen();
+      this.#checkUnclosed();
       this.#checkDelivery(delivery);
       checkLowWater(lowWaterBytes, delivery);
     } catch (error) {
@@ -149,6 +152,27 @@ export class SendHalf implements Sender {
     const reached =
       delivery === 'received' ? this.#received(signal) : this.#flushed(signal, delivery, lowWaterBytes);
     return reached.then(() => undefined);
+  }
+
+  /** See `Channel.end`. */
+  async end({ signal }: WaitOptions = {}): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#port.end === undefined)
+      throw new IpcError(
+        'ERR_IPC_UNSUPPORTED',
+        'end: this channel cannot end one direction; it can be closed',
+      );
+    this.#checkUnclosed();
+    this.#open = false;
+    this.#ending++;
+    try {
+      await this.#flushed(signal);
+      this.#sayEnd();
+    } finally {
+      // Given up before anything was said: as if never asked.
+      if (--this.#ending === 0 && !this.#ended) this.#open = this.#closing === undefined;
+    }
+    await this.#flushed(signal);
   }
 
   close(options?: WaitOptions): Promise<void> {
@@ -184,6 +208,12 @@ export class SendHalf implements Sender {
       this.#port.release();
       this.#settleClosed(this.#failure);
     }
+  }
+
+  #sayEnd(): void {
+    if (this.#ended || this.#closing !== undefined) return; // a close says it as well
+    this.#ended = true;
+    this.#port.end?.();
   }
 
   async #closeUnlessAborted(closing: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -227,7 +257,7 @@ export class SendHalf implements Sender {
   async #received(signal: AbortSignal | undefined): Promise<void> {
     await this.#flushed(signal, 'queued');
     signal?.throwIfAborted();
-    this.#checkOpen();
+    this.#checkUnclosed();
     const answered = this.#asking.wait(++this.#asked, signal);
     this.#port.ask?.();
     await answered;
@@ -349,7 +379,13 @@ export class SendHalf implements Sender {
   }
 
   #checkOpen(): void {
-    if (!this.#open) throw closedError();
+    if (!this.#open)
+      throw closedError(this.#closing === undefined ? 'sending direction of this channel' : undefined);
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #checkUnclosed(): void {
+    if (this.#closing !== undefined) throw closedError();
     if (this.#failure !== undefined) throw this.#failure;
   }
 }

@@ -7,7 +7,9 @@ import { joinHalves } from './join.ts';
 
 /** The same channel, speaking `T`. Malformed input rejects with ERR_IPC_CORRUPT; the message is consumed, the channel stays usable. */
 export function withCodec<T>(channel: Channel, codec: Codec<T>): Channel<T> {
-  return joinHalves(encodingSender(channel, codec), decodingReceiver(channel, codec));
+  return joinHalves(encodingSender(channel, codec), decodingReceiver(channel, codec), (options) =>
+    channel.end(options),
+  );
 }
 
 /** The same sender, taking `T`. */

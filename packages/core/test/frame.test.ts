@@ -237,6 +237,34 @@ test('a peer that asks and asks, and reads no receipt, costs nothing; it gets on
   await channel.close({ signal: AbortSignal.abort() }).catch(() => undefined);
 });
 
+test.each([
+  ['a message', frame(Uint8Array.of(7))],
+  ['a second end', Uint8Array.of(252, 255, 255, 255)],
+  ['the end of the stream', undefined],
+])('behind an end, %s ends sending and not receiving', async (_what, behind) => {
+  const stream = new ScriptStream();
+  const channel = frameChannel(stream);
+  stream.feed(frame(Uint8Array.of(42)), Uint8Array.of(252, 255, 255, 255));
+  expect(await channel.receive()).toEqual(Uint8Array.of(42));
+  expect(await channel.receive()).toBeUndefined();
+  await channel.send(Uint8Array.of(1));
+  if (behind === undefined) stream.end();
+  else stream.feed(behind);
+  const failure = { code: behind === undefined ? 'ERR_IPC_PEER_GONE' : 'ERR_IPC_CORRUPT' };
+  expect(await channel.closed).toMatchObject(failure);
+  expect(await channel.receive()).toBeUndefined();
+  await expect(channel.send(Uint8Array.of(2))).rejects.toMatchObject(failure);
+  await channel.close();
+});
+
+test('an end in a stream with one direction is damage', async () => {
+  const stream = new ScriptStream();
+  const receiver = frameReceiver(stream);
+  stream.feed(Uint8Array.of(252, 255, 255, 255));
+  await expect(receiver.receive()).rejects.toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+  await receiver.close();
+});
+
 test('a thousand streams with a few bytes under way each take a few KiB, not 64', async () => {
   const streams = Array.from({ length: 1_000 }, () => new ScriptStream());
   const before = process.memoryUsage().arrayBuffers;

@@ -48,6 +48,20 @@ test('a Duplex sends and receives', async () => {
   await b.close();
 });
 
+test('a Duplex that ends its writable side still reads, and destroys itself when both have ended', async () => {
+  const [a, b] = await channels();
+  const duplex = toDuplex(a);
+  duplex.end(Uint8Array.of(1));
+  expect(await b.receive()).toEqual(Uint8Array.of(1));
+  expect(await b.receive()).toBeUndefined();
+  await b.send(Uint8Array.of(2));
+  expect((await once(duplex, 'data'))[0]).toEqual(Uint8Array.of(2));
+  const destroyed = once(duplex, 'close');
+  await b.close();
+  await destroyed;
+  expect(await a.closed).toBeUndefined();
+});
+
 test('destroying a Writable with an error gives up flushing', async () => {
   const [a, b] = await channels();
   const writable = toWritable(a);

@@ -67,7 +67,10 @@ export function posixQueue({ maxMessages, maxMessageBytes }: PosixQueueTransport
 
   return {
     id: 'mq.posix',
-    traits: { maxMessageBytes: messageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },
+    traits: {
+      maxMessageBytes: messageBytes,
+      ...{ peers: 'many', peerDeath: 'kernel', halfClose: false, scope: 'machine' },
+    },
     listen,
     connect,
   };

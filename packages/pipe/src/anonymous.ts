@@ -19,7 +19,7 @@ export function anonymous({
 }: PipePairOptions = {}): Transport {
   checkMaxMessageBytes(maxMessageBytes);
   checkGather(gather);
-  return localTransport('pipe.anonymous', { maxMessageBytes, peerDeath: 'kernel' }, () =>
+  return localTransport('pipe.anonymous', { maxMessageBytes, peerDeath: 'kernel', halfClose: true }, () =>
     pipePair({ capacityBytes, maxMessageBytes, gather }),
   );
 }

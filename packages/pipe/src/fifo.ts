@@ -46,6 +46,7 @@ export function fifo(options: FifoOptions = {}): Transport {
     maxMessageBytes: checkMaxMessageBytes(maxMessageBytes),
     peers: 'one',
     peerDeath: 'kernel',
+    halfClose: true,
     scope: 'machine',
   };
   const gather = checkGather(options.gather);

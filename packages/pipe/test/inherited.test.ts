@@ -21,5 +21,5 @@ processConformance(
       },
     };
   },
-  { maxMessageBytes: 16 << 20 },
+  { maxMessageBytes: 16 << 20, halfClose: true },
 );

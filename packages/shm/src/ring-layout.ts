@@ -38,6 +38,10 @@ export const READER_SLEEPS = 64;
 export const WRITER_CLOSED = 65;
 export const WRITER_WAITS = 80;
 
+/** What _closed_ says, else 0: this side is over; or, of a writer, nothing follows here though he goes on reading elsewhere. */
+export const CLOSED = 1;
+export const ENDED = 2;
+
 export const CONTROL_BYTES = 384;
 export const RECORD_HEADER_BYTES = 8;
 

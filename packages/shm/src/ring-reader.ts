@@ -13,6 +13,8 @@ import {
   RECORD_HEADER_BYTES,
   recordBytes,
   TAIL,
+  CLOSED,
+  ENDED,
   WRITER_CLOSED,
   WRITER_WAITS,
   type RingMemory,
@@ -69,7 +71,12 @@ export class RingReader {
 
   /** True once the writer has finished: what is in the ring is all there will be. */
   get isFinished(): boolean {
-    return Atomics.load(this.#control, WRITER_CLOSED) !== 0;
+    return Atomics.load(this.#control, WRITER_CLOSED) === CLOSED;
+  }
+
+  /** True once the writer has ended: what is in the ring is all there will be, but he goes on elsewhere. */
+  get isEnded(): boolean {
+    return Atomics.load(this.#control, WRITER_CLOSED) === ENDED;
   }
 
   /** The next message in memory of its own, or `undefined` when there is none. @throws {IpcError} ERR_IPC_CORRUPT. */
@@ -163,13 +170,13 @@ export class RingReader {
   }
 
   /**
-   * Asks the writer for a wake-up with its next message.
+   * Asks the writer for a wake-up with its next message, or its end.
    *
-   * @returns False when a message is here by now: then nothing was asked for.
+   * @returns False when a message or the end is here by now: then nothing was asked for.
    */
   sleep(): boolean {
     Atomics.store(this.#control, READER_SLEEPS, 1);
-    if (!this.hasMessage()) return true;
+    if (!this.hasMessage() && !this.isEnded) return true;
     Atomics.store(this.#control, READER_SLEEPS, 0);
     return false;
   }

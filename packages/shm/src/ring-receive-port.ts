@@ -48,6 +48,11 @@ export class RingReceivePort implements ReceivePort {
     return this.#end;
   }
 
+  /** The word first: what was published before it is seen behind it. */
+  get ended(): boolean {
+    return this.#reader.isEnded && this.#damage === undefined && !this.#hasMessage();
+  }
+
   attach(events: ReceiveEvents): void {
     this.#events = events;
     this.#line.listen(() => {
@@ -147,6 +152,15 @@ export class RingReceivePort implements ReceivePort {
     setImmediate(() => {
       if (!this.#released) this.#report();
     });
+  }
+
+  #hasMessage(): boolean {
+    try {
+      return this.#reader.hasMessage();
+    } catch (error) {
+      this.#damaged(error);
+      return true;
+    }
   }
 
   #damaged(error: unknown): void {

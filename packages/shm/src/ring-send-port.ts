@@ -101,6 +101,10 @@ export class RingSendPort implements SendPort {
     this.#arm();
   }
 
+  end(): void {
+    this.#writer.end();
+  }
+
   finish(): void {
     this.#writer.finish();
   }

@@ -13,6 +13,7 @@ import {
   RECORD_HEADER_BYTES,
   recordBytes,
   TAIL,
+  ENDED,
   WRITER_CLOSED,
   WRITER_WAITS,
   type RingMemory,
@@ -222,6 +223,13 @@ export class RingWriter {
   finish(): void {
     this.publish();
     Atomics.store(this.#control, WRITER_CLOSED, 1);
+    this.#wake();
+  }
+
+  /** Publishes, and tells the reader that nothing will follow, though whoever writes here goes on reading elsewhere. */
+  end(): void {
+    this.publish();
+    Atomics.store(this.#control, WRITER_CLOSED, ENDED);
     this.#wake();
   }
 

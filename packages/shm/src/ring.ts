@@ -59,7 +59,13 @@ export function ring(options: RingOptions = {}): Transport {
   const maxMessageBytes = checkMaxMessageBytes(options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES);
   const { spinUs = 50, authorize = isSameUserOrRoot } = options;
   if (!(spinUs >= 0 && spinUs <= 1e6)) throw new RangeError(`spinUs must be in 0..1000000, got ${spinUs}`);
-  const traits: Traits = { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' };
+  const traits: Traits = {
+    maxMessageBytes,
+    peers: 'many',
+    peerDeath: 'kernel',
+    halfClose: true,
+    scope: 'machine',
+  };
 
   const check = (fd: number, what: string, name: string): void => {
     let peer: native.PeerCredentials;

@@ -61,7 +61,7 @@ export function heartbeating(transport: Transport, options: HeartbeatOptions = {
   };
   return {
     id: transport.id,
-    traits: { ...transport.traits, maxMessageBytes },
+    traits: { ...transport.traits, maxMessageBytes, halfClose: false },
     listen: async (name, wait): Promise<Listener> => mapListener(await transport.listen(name, wait), wrap),
     connect: async (name, wait) => wrap(await transport.connect(name, wait)),
   };

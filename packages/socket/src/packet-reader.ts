@@ -13,6 +13,7 @@ import { PacketInbox } from './packet-inbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
 import {
   KIND_ASK,
+  KIND_END,
   KIND_GOODBYE,
   KIND_MESSAGE,
   KIND_RECEIPT,
@@ -26,6 +27,7 @@ import {
  */
 export class PacketReader implements ReceivePort {
   end: End | undefined;
+  ended = false;
   readonly #socket: PacketSocket;
   readonly #limits: PacketLimits;
   readonly #onRelease: () => void;
@@ -36,6 +38,7 @@ export class PacketReader implements ReceivePort {
   #single: Uint8Array | undefined;
   /** The kernel had nothing more, and nothing has been reported since. */
   #dry = false;
+  #reset = false;
   #events!: ReceiveEvents;
   #released = false;
 
@@ -115,6 +118,11 @@ export class PacketReader implements ReceivePort {
           this.#dry = this.#inbox.isDry;
         }
       } catch (error) {
+        // Said once, ahead of the packets that still wait here: the peer has died with some of ours unread.
+        if (!this.#reset && (error as NodeJS.ErrnoException).code === 'ECONNRESET') {
+          this.#reset = true;
+          continue;
+        }
         this.#endWith({ error: transferError(error, 'receive') });
       }
     }
@@ -162,16 +170,20 @@ export class PacketReader implements ReceivePort {
   /** Whether a packet is a message; takes what it is otherwise. @throws {IpcError} It is nothing. */
   #isMessage(kind: number, bytes: number, truncated: boolean): boolean {
     if (bytes === 0) throw peerGoneError();
-    if (kind === KIND_MESSAGE && !truncated) return true;
+    if (kind === KIND_MESSAGE && !truncated && !this.ended) return true;
     if (bytes === PACKET_HEADER_BYTES && !truncated) {
       if (kind === KIND_GOODBYE) this.#endWith({});
       else if (kind === KIND_ASK) this.#receipts.asked();
       else if (kind === KIND_RECEIPT) this.#receipts.received();
-      if (kind >= KIND_GOODBYE && kind <= KIND_RECEIPT) return false;
+      else if (kind === KIND_END) this.ended = true;
+      if (kind >= KIND_GOODBYE && kind <= KIND_END) return false;
     }
     const { maxMessageBytes, maxDescriptors } = this.#limits;
     const limits = `maxMessageBytes is ${maxMessageBytes}, maxDescriptors ${maxDescriptors}`;
-    throw new IpcError('ERR_IPC_CORRUPT', `a packet of kind ${kind} is malformed or over a limit; ${limits}`);
+    throw new IpcError(
+      'ERR_IPC_CORRUPT',
+      `a packet of kind ${kind} is malformed, over a limit or behind the end; ${limits}`,
+    );
   }
 
   #takeAhead(): Uint8Array | undefined {

@@ -3,7 +3,7 @@ import * as native from '@ipc/native';
 import { attachedTo, noDescriptors } from './descriptors.ts';
 import { PacketOutbox } from './packet-outbox.ts';
 import type { PacketSocket } from './packet-socket.ts';
-import { KIND_ASK, KIND_GOODBYE, KIND_MESSAGE, KIND_RECEIPT } from './packet.ts';
+import { KIND_ASK, KIND_END, KIND_GOODBYE, KIND_MESSAGE, KIND_RECEIPT } from './packet.ts';
 
 /** From this size a message goes to the kernel from the caller's memory. */
 const directBytes = 8 << 10;
@@ -12,10 +12,11 @@ const head = Uint8Array.of(KIND_MESSAGE);
 const goodbye = Uint8Array.of(KIND_GOODBYE);
 const ask = Uint8Array.of(KIND_ASK);
 const receipt = Uint8Array.of(KIND_RECEIPT);
+const end = Uint8Array.of(KIND_END);
 
 export interface PacketWriterOptions {
   readonly maxMessageBytes: number;
-  /** Whether packets of the other kinds are understood: a goodbye, asks, receipts. @default false */
+  /** Whether packets of the other kinds are understood: a goodbye, asks, receipts, an end. @default false */
   readonly hasKinds?: boolean;
   /** Whether a failed send means that nobody receives any more. */
   isGone(code: string): boolean;
@@ -29,6 +30,7 @@ export interface PacketWriterOptions {
 export class PacketWriter implements SendPort {
   readonly maxMessageBytes: number;
   readonly ask: (() => void) | undefined;
+  readonly end: (() => void) | undefined;
   readonly #socket: PacketSocket;
   readonly #options: PacketWriterOptions;
   readonly #head: Uint8Array;
@@ -45,12 +47,16 @@ export class PacketWriter implements SendPort {
     this.#socket = socket;
     this.#options = options;
     this.#head = options.hasKinds === true ? head : nothing;
-    if (options.hasKinds === true)
+    if (options.hasKinds === true) {
       this.ask = () => {
         this.#owed.addAsk();
         this.#pushOwed();
         this.publish();
       };
+      this.end = () => {
+        this.#outbox.push(end, nothing); // it fits, as a goodbye does
+      };
+    }
     this.#outbox = new PacketOutbox(socket.fd);
     this.maxMessageBytes = options.maxMessageBytes;
   }

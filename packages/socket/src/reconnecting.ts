@@ -58,7 +58,7 @@ export function reconnecting(transport: Transport, policy: ReconnectPolicy = {})
   }
   return {
     id: transport.id,
-    traits: transport.traits,
+    traits: { ...transport.traits, halfClose: false },
     listen: (name, wait) => transport.listen(name, wait),
     async connect(name, wait?: WaitOptions) {
       const connection = await transport.connect(name, wait);

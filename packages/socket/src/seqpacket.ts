@@ -40,7 +40,13 @@ export function seqpacket(options: SeqpacketOptions = {}): Transport {
   const limits = checkLimits(options);
   return {
     id: 'socket.seqpacket',
-    traits: { maxMessageBytes: limits.maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },
+    traits: {
+      maxMessageBytes: limits.maxMessageBytes,
+      peers: 'many',
+      peerDeath: 'kernel',
+      halfClose: true,
+      scope: 'machine',
+    },
     listen: (name, wait) =>
       listenUnix(name, { ...options, type: 'seqpacket' }, (fd) => packetChannel(fd, limits), wait),
     connect: async (name, wait) =>

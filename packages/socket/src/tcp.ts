@@ -63,7 +63,7 @@ export function tcp(options: TcpOptions = {}): Transport {
 
   return {
     id: 'socket.tcp',
-    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'network' },
+    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', halfClose: true, scope: 'network' },
     listen: (name, wait) =>
       listenTcp(name, options, createServer(serverOptions), 'connection', channelOn, wait),
     async connect(name, wait) {

@@ -40,7 +40,7 @@ export function tls(options: TlsOptions = {}): Transport {
     frameChannel(new NodeByteStream(socket.setNoDelay(true)), { maxMessageBytes, gather }, noDescriptors);
   return {
     id: 'socket.tls',
-    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'network' },
+    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', halfClose: true, scope: 'network' },
     listen: (name, wait) =>
       listenTcp(
         name,

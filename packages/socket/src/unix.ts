@@ -55,7 +55,7 @@ export function unix(options: UnixOptions = {}): Transport {
     streamChannel(fd, { maxMessageBytes, gather, maxDescriptors, maxDescriptorsInFlight, sendBufferBytes });
   return {
     id: 'socket.unix',
-    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', scope: 'machine' },
+    traits: { maxMessageBytes, peers: 'many', peerDeath: 'kernel', halfClose: true, scope: 'machine' },
     listen: (name, wait) => listenUnix(name, { ...options, type: 'stream' }, channelOn, wait),
     connect: async (name, wait) => channelOn(await dialUnix(name, { namespace, signal: wait?.signal })),
   };

@@ -27,6 +27,10 @@ export function channelCommands(channel: () => Channel): Readonly<Record<string,
       for await (const message of channel()) await channel().send(message);
       await channel().close();
     },
+    /** Ends its direction and goes on receiving. */
+    async endSending() {
+      await channel().end();
+    },
     /** What `receive` says at the end: nothing for a clean one, else the error's code. */
     async end() {
       const message = await channel().receive();

@@ -1,4 +1,4 @@
-/** One test per clause of the channel contract (C1–C13, see `channel.ts` in `@ipc/core`) for a transport. */
+/** One test per clause of the channel contract (C1–C15, see `channel.ts` in `@ipc/core`) for a transport. */
 import type { Channel, Listener, Transport } from '@ipc/core';
 import { describe, expect, test } from 'vitest';
 import { expectBytes, pattern } from './bytes.ts';
@@ -125,6 +125,86 @@ export function channelConformance(
       await never;
     });
 
+    test('C15 ends one direction and leaves the other, or says that it cannot', async () => {
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      await a.sendMany([pattern(1), pattern(2)]);
+      if (!traits.halfClose) {
+        await expect(a.end()).rejects.toMatchObject({ code: 'ERR_IPC_UNSUPPORTED' });
+        await a.send(pattern(3));
+        for (const n of [1, 2, 3]) expectBytes(await b.receive(), pattern(n));
+        return;
+      }
+      await Promise.all([a.end(), a.end()]);
+      await a.end();
+      await expect(a.send(pattern(3))).rejects.toMatchObject(closed);
+      expect(() => a.trySend(pattern(3))).toThrow(expect.objectContaining(closed));
+      expect(() => a.trySendMany([pattern(3)])).toThrow(expect.objectContaining(closed));
+      for (const n of [1, 2]) expectBytes(await b.receive(), pattern(n));
+      for (let again = 0; again < 2; again++) expect(await b.receive()).toBeUndefined();
+      await b.ready();
+      expect(b.tryReceive()).toBeUndefined();
+      expect(b.drain(() => undefined)).toBe(0);
+      for (let n = 0; n < 100; n++) {
+        await b.send(pattern(n));
+        expectBytes(await a.receive(), pattern(n));
+      }
+      await b.close();
+      expect(await a.receive()).toBeUndefined();
+      await a.close();
+      await expect(a.end()).rejects.toMatchObject(closed);
+    });
+
+    test('C15 both directions end, and the channel is over when it is closed', async (context) => {
+      context.skip(!traits.halfClose, 'it can only be closed');
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      const waiting = [a.receive(), b.receive()];
+      await Promise.all([a.end(), b.end()]);
+      expect(await Promise.all(waiting)).toEqual([undefined, undefined]);
+      const states: string[] = [];
+      void Promise.race([a.closed, b.closed]).then(() => states.push('closed'));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      expect(states).toEqual([]);
+      await Promise.all([a.close(), b.close()]);
+      expect(await a.closed).toBeUndefined();
+    });
+
+    test('C15 C14 what was sent before the end is flushed as far as was asked for', async (context) => {
+      context.skip(!traits.halfClose, 'it can only be closed');
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      await a.send(pattern(1));
+      await a.end();
+      await a.flush();
+      const received = a.flush({ delivery: 'received' }).then(
+        () => 'received',
+        (error: unknown) => (error as { code: string }).code,
+      );
+      expectBytes(await b.receive(), pattern(1));
+      expect(await b.receive()).toBeUndefined();
+      expect(await received).toBeOneOf(['received', 'ERR_IPC_UNSUPPORTED']);
+    });
+
+    test('C15 C8 an end that is aborted while it waits is as if never asked', async (context) => {
+      context.skip(!traits.halfClose, 'it can only be closed');
+      await using ends = await connectedPair(transport);
+      const { a, b } = ends;
+      const filler = pattern(Math.min(maxMessageBytes, 64 << 10));
+      const accepted = await fill(a, filler, 10_000);
+      const waiting = a.send(filler); // what holds the end up wherever what was accepted has left this process
+      const abort = new AbortController();
+      const given = expect(a.end({ signal: abort.signal })).rejects.toThrow('enough');
+      await expect(a.send(filler)).rejects.toMatchObject(closed);
+      abort.abort(new Error('enough'));
+      await given;
+      for (let n = 0; n < accepted; n++) expectBytes(await b.receive(), filler);
+      expectBytes(await b.receive(), filler);
+      await waiting;
+      await a.send(pattern(5));
+      expectBytes(await b.receive(), pattern(5));
+    });
+
     test('C6 closes a listener: waiting accepts fail, later ones too, and the name is free', async () => {
       await using listener = await transport.listen(uniqueName('c6'));
       const waiting = expect(listener.accept()).rejects.toMatchObject(closed);
@@ -194,7 +274,7 @@ export function channelConformance(
         },
       };
     },
-    { maxMessageBytes },
+    traits,
   );
 
   describe(`${id} keeps its names between processes`, () => {

@@ -1,5 +1,5 @@
 /** One test per clause of the channel contract (see `channel.ts` in `@ipc/core`) that takes two processes to see. */
-import type { Channel } from '@ipc/core';
+import type { Channel, Traits } from '@ipc/core';
 import { describe, expect, test } from 'vitest';
 import { expectBytes, pattern } from './bytes.ts';
 import { numbered } from './channel-commands.ts';
@@ -16,7 +16,7 @@ export interface ConnectedPeer extends AsyncDisposable {
 export function processConformance(
   id: string,
   connect: () => Promise<ConnectedPeer>,
-  { maxMessageBytes }: { readonly maxMessageBytes: number },
+  { maxMessageBytes, halfClose }: Pick<Traits, 'maxMessageBytes' | 'halfClose'>,
 ): void {
   const peerGone = { code: 'ERR_IPC_PEER_GONE' };
 
@@ -58,6 +58,18 @@ export function processConformance(
       await channel.close();
     });
 
+    test('C7 drains also when the peer is killed with messages unread', async () => {
+      await using connected = await connect();
+      const { channel, peer } = connected;
+      await peer.call('send', 3, 32);
+      await channel.send(pattern(1));
+      await channel.flush();
+      await peer.kill('SIGKILL');
+      for (let n = 0; n < 3; n++) expectBytes(await channel.receive(), numbered(n, 32));
+      await expect(channel.receive()).rejects.toMatchObject(peerGone);
+      await channel.close();
+    });
+
     test('C7 fails a receive that waits when the peer is killed', async () => {
       await using connected = await connect();
       const { channel, peer } = connected;
@@ -90,6 +102,55 @@ export function processConformance(
       };
       await expect(rest()).rejects.toMatchObject(peerGone);
       await killed;
+      await channel.close();
+    });
+
+    test('C15 a process that has ended its direction still receives', async (context) => {
+      context.skip(!halfClose, 'it can only be closed');
+      await using connected = await connect();
+      const { channel, peer } = connected;
+      await peer.call('send', 3, 32);
+      const waiting = (async () => {
+        for (let n = 0; n < 3; n++) expectBytes(await channel.receive(), numbered(n, 32));
+        return channel.receive();
+      })();
+      await peer.call('endSending');
+      expect(await waiting).toBeUndefined();
+      const received = peer.call('receive', 500, 32);
+      for (let n = 0; n < 500; n++) await channel.send(numbered(n, 32));
+      await received;
+      await channel.end();
+      await peer.call('end'); // clean there, too
+      await channel.close();
+      expect(await channel.closed).toBeUndefined();
+    });
+
+    test('C15 what was killed after it had ended has ended cleanly, and is gone for who sends', async (context) => {
+      context.skip(!halfClose, 'it can only be closed');
+      await using connected = await connect();
+      const { channel, peer } = connected;
+      await peer.call('send', 2, 32);
+      await peer.call('endSending');
+      await channel.send(pattern(1));
+      await peer.kill('SIGKILL');
+      for (let n = 0; n < 2; n++) expectBytes(await channel.receive(), numbered(n, 32));
+      expect(await channel.receive()).toBeUndefined();
+      expect(await channel.closed).toMatchObject(peerGone);
+      expect(await channel.receive()).toBeUndefined();
+      await expect(channel.send(pattern(1))).rejects.toMatchObject(peerGone);
+      await channel.close();
+    });
+
+    test('C15 who has ended hears that the peer was killed', async (context) => {
+      context.skip(!halfClose, 'it can only be closed');
+      await using connected = await connect();
+      const { channel, peer } = connected;
+      await peer.call('send', 1, 32);
+      await channel.end();
+      await peer.call('end');
+      await peer.kill('SIGKILL');
+      expectBytes(await channel.receive(), numbered(0, 32));
+      await expect(channel.receive()).rejects.toMatchObject(peerGone);
       await channel.close();
     });
 

@@ -62,7 +62,7 @@ const modes = {
   full: {
     messageBytes: [64, 1 << 10, 64 << 10, 1 << 20, 64 << 20],
     repeats: 10,
-    seconds: 1170,
+    seconds: 1185,
   },
 } as const;
 

@@ -96,14 +96,14 @@ const mostBytesEverywhere = 64 << 10;
 /** Rivals take seconds for larger ones. */
 const mostBytesOfRivals = 1 << 20;
 
-/** Whether a size beside the first is measured, too. Unless subjects were chosen: across cores. */
+/** Whether a size beside the first is measured, too. Unless subjects or sizes were chosen: across cores. */
 function isSized(place: PlannedCell, subject: Subject, options: CellOptions): boolean {
   const { scenario, messageBytes, placement } = place;
   const { areSizesChosen = false, depth } = options;
   const isMain = isMainPlace(place, options);
   if (!isMain && (placement !== 'same-core' || depth === 'quick')) return false;
   if (areSizesChosen) return true;
-  if (!isMain && !isInDepth({ inDepth: 'chosen' }, depth)) return false;
+  if (!isMain && depth !== 'chosen') return false;
   if (atDepth(scenario.sizes, depth)?.includes(messageBytes) === false) return false;
   if (isRival(subject)) return isMain && messageBytes <= mostBytesOfRivals;
   return isMain || messageBytes <= mostBytesEverywhere;

@@ -1,4 +1,5 @@
-import type { Delivery, FlushOptions, Sender, WaitOptions } from './channel.ts';
+import type { FlushOptions, Sender, WaitOptions } from './channel.ts';
+import { Deliveries, type Outgoing } from './deliveries.ts';
 import { closedError, IpcError } from './errors.ts';
 import { onAbort } from './on-abort.ts';
 import type { SendPort } from './ports.ts';
@@ -18,14 +19,6 @@ function bytesOf({ messages, pushed }: Batch): number {
   return bytes;
 }
 
-const deliveries: ReadonlySet<string> = new Set<Delivery>(['queued', 'kernel', 'received']);
-
-function checkLowWater(lowWaterBytes: number, delivery: Delivery): void {
-  if (!(lowWaterBytes >= 0)) throw new RangeError(`lowWaterBytes must be at least 0, got ${lowWaterBytes}`);
-  if (lowWaterBytes > 0 && delivery !== 'kernel')
-    throw new TypeError(`lowWaterBytes goes with delivery 'kernel', not '${delivery}'`);
-}
-
 const accepted = Promise.resolve();
 
 /** After this many sends that never had to wait, one waits for the event loop, so that nothing else starves. */
@@ -36,24 +29,14 @@ const sendsPerTurn = 1024;
  *
  * A send with room costs one `push` and one `publish`: no promise is created, nothing is queued.
  */
-export class SendHalf implements Sender {
+export class SendHalf implements Sender, Outgoing {
   readonly closed: Promise<Error | undefined>;
   readonly #port: SendPort;
   readonly #waiting = new WaitQueue<Batch, undefined>((batch) => {
     this.#waitingBytes -= bytesOf(batch);
     this.#relax();
   });
-  readonly #queueing = new WaitQueue<undefined, undefined>(() => {
-    this.#relax();
-  });
-  /** Each waits until no more than so many bytes are here. */
-  readonly #flushing = new WaitQueue<number, undefined>(() => {
-    this.#relax();
-  });
-  /** Each waits for the receipt of this number. */
-  readonly #asking = new WaitQueue<number, undefined>();
-  #asked = 0;
-  #receipts = 0;
+  readonly #deliveries: Deliveries;
   #waitingBytes = 0;
   #settleClosed!: (failure: Error | undefined) => void;
   #open = true;
@@ -68,6 +51,9 @@ export class SendHalf implements Sender {
 
   constructor(port: SendPort) {
     this.#port = port;
+    this.#deliveries = new Deliveries(port, this, () => {
+      this.#relax();
+    });
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve));
     port.attach({
       room: () => {
@@ -77,19 +63,17 @@ export class SendHalf implements Sender {
         this.fail(error);
       },
       received: () => {
-        if (this.#receipts < this.#asked) this.#receipts++;
-        for (
-          let due = this.#asking.peek();
-          due !== undefined && due <= this.#receipts;
-          due = this.#asking.peek()
-        )
-          this.#asking.resolveNext(undefined);
+        this.#deliveries.onReceipt();
       },
       unanswered: (error) => {
-        this.#receipts = this.#asked;
-        this.#asking.rejectAll(error);
+        this.#deliveries.onUnanswered(error);
       },
     });
+  }
+
+  /** How many calls wait for room. */
+  get waitingSends(): number {
+    return this.#waiting.length;
   }
 
   get bufferedBytes(): number {
@@ -144,8 +128,7 @@ export class SendHalf implements Sender {
     try {
       signal?.throwIfAborted();
       this.#checkUnclosed();
-      this.#checkDelivery(delivery);
-      checkLowWater(lowWaterBytes, delivery);
+      this.#deliveries.check(delivery, lowWaterBytes);
     } catch (error) {
       return rejected(error);
     }
@@ -219,8 +202,7 @@ export class SendHalf implements Sender {
   async #closeUnlessAborted(closing: Promise<void>, signal: AbortSignal): Promise<void> {
     const giveUp = (): void => {
       this.#gaveUp ??= closedError();
-      this.#flushing.rejectAll(this.#gaveUp);
-      this.#queueing.rejectAll(this.#gaveUp);
+      this.#deliveries.giveUp(this.#gaveUp);
     };
     let forget: (() => void) | undefined;
     if (signal.aborted) giveUp();
@@ -236,21 +218,7 @@ export class SendHalf implements Sender {
   ): Promise<unknown> {
     const over = this.#failure ?? this.#gaveUp;
     if (over !== undefined) return Promise.reject(over);
-    if (delivery === 'queued' ? this.#waiting.length === 0 : this.#isDownTo(lowWaterBytes)) return accepted;
-    if (signal?.aborted === true) return rejected(signal.reason);
-    const flushed =
-      delivery === 'queued'
-        ? this.#queueing.wait(undefined, signal)
-        : this.#flushing.wait(lowWaterBytes, signal);
-    this.#port.publish();
-    this.#port.awaitRoom(true);
-    return flushed;
-  }
-
-  /** Whether no more than so many bytes are here; of none, whether nothing is, be it an empty message. */
-  #isDownTo(bytes: number): boolean {
-    if (bytes > 0) return this.bufferedBytes <= bytes;
-    return this.#waiting.length === 0 && this.#port.pendingBytes === 0;
+    return this.#deliveries.left(delivery, lowWaterBytes, signal);
   }
 
   /** Asks behind everything that waits now. */
@@ -258,9 +226,7 @@ export class SendHalf implements Sender {
     await this.#flushed(signal, 'queued');
     signal?.throwIfAborted();
     this.#checkUnclosed();
-    const answered = this.#asking.wait(++this.#asked, signal);
-    this.#port.ask?.();
-    await answered;
+    await this.#deliveries.received(signal);
   }
 
   #wait(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
@@ -273,15 +239,12 @@ export class SendHalf implements Sender {
   #rejectWaiting(error: IpcError): void {
     this.#waiting.rejectAll(error);
     this.#waitingBytes = 0;
-    this.#queueing.rejectAll(error);
-    this.#flushing.rejectAll(error);
-    this.#asking.rejectAll(error);
+    this.#deliveries.rejectAll(error);
   }
 
   /** The last who waited has given up: the port need not watch for room any longer. */
   #relax(): void {
-    if (this.#waiting.length + this.#queueing.length + this.#flushing.length === 0)
-      this.#port.awaitRoom(false);
+    if (this.#waiting.length + this.#deliveries.length === 0) this.#port.awaitRoom(false);
   }
 
   /** Whether a new send may be pushed at once; arranges for a turn of the event loop when it may not. */
@@ -350,14 +313,8 @@ export class SendHalf implements Sender {
       this.#waiting.resolveNext(undefined);
     }
     if (!published) this.#port.publish();
-    if (this.#waiting.length === 0) this.#queueing.resolveAll(undefined);
-    for (
-      let low = this.#flushing.peek();
-      low !== undefined && this.#isDownTo(low);
-      low = this.#flushing.peek()
-    )
-      this.#flushing.resolveNext(undefined);
-    this.#port.awaitRoom(this.#waiting.length > 0 || this.#flushing.length > 0);
+    this.#deliveries.serve();
+    this.#port.awaitRoom(this.#waiting.length + this.#deliveries.length > 0);
   }
 
   #check(message: unknown): void {
@@ -369,13 +326,6 @@ export class SendHalf implements Sender {
         `message of ${message.length} bytes exceeds maxMessageBytes, which is ${this.#port.maxMessageBytes}`,
       );
     }
-  }
-
-  #checkDelivery(delivery: Delivery): void {
-    if (!deliveries.has(delivery))
-      throw new TypeError(`delivery must be 'queued', 'kernel' or 'received', got ${delivery}`);
-    if (delivery === 'received' && this.#port.ask === undefined)
-      throw new IpcError('ERR_IPC_UNSUPPORTED', 'flush: this channel cannot tell what its peer has received');
   }
 
   #checkOpen(): void {

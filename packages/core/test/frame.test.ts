@@ -257,6 +257,17 @@ test.each([
   await channel.close();
 });
 
+test('a message that came with the end is noticed, though nobody receives any more', async () => {
+  const stream = new ScriptStream();
+  const channel = frameChannel(stream);
+  const end = Uint8Array.of(252, 255, 255, 255);
+  stream.feed(Buffer.concat([frame(Uint8Array.of(42)), end, frame(Uint8Array.of(7))]));
+  expect(await channel.receive()).toEqual(Uint8Array.of(42));
+  stream.feed(frame(Uint8Array.of(8)));
+  expect(await channel.closed).toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+  await channel.close();
+});
+
 test('an end in a stream with one direction is damage', async () => {
   const stream = new ScriptStream();
   const receiver = frameReceiver(stream);

@@ -290,3 +290,18 @@ test('hostile memory: whatever it holds, both ends stay inside it, end, and say 
     { numRuns: 300 },
   );
 });
+
+test('who would sleep when the writer has ended is told at once, and of its messages first', () => {
+  const { writer, reader } = newRing(1024);
+  expect(reader.sleep()).toBe(true);
+  reader.stopSleeping();
+  writer.trySend(pattern(3));
+  writer.end();
+  expect(reader.isEnded).toBe(true);
+  expect(reader.isFinished).toBe(false);
+  expectBytes(reader.tryReceive(), pattern(3));
+  expect(reader.sleep()).toBe(false);
+  writer.finish();
+  expect(reader.isEnded).toBe(false);
+  expect(reader.isFinished).toBe(true);
+});

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
+const threadParty = new URL('../dist-test/workers/any-thread.js', import.meta.url);
 noLockLeaks();
 
 const options = { participants: 4 };
@@ -16,16 +17,19 @@ function openRegion(name: string): Region {
   return Region.create(name, { kind: 'user', bytes: 64 + 10 * bytes, lifetime: 'while-open' });
 }
 
-async function partyIn(name: string): Promise<Peer> {
-  const peer = await spawnPeer(party);
+async function partyIn(name: string, program = party): Promise<Peer> {
+  const peer = await spawnPeer(program);
   await peer.call('openRegion', name);
   return peer;
 }
 
-test('every kind keeps its promise when the process that has it is killed', async () => {
+test.each([
+  ['process that has it is killed', party, (peer: Peer) => peer.kill('SIGKILL')],
+  ['thread that has it is terminated', threadParty, (peer: Peer) => peer.call('terminate')],
+])('every kind keeps its promise when the %s', async (_end, program, end) => {
   const name = lockName();
   using region = openRegion(name);
-  await using peer = await partyIn(name);
+  await using peer = await partyIn(name, program);
   let offset = 64 - bytes;
   const place = async (kind: string, more: object = {}): Promise<number> => {
     offset += bytes;
@@ -73,7 +77,7 @@ test('every kind keeps its promise when the process that has it is killed', asyn
     condition.wait(conditionMutex, conditionMutex.acquireSync()),
     barrier.wait().catch((error: unknown) => error),
   ]);
-  await peer.kill('SIGKILL');
+  await end(peer);
   condition.notifyAll();
   const [held, reading, permit, leading, isDone, notified, broken] = await all;
 

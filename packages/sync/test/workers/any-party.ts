@@ -1,4 +1,5 @@
-/** A party in a process of its own, for any lock: opens one, and calls its methods by name. */
+/** A party in a process, or with any-thread.ts in a thread, of its own, for any lock: opens one, and calls its methods by name. */
+import { parentPort } from 'node:worker_threads';
 import { Region } from '@ipc/shm';
 import * as sync from '@ipc/sync';
 import { serveCommands } from '@ipc/testkit/peer';
@@ -9,7 +10,7 @@ let lock: Callable = {};
 let region: Region | undefined;
 const results: unknown[] = [];
 
-serveCommands({
+const commands = {
   open(
     kind: 'RwLock' | 'Event' | 'Latch' | 'Barrier' | 'Mutex' | 'Semaphore' | 'Lease',
     name: string,
@@ -93,4 +94,18 @@ serveCommands({
   release() {
     (results.pop() as Partial<sync.Held> | undefined)?.release?.();
   },
-});
+};
+
+const port = parentPort;
+if (port === null) serveCommands(commands);
+else {
+  serveCommands(commands, {
+    send: (value) => {
+      port.postMessage(value);
+    },
+    onMessage: (handler) => port.on('message', handler),
+    end: () => {
+      port.close();
+    },
+  });
+}

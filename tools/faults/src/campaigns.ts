@@ -14,8 +14,9 @@ import { lineKills } from './campaigns/line-kill.ts';
 import { lockKill } from './campaigns/lock-kill.ts';
 import { lockStress } from './campaigns/lock-stress.ts';
 import { memoryFull } from './campaigns/memory-full.ts';
-import { mutexFrozen, mutexFrozenLong } from './campaigns/mutex-frozen.ts';
+import { mutexFrozen, mutexFrozenLong, mutexFrozenMinute } from './campaigns/mutex-frozen.ts';
 import { mutexKill } from './campaigns/mutex-kill.ts';
+import { mutexStarved } from './campaigns/mutex-starved.ts';
 import { openClose } from './campaigns/open-close.ts';
 import { openRace } from './campaigns/open-race.ts';
 import { partiesFrozen, partiesFrozenLong } from './campaigns/parties-frozen.ts';
@@ -41,6 +42,8 @@ export const campaigns: readonly Campaign[] = [
   mutexKill,
   mutexFrozen,
   mutexFrozenLong,
+  mutexFrozenMinute,
+  mutexStarved,
   partiesFrozen,
   partiesFrozenLong,
   exits,

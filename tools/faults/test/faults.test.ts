@@ -5,6 +5,7 @@ import { expect, test } from 'vitest';
 const small: Readonly<Record<string, number>> = {
   'mutex-kill': 12,
   'mutex-frozen': 3,
+  'mutex-starved': 3,
   'parties-frozen': 3,
   'lock-kill': 4,
   exits: 4,

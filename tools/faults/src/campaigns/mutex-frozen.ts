@@ -11,6 +11,9 @@ export const mutexFrozen: Campaign = frozen('mutex-frozen', 300, 50);
 /** The same, for longer than anything here waits before it looks again. */
 export const mutexFrozenLong: Campaign = frozen('mutex-frozen-long', 5000, 20);
 
+/** The same, for as long as somebody takes to look at a stopped process in a debugger. */
+export const mutexFrozenMinute: Campaign = frozen('mutex-frozen-minute', 60_000, 2);
+
 function frozen(campaign: string, frozenMs: number, usualRounds: number): Campaign {
   return {
     name: campaign,

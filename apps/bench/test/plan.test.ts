@@ -49,8 +49,6 @@ test('a full run: every subject in every placement; sizes only for messages; no 
       'cross-core throughput 67108864',
       'same-core throughput 64',
       'same-core round-trip 64',
-      'same-core throughput 65536',
-      'same-core round-trip 65536',
       'unpinned throughput 64',
       'unpinned round-trip 64',
     ],

@@ -74,9 +74,9 @@ export class RingReader {
     return Atomics.load(this.#control, WRITER_CLOSED) === CLOSED;
   }
 
-  /** True once the writer has ended: what is in the ring is all there will be, but he goes on elsewhere. */
+  /** True once the writer has ended and all was read. The word first: what was published before it is seen behind it. */
   get isEnded(): boolean {
-    return Atomics.load(this.#control, WRITER_CLOSED) === ENDED;
+    return Atomics.load(this.#control, WRITER_CLOSED) === ENDED && !this.hasMessage();
   }
 
   /** The next message in memory of its own, or `undefined` when there is none. @throws {IpcError} ERR_IPC_CORRUPT. */

@@ -48,9 +48,13 @@ export class RingReceivePort implements ReceivePort {
     return this.#end;
   }
 
-  /** The word first: what was published before it is seen behind it. */
   get ended(): boolean {
-    return this.#reader.isEnded && this.#damage === undefined && !this.#hasMessage();
+    try {
+      return this.#damage === undefined && this.#reader.isEnded;
+    } catch (error) {
+      this.#damaged(error);
+      return false;
+    }
   }
 
   attach(events: ReceiveEvents): void {
@@ -152,15 +156,6 @@ export class RingReceivePort implements ReceivePort {
     setImmediate(() => {
       if (!this.#released) this.#report();
     });
-  }
-
-  #hasMessage(): boolean {
-    try {
-      return this.#reader.hasMessage();
-    } catch (error) {
-      this.#damaged(error);
-      return true;
-    }
   }
 
   #damaged(error: unknown): void {

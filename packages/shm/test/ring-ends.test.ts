@@ -297,9 +297,10 @@ test('who would sleep when the writer has ended is told at once, and of its mess
   reader.stopSleeping();
   writer.trySend(pattern(3));
   writer.end();
-  expect(reader.isEnded).toBe(true);
   expect(reader.isFinished).toBe(false);
+  expect(reader.isEnded).toBe(false);
   expectBytes(reader.tryReceive(), pattern(3));
+  expect(reader.isEnded).toBe(true);
   expect(reader.sleep()).toBe(false);
   writer.finish();
   expect(reader.isEnded).toBe(false);

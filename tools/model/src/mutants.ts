@@ -118,14 +118,45 @@ export function mutants(): readonly Mutant[] {
     ringMutant(
       'the reader sleeps without looking again',
       'reader',
-      'if (!this.hasMessage()) return true;',
+      'if (!this.hasMessage() && !this.isEnded) return true;',
       'return true;',
+    ),
+    ringMutant(
+      'the reader sleeps without looking for the end',
+      'reader',
+      'if (!this.hasMessage() && !this.isEnded) return true;',
+      'if (!this.hasMessage()) return true;',
+      'half-closed',
+    ),
+    ringMutant(
+      'the reader sees the end and not what came before it',
+      'reader',
+      ' === ENDED && !this.hasMessage();',
+      ' === ENDED;',
+      'half-closed',
+    ),
+    ringMutant(
+      'the end is told before the last message is published',
+      'writer',
+      `    this.publish();
+    Atomics.store(this.#control, WRITER_CLOSED, ENDED);`,
+      `    Atomics.store(this.#control, WRITER_CLOSED, ENDED);
+    this.publish();`,
+      'half-closed',
+    ),
+    ringMutant(
+      'the end is told without waking the reader',
+      'writer',
+      `WRITER_CLOSED, ENDED);
+    this.#wake();`,
+      `WRITER_CLOSED, ENDED);`,
+      'half-closed',
     ),
     ringMutant(
       'the reader looks before it says that it sleeps',
       'reader',
       `    Atomics.store(this.#control, READER_SLEEPS, 1);
-    if (!this.hasMessage()) return true;`,
+    if (!this.hasMessage() && !this.isEnded) return true;`,
       `    const found = this.hasMessage();
     Atomics.store(this.#control, READER_SLEEPS, 1);
     if (!found) return true;`,

@@ -19,7 +19,7 @@ export interface Planned {
   readonly preemptions?: number;
 }
 
-const ringStyles: readonly RingStyle[] = ['one by one', 'batches', 'claims'];
+const ringStyles: readonly RingStyle[] = ['one by one', 'batches', 'claims', 'half-closed'];
 
 export function plan(): readonly Planned[] {
   const one = { wants: 1, rounds: 1 } as const;

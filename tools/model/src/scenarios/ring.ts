@@ -17,8 +17,8 @@ const thorough = [24, 24, 16, 40];
 /** Fewer, which still wrap around. */
 export const brief: readonly number[] = [24, 40, 8];
 
-/** How messages are sent and received. */
-export type RingStyle = 'one by one' | 'batches' | 'claims';
+/** How messages are sent and received; `half-closed` one by one, by a writer that ends first and closes when the reader has. */
+export type RingStyle = 'one by one' | 'batches' | 'claims' | 'half-closed';
 
 interface RingRecord extends Record<string, unknown> {
   /** Messages whose sending has returned. */
@@ -103,7 +103,9 @@ function write(writer: RingWriter, line: Line, messages: readonly Uint8Array[], 
   const send = (from: number): number => {
     const message = messages[from] as Uint8Array;
     if (style === 'batches') return writer.trySendMany(messages, from);
-    if (style === 'one by one') return writer.trySend(message) ? 1 : 0;
+    // What its end has to publish.
+    if (style === 'half-closed' && from === messages.length - 1) return writer.push(message) ? 1 : 0;
+    if (style !== 'claims') return writer.trySend(message) ? 1 : 0;
     const claim = writer.tryClaim(message.length);
     if (claim === undefined) return 0;
     claim.ring.set(message, claim.offset);
@@ -114,12 +116,18 @@ function write(writer: RingWriter, line: Line, messages: readonly Uint8Array[], 
     party().settle(writer, line, sent);
     const count = send(sent);
     sent += count;
-    if (count > 0) note({ sent });
-    else if (writer.awaitRoom()) {
+    if (count > 0) {
+      if (writer.unpublishedBytes === 0) note({ sent });
+    } else if (writer.awaitRoom()) {
       line.wait();
       writer.stopAwaiting();
       if (line.ended) break;
     }
+  }
+  if (style === 'half-closed' && !line.ended) {
+    writer.end();
+    note({ sent: messages.length });
+    while (!line.ended) line.wait();
   }
   writer.finish();
   line.close();
@@ -152,6 +160,11 @@ function read(reader: RingReader, line: Line, messages: readonly Uint8Array[], s
     party().settle(reader, line, received);
     const { ended } = line;
     if (receive()) continue;
+    if (reader.isEnded) {
+      if (received < messages.length) throw new Error(`the end was seen before message ${received}`);
+      line.close();
+      return;
+    }
     if (ended) break;
     if (!reader.sleep()) continue;
     line.wait();

@@ -124,7 +124,7 @@ function write(writer: RingWriter, line: Line, messages: readonly Uint8Array[], 
       if (line.ended) break;
     }
   }
-  if (style === 'half-closed' && !line.ended) {
+  if (style === 'half-closed') {
     writer.end();
     note({ sent: messages.length });
     while (!line.ended) line.wait();

@@ -53,7 +53,11 @@ const roles = {
 
 const [role, ...rest] = process.argv.slice(2);
 if (role in roles) roles[role](...rest);
-else await measure(Number(role ?? 300), process.argv.includes('c'));
+else {
+  const rounds = Number(role ?? 300);
+  if (!(rounds >= 1)) throw new TypeError(`hand-over.mjs [rounds] [--victim c]: ${role} is no number of rounds`);
+  await measure(rounds, rest.includes('c'));
+}
 
 async function measure(rounds, inC) {
   const name = `hand-over-${process.pid}`;

@@ -94,23 +94,21 @@ test('so are the FIFOs by which the dead were woken, and one that was being made
   expect(publisher.subscribers).toBe(0);
 });
 
-test.skipIf(python === undefined)(
-  'a Python that attaches and exits may take the name away: `unlinked` tells',
-  () => {
-    const name = uniqueName('python');
-    using region = Region.create(name, { kind: 'test', bytes: 64 });
-    onTestFinished(() => void Region.unlink(name, 'test'));
-    region.bytesView[0] = 42;
-    const program = `
+test('a Python that attaches and exits may take the name away: `unlinked` tells', (context) => {
+  context.skip(python === undefined, 'no Python 3');
+  const name = uniqueName('python');
+  using region = Region.create(name, { kind: 'test', bytes: 64 });
+  onTestFinished(() => void Region.unlink(name, 'test'));
+  region.bytesView[0] = 42;
+  const program = `
 import sys
 from multiprocessing import shared_memory
 memory = shared_memory.SharedMemory(${JSON.stringify(`ipc-${name}.test`)})
 memory.buf[129] = memory.buf[128] + 1
 memory.close()
 print(sys.version_info < (3, 13))`;
-    const { stdout } = spawnSync(python as string, ['-c', program], { encoding: 'utf8' });
-    expect(region.bytesView[1]).toBe(43);
-    expect(region.unlinked).toBe(stdout.trim() === 'True');
-    expect(find(name) === undefined).toBe(region.unlinked);
-  },
-);
+  const { stdout } = spawnSync(python as string, ['-c', program], { encoding: 'utf8' });
+  expect(region.bytesView[1]).toBe(43);
+  expect(region.unlinked).toBe(stdout.trim() === 'True');
+  expect(find(name) === undefined).toBe(region.unlinked);
+});

@@ -55,7 +55,8 @@ const [role, ...rest] = process.argv.slice(2);
 if (role in roles) roles[role](...rest);
 else {
   const rounds = Number(role ?? 300);
-  if (!(rounds >= 1)) throw new TypeError(`hand-over.mjs [rounds] [--victim c]: ${role} is no number of rounds`);
+  if (!(rounds >= 1))
+    throw new TypeError(`hand-over.mjs [rounds] [--victim c]: ${role} is no number of rounds`);
   await measure(rounds, rest.includes('c'));
 }
 

@@ -138,8 +138,8 @@ export class Barrier extends CompoundLock<Arrival, true> {
 
   protected override take({ phase }: Arrival): true | undefined {
     if (phase !== this.#phase) return true;
-    if (this.participant.buryTheDead() || this.#broken)
-      throw peerGoneError('the barrier is broken: a party died');
+    // Whoever finds nothing to take buries the dead, and looks again.
+    if (this.#broken) throw peerGoneError('the barrier is broken: a party died');
     return undefined;
   }
 

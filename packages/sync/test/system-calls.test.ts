@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { uniqueName } from '@ipc/testkit';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
 
 const worker = (name: string): string =>
@@ -37,7 +37,11 @@ function callsOf(program: string, ...args: readonly string[]): readonly string[]
   }
 }
 
-describe.skipIf(strace('-o', '/dev/null', 'true').status !== 0)('under strace', { timeout: 60_000 }, () => {
+describe('under strace', { timeout: 60_000 }, () => {
+  beforeEach((context) => {
+    context.skip(strace('-o', '/dev/null', 'true').status !== 0, 'strace cannot be run');
+  });
+
   test('a free lock is taken and given without a system call, in any spelling, and in one microtask', () => {
     expect(callsOf('quiet', lockName()).filter((call) => !own.test(call))).toEqual([]);
   });

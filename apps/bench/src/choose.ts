@@ -114,7 +114,7 @@ function objection(ability: Ability, messagesPerSecond: number | undefined, need
   if (durable && ability.durable !== true) return 'its messages end with its processes';
   if (ordering === 'priority' && ability.priorities !== true) return 'knows no priorities';
   if (receivers === 1 && ability.oneWay === true) return 'is for several receivers';
-  if (receivers > 1 && shared && ability.shares !== true) return 'gives no message to whoever comes first';
+  if (receivers > 1 && shared && ability.shares !== true) return 'its receivers cannot share';
   if (receivers > 1 && !shared && ability.receivers === undefined)
     return 'gives each message to one receiver';
   if (receivers > 1 && ordering === 'total' && !shared && ability.receivers === 'by line')

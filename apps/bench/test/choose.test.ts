@@ -85,7 +85,7 @@ test('of several receivers, who shares and who sees one order', () => {
   const reasons = choose(report, { ...need, ...several, shared: true });
   expect(reasons.find(({ subject }) => subject === 'mq.posix-queue')?.against).toContain('was not measured');
   expect(reasons.find(({ subject }) => subject === 'shm.ring')?.against).toBe(
-    'gives no message to whoever comes first',
+    'its receivers cannot share',
   );
   // One receiver has one order, whatever the mechanism.
   expect(suitable({ ordering: 'total' })).toEqual(suitable({}));

@@ -4,6 +4,7 @@ import { RwLock, Semaphore } from '@ipc/sync';
 import { spawnPeer, type Peer } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
+import { waitersAre } from './waiters-are.ts';
 
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
 noLockLeaks();
@@ -12,10 +13,6 @@ async function partyOf(kind: 'Semaphore' | 'RwLock', name: string, options: obje
   const peer = await spawnPeer(party);
   await peer.call('open', kind, name, { fair: true, ...options });
   return peer;
-}
-
-async function waitersAre(lock: Semaphore | RwLock, count: number): Promise<void> {
-  while (lock.waiters.length !== count) await setImmediate();
 }
 
 /** Notes who comes when. */

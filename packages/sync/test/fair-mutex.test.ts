@@ -5,6 +5,7 @@ import { Mutex } from '@ipc/sync';
 import { spawnPeer, type Peer } from '@ipc/testkit';
 import { describe, expect, test } from 'vitest';
 import { lockName, noLockLeaks } from './names.ts';
+import { waitersAre } from './waiters-are.ts';
 
 const party = new URL('../dist-test/workers/any-party.js', import.meta.url);
 noLockLeaks();
@@ -13,10 +14,6 @@ async function partyOf(name: string): Promise<Peer> {
   const peer = await spawnPeer(party);
   await peer.call('open', 'Mutex', name, { fair: true });
   return peer;
-}
-
-async function waitersAre(mutex: Mutex, count: number): Promise<void> {
-  while (mutex.waiters.length !== count) await setImmediate();
 }
 
 describe('fair', () => {

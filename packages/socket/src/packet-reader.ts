@@ -171,7 +171,7 @@ export class PacketReader implements ReceivePort {
   #isMessage(kind: number, bytes: number, truncated: boolean): boolean {
     if (bytes === 0) throw peerGoneError();
     if (kind === KIND_MESSAGE && !truncated && !this.ended) return true;
-    if (bytes === PACKET_HEADER_BYTES && !truncated) {
+    if (bytes === PACKET_HEADER_BYTES && !truncated && !(kind === KIND_END && this.ended)) {
       if (kind === KIND_GOODBYE) this.#endWith({});
       else if (kind === KIND_ASK) this.#receipts.asked();
       else if (kind === KIND_RECEIPT) this.#receipts.received();

@@ -57,6 +57,19 @@ test.each(vectors('packet').packets ?? [])('packet.json: $what', async ({ packet
   expect(await received(channel)).toEqual({ messages, end });
 });
 
+test.each(['04', '002b'])(
+  'packet %s behind an end is damage, though nobody receives any more',
+  async (behind) => {
+    await using listener = await seqpacket(limits).listen(uniqueName('packet'));
+    const fd = await dialUnix(listener.name, { type: 'seqpacket' });
+    await using channel = await listener.accept();
+    for (const packet of ['04', behind]) native.sendMessage(fd, unhex(packet), 0, unhex(packet).length);
+    expect(await channel.receive()).toBeUndefined();
+    expect(await channel.closed).toMatchObject({ code: 'ERR_IPC_CORRUPT' });
+    native.close(fd);
+  },
+);
+
 const echo = `
 import socket, struct, sys
 s = socket.socket(socket.AF_UNIX)

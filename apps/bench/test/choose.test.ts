@@ -84,9 +84,7 @@ test('of several receivers, who shares and who sees one order', () => {
   expect(shared?.messagesPerSecond).toBe(5e5); // as measured with four
   const reasons = choose(report, { ...need, ...several, shared: true });
   expect(reasons.find(({ subject }) => subject === 'mq.posix-queue')?.against).toContain('was not measured');
-  expect(reasons.find(({ subject }) => subject === 'shm.ring')?.against).toBe(
-    'its receivers cannot share',
-  );
+  expect(reasons.find(({ subject }) => subject === 'shm.ring')?.against).toBe('its receivers cannot share');
   // One receiver has one order, whatever the mechanism.
   expect(suitable({ ordering: 'total' })).toEqual(suitable({}));
 });

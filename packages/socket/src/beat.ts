@@ -7,6 +7,7 @@
  *   beat                  00 69 70 63 62 65 61 74            "\0ipcbeat"   I am alive
  *   ask                   00 69 70 63 61 73 6b 3f            "\0ipcask?"   have you taken what came before?
  *   receipt               00 69 70 63 67 6f 74 21            "\0ipcgot!"   yes: one for each ask, in order
+ *   end                   00 69 70 63 65 6e 64 2e            "\0ipcend."   no message follows, beats and receipts do
  *   message of a beat     00 69 70 63 62 65 61 74 00
  */
 import { moveDescriptors } from './descriptors.ts';
@@ -16,7 +17,8 @@ const signal = (text: string): Uint8Array => new TextEncoder().encode(`\0ipc${te
 export const BEAT: Uint8Array = signal('beat');
 export const ASK: Uint8Array = signal('ask?');
 export const RECEIPT: Uint8Array = signal('got!');
-const signals = [BEAT, ASK, RECEIPT];
+export const END: Uint8Array = signal('end.');
+const signals: ReadonlySet<Uint8Array> = new Set([BEAT, ASK, RECEIPT, END]);
 
 /** What a message may grow by. */
 export const ESCAPE_BYTES = 1;
@@ -29,7 +31,12 @@ export function escapeMessage(message: Uint8Array): Uint8Array {
   return moveDescriptors(message, escaped);
 }
 
-/** The message as it was sent; or {@link BEAT}, {@link ASK} or {@link RECEIPT} itself. */
+/** Whether it is one of the signals, as {@link unescapeMessage} gives them. */
+export function isSignal(message: Uint8Array): boolean {
+  return signals.has(message);
+}
+
+/** The message as it was sent; or the very signal that it is, which {@link isSignal} tells. */
 export function unescapeMessage(message: Uint8Array): Uint8Array {
   const lookalike = lookalikeOf(message);
   if (lookalike === undefined) return message;
@@ -41,5 +48,6 @@ export function unescapeMessage(message: Uint8Array): Uint8Array {
 function lookalikeOf(message: Uint8Array): Uint8Array | undefined {
   if (message[0] !== 0 || message.length < BEAT.length) return undefined;
   for (let i = BEAT.length; i < message.length; i++) if (message[i] !== 0) return undefined;
-  return signals.find((each) => each.every((byte, i) => message[i] === byte));
+  for (const each of signals) if (each.every((byte, i) => message[i] === byte)) return each;
+  return undefined;
 }

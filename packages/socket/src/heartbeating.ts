@@ -12,9 +12,9 @@ import {
   peerGoneError,
   pullEach,
   fromErrno,
+  IpcError,
   type Channel,
   type End,
-  type IpcError,
   type Listener,
   type ReceiveEvents,
   type ReceivePort,
@@ -22,7 +22,7 @@ import {
   type SendPort,
   type Transport,
 } from '@ipc/core';
-import { ASK, BEAT, ESCAPE_BYTES, escapeMessage, RECEIPT, unescapeMessage } from './beat.ts';
+import { ASK, BEAT, END, ESCAPE_BYTES, escapeMessage, isSignal, RECEIPT, unescapeMessage } from './beat.ts';
 import { moveDescriptors } from './descriptors.ts';
 import { mapListener } from './map-listener.ts';
 import { Silence } from './silence.ts';
@@ -61,7 +61,7 @@ export function heartbeating(transport: Transport, options: HeartbeatOptions = {
   };
   return {
     id: transport.id,
-    traits: { ...transport.traits, maxMessageBytes, halfClose: false },
+    traits: { ...transport.traits, maxMessageBytes, halfClose: true },
     listen: async (name, wait): Promise<Listener> => mapListener(await transport.listen(name, wait), wrap),
     connect: async (name, wait) => wrap(await transport.connect(name, wait)),
   };
@@ -72,7 +72,7 @@ type Times = Readonly<Record<'intervalMs' | 'timeoutMs' | 'idleMs', number>>;
 /** The two ports over a channel with beats in it. */
 class Pulse implements SendPort {
   readonly maxMessageBytes: number;
-  readonly receivePort: ReceivePort & { end: End | undefined };
+  readonly receivePort: ReceivePort & { end: End | undefined; ended: boolean };
   readonly #channel: Channel;
   readonly #times: Times;
   readonly #timer: NodeJS.Timeout;
@@ -80,6 +80,8 @@ class Pulse implements SendPort {
   #receiving = false;
   #flushing = false;
   readonly #owed = new Owed(ASK, RECEIPT);
+  /** The peer is still to be told that no message follows. */
+  #endOwed = false;
   /** The message that waits for room in the channel. */
   #waiting: Uint8Array | undefined;
   /** Of anything sent, of a message either way. */
@@ -101,6 +103,7 @@ class Pulse implements SendPort {
     this.#silence = new Silence(times.timeoutMs, times.intervalMs);
     this.receivePort = {
       end: undefined,
+      ended: false,
       get partialBytes() {
         return channel.partialBytes;
       },
@@ -128,7 +131,7 @@ class Pulse implements SendPort {
   }
 
   get pendingBytes(): number {
-    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes + this.#owed.count;
+    return this.#halves === 0 ? 0 : this.#channel.bufferedBytes + this.#owed.count + Number(this.#endOwed);
   }
 
   attach(events: SendEvents): void {
@@ -152,6 +155,12 @@ class Pulse implements SendPort {
 
   ask(): void {
     this.#owed.addAsk();
+    this.#sendOwed();
+  }
+
+  /** Among the messages: the channel itself stays whole, for the beats of this side. */
+  end(): void {
+    this.#endOwed = true;
     this.#sendOwed();
   }
 
@@ -209,12 +218,16 @@ class Pulse implements SendPort {
   }
 
   #sendOwed(): void {
-    this.#owed.pay((control) => {
-      if (this.#waiting !== undefined || this.#failed || this.#halves === 0) return false;
-      if (this.receivePort.end !== undefined) return false;
-      if (!this.#trySend(control)) this.#sendLater(control);
-      return true;
-    });
+    this.#owed.pay((control) => this.#sendControl(control));
+    if (this.#endOwed) this.#endOwed = !this.#sendControl(END);
+  }
+
+  /** False while something else waits for room, or when nothing can be sent any more. */
+  #sendControl(control: Uint8Array): boolean {
+    if (this.#waiting !== undefined || this.#failed || this.#halves === 0) return false;
+    if (this.receivePort.end !== undefined) return false;
+    if (!this.#trySend(control)) this.#sendLater(control);
+    return true;
   }
 
   #fail(error: unknown): void {
@@ -260,11 +273,17 @@ class Pulse implements SendPort {
   #hear(message: Uint8Array): Uint8Array | undefined {
     this.#silence.end();
     const taken = unescapeMessage(message);
-    if (taken !== BEAT && taken !== ASK && taken !== RECEIPT) {
-      this.#usedMs = performance.now();
-      return taken;
+    if (!isSignal(taken) || taken === END) this.#usedMs = performance.now();
+    if (this.receivePort.ended && (!isSignal(taken) || taken === END)) {
+      this.#give(new IpcError('ERR_IPC_CORRUPT', 'the peer sent something behind the end of its messages'));
+      return undefined;
     }
+    if (!isSignal(taken)) return taken;
     if (taken === RECEIPT) this.#send.received();
+    if (taken === END) {
+      this.receivePort.ended = true;
+      this.#receive.ready();
+    }
     if (taken === ASK && !this.#discarding) {
       this.#owed.addReceipt();
       this.#sendOwed();

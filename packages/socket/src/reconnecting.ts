@@ -19,6 +19,7 @@ import {
   type ReceivePort,
   type SendEvents,
   type SendPort,
+  type Traits,
   type Transport,
   type WaitOptions,
 } from '@ipc/core';
@@ -47,7 +48,8 @@ export interface ReconnectPolicy {
  * Wraps a transport: `connect` gives channels that reconnect, `listen` stays as it is.
  *
  * The first connection is not retried: a name that nobody listens on is ERR_IPC_NOT_FOUND. A clean end by the peer (C5) is
- * an end, not a loss. Pauses are drawn at random from their upper half, so that many clients do not come back at once.
+ * an end, not a loss, and who has ended its direction (C15) is not sought again when it dies. A direction that was ended here stays
+ * so: each further connection is told. Pauses are drawn at random from their upper half, so that many clients do not come back at once.
  *
  * @throws {RangeError} A number of the policy out of range.
  */
@@ -58,12 +60,12 @@ export function reconnecting(transport: Transport, policy: ReconnectPolicy = {})
   }
   return {
     id: transport.id,
-    traits: { ...transport.traits, halfClose: false },
+    traits: transport.traits,
     listen: (name, wait) => transport.listen(name, wait),
     async connect(name, wait?: WaitOptions) {
       const connection = await transport.connect(name, wait);
       const dial = (signal: AbortSignal): Promise<Channel> => transport.connect(name, { signal });
-      const link = new Link(dial, transport.traits.maxMessageBytes, policy);
+      const link = new Link(dial, transport.traits, policy);
       const channel = channelOf(link.sendPort, link.receivePort);
       link.use(connection);
       return channel;
@@ -74,7 +76,7 @@ export function reconnecting(transport: Transport, policy: ReconnectPolicy = {})
 /** The present connection, or the search for the next one, and the two ports over it. */
 class Link {
   readonly sendPort: SendPort;
-  readonly receivePort: ReceivePort & { end: End | undefined };
+  readonly receivePort: ReceivePort & { end: End | undefined; ended: boolean };
   readonly #dial: (signal: AbortSignal) => Promise<Channel>;
   readonly #policy: ReconnectPolicy;
   readonly #over = new AbortController();
@@ -90,6 +92,9 @@ class Link {
   /** Who wants to hear that all was received: waits behind what is held, or for the answer of the connection. */
   #asks = 0;
   #asking = 0;
+  /** Nothing more is sent, which each connection is told; the present one, or the next, has not been yet. */
+  #hasEnded = false;
+  #endOwed = false;
   /** A lost connection had messages that may not have arrived, and nobody has been told. */
   #isUntold = false;
   #ahead: Uint8Array | undefined;
@@ -110,12 +115,13 @@ class Link {
 
   constructor(
     dial: (signal: AbortSignal) => Promise<Channel>,
-    maxMessageBytes: number,
+    { maxMessageBytes, halfClose }: Traits,
     policy: ReconnectPolicy,
   ) {
     this.#dial = dial;
     this.#policy = policy;
-    const pendingBytes = (): number => this.#heldBytes + this.#held.length + (this.#sink?.bufferedBytes ?? 0);
+    const pendingBytes = (): number =>
+      this.#heldBytes + this.#held.length + (this.#sink?.bufferedBytes ?? 0) + Number(this.#endOwed);
     const release = (): void => {
       this.#release();
     };
@@ -131,6 +137,12 @@ class Link {
         if (this.#isUntold) this.#tellLoss();
         else this.#askNext();
       },
+      end: halfClose
+        ? () => {
+            this.#hasEnded = this.#endOwed = true;
+            this.#sayEnd();
+          }
+        : undefined,
       publish: () => undefined,
       awaitRoom: (on) => {
         if (on) this.#watchFlush();
@@ -145,6 +157,7 @@ class Link {
     const partialBytes = (): number => this.#source?.partialBytes ?? 0;
     this.receivePort = {
       end: undefined,
+      ended: false,
       get partialBytes() {
         return partialBytes();
       },
@@ -171,7 +184,9 @@ class Link {
     void connection.closed.then((error) => {
       if (error !== undefined && this.#source === connection) this.#lose();
     });
+    this.#endOwed = this.#hasEnded;
     this.#sendHeld();
+    this.#sayEnd();
     this.#askNext();
     this.#send.room();
     if (this.#receiveWanted || this.#discarding) this.#receiveNext();
@@ -222,6 +237,7 @@ class Link {
         this.#sent++;
         if (this.#over.signal.aborted) return;
         this.#sendHeld();
+        this.#sayEnd();
         this.#askNext();
         if (this.#held.length === 0) this.#send.room();
       },
@@ -229,6 +245,22 @@ class Link {
         this.#sending = false; // it stays held
         if (this.#sink === sink) this.#lose();
         else this.#sendHeld();
+      },
+    );
+  }
+
+  /** Tells the connection that nothing follows, behind all that is held. */
+  #sayEnd(): void {
+    const sink = this.#sink;
+    if (!this.#endOwed || sink === undefined || this.#held.length > 0) return;
+    sink.end().then(
+      () => {
+        if (this.#sink !== sink) return; // the next one is told again
+        this.#endOwed = false;
+        if (!this.#over.signal.aborted) this.#send.room();
+      },
+      () => {
+        if (this.#sink === sink) this.#lose();
       },
     );
   }
@@ -296,6 +328,12 @@ class Link {
 
   /** Nothing can be sent any more; what has come in is received first, and then the reason. */
   #lose(): void {
+    if (this.receivePort.ended) {
+      setImmediate(() => {
+        this.#finish({}); // of a death, `closed` has told by then
+      });
+      return;
+    }
     if (this.#sink !== undefined) {
       this.#sink = undefined;
       this.#isUntold ||= this.#sent > this.#confirmed; // or of the connection before, which has not been told yet
@@ -309,6 +347,7 @@ class Link {
   #receiveNext(): void {
     const source = this.#source;
     if (this.#receiving || this.#isWatching || this.#ahead !== undefined || source === undefined) return;
+    if (this.receivePort.ended) return;
     if (this.#sink === undefined) {
       this.#receiveNow(source);
       return;
@@ -333,7 +372,7 @@ class Link {
       (message) => {
         this.#receiving = false;
         if (message === undefined) {
-          this.#finish({});
+          this.#hearEnd(source);
           return;
         }
         if (this.#discarding) {
@@ -350,6 +389,21 @@ class Link {
         if (!this.#over.signal.aborted) void this.#reconnect(fromErrno(error, 'receive'));
       },
     );
+  }
+
+  /**
+   * The peer sends nothing more. It may have closed, which sending tells, or receive still. When it dies it is not sought again:
+   * there would be nowhere to put what another one says.
+   */
+  #hearEnd(source: Channel): void {
+    this.receivePort.ended = true;
+    void source.closed.then((error) => {
+      if (error !== undefined) this.#finish({ error: fromErrno(error, 'send') });
+    });
+    source.flush().catch(() => {
+      this.#lose();
+    });
+    this.#receive.ready();
   }
 
   async #reconnect(lost: IpcError): Promise<void> {
@@ -375,6 +429,7 @@ class Link {
   }
 
   #finish(end: End): void {
+    if (this.#over.signal.aborted || this.receivePort.end !== undefined) return;
     this.receivePort.end = end;
     this.#send.fail(end.error ?? peerGoneError('the peer has closed the channel'));
     this.#receive.ready();

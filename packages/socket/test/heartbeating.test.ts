@@ -131,3 +131,19 @@ test('times that make no sense are refused', () => {
   expect(() => heartbeating(unix(), { idleMs: NaN })).toThrow(RangeError);
   expect(() => heartbeating(unix(), { intervalMs: 10, timeoutMs: 10 })).toThrow(RangeError);
 });
+
+test('who has ended its direction goes on beating, and receives what comes long after', async () => {
+  const name = uniqueName('ended');
+  await using peer = await spawnPeer(peerFile);
+  await peer.call('listen', name);
+  const [channel] = await Promise.all([
+    heartbeating(unix(), { intervalMs: 20, timeoutMs: 500 }).connect(name),
+    peer.call('accept'),
+  ]);
+  await channel.end();
+  await peer.call('end');
+  await delay(1_500); // three time-outs
+  await peer.call('send', 1, 8);
+  expectBytes(await channel.receive(), numbered(0, 8));
+  await channel.close();
+});

@@ -125,3 +125,27 @@ test('gives up after its attempts', async () => {
   await channel.close();
   await (await unix().listen(name)).close(); // takes over, and away, the name that the dead peer left
 });
+
+test('a direction that was ended stays so: the next connection is told, and still answers', async () => {
+  const name = uniqueName('ended');
+  let dead: Promise<unknown> = Promise.resolve();
+  await using first = await spawnPeer(peerFile);
+  await first.call('listen', name);
+  const transport = reconnecting(
+    unixAfter(() => dead),
+    soon,
+  );
+  const [channel] = await Promise.all([transport.connect(name), first.call('accept')]);
+  await channel.end();
+  await first.call('end');
+  const received = channel.receive();
+  await (dead = first.kill());
+  await using second = await spawnPeer(peerFile);
+  await second.call('listen', name);
+  await second.call('accept');
+  await second.call('end');
+  await second.call('send', 1, 8);
+  expect(await received).toEqual(numbered(0, 8));
+  expect(() => channel.trySend(pattern(1))).toThrow(expect.objectContaining({ code: 'ERR_IPC_CLOSED' }));
+  await channel.close();
+});

@@ -146,4 +146,5 @@ test('who has ended its direction goes on beating, and receives what comes long 
   await peer.call('send', 1, 8);
   expectBytes(await channel.receive(), numbered(0, 8));
   await channel.close();
+  await peer.call('close');
 });

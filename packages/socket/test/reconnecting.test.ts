@@ -148,4 +148,5 @@ test('a direction that was ended stays so: the next connection is told, and stil
   expect(await received).toEqual(numbered(0, 8));
   expect(() => channel.trySend(pattern(1))).toThrow(expect.objectContaining({ code: 'ERR_IPC_CLOSED' }));
   await channel.close();
+  await second.call('close');
 });

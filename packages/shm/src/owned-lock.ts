@@ -12,7 +12,8 @@ const longestPauseMs = 1;
  * Takes a lock word, which is 0 or its owner's identity, by waiting on this thread; the owner's death hands it over.
  *
  * @param name - Of the structure, for the error. @returns Whether the last owner died: what it changed may be half done.
- * @throws {TypeError} This owner has it already. @throws {IpcError} ERR_IPC_LIMIT when a living owner keeps it for `timeoutMs`.
+ * @param owner - Who never takes it twice.
+ * @throws {IpcError} ERR_IPC_LIMIT when a living owner keeps it for `timeoutMs`; ERR_IPC_CORRUPT: the owner has it, and did not take it.
  * Cost: one atomic instruction, uncontended.
  */
 export function acquire(
@@ -28,7 +29,10 @@ export function acquire(
   for (let look = 0; ; look++) {
     const holder = Atomics.compareExchange(words, word, 0, me);
     if (holder === 0) return false;
-    if (holder === me) throw new TypeError(`"${name}" is being changed by the caller already`);
+    if (holder === me)
+      throw new IpcError('ERR_IPC_CORRUPT', `"${name}" is damaged: it is locked in the name of the caller`, {
+        name,
+      });
     if (look < looks) continue;
     if (!owner.isAlive(holder)) {
       if (Atomics.compareExchange(words, word, holder, me) === holder) return true;

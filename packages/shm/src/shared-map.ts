@@ -145,7 +145,7 @@ export class SharedMap implements Disposable {
    *
    * @throws {RangeError} Not `valueBytes` long; a key over `keyBytes`. @throws {TypeError} As `get`.
    * @throws {IpcError} ERR_IPC_LIMIT when the map is full, or when a stopped process keeps it from being changed for `timeoutMs`;
-   *   ERR_IPC_CLOSED. Cost: about 250 ns; a system call only to wait, or to find somebody dead.
+   *   ERR_IPC_CORRUPT; ERR_IPC_CLOSED. Cost: about 250 ns; a system call only to wait, or to find somebody dead.
    */
   set(key: string | Uint8Array, value: Uint8Array): void {
     if (value.length !== this.valueBytes) {

@@ -417,6 +417,20 @@ test('whatever the memory holds, calls end, and stay inside', () => {
   );
 });
 
+test('a lock in the name of one who has not taken it is damage', () => {
+  const name = uniqueName('map');
+  using map = open(name, { capacity: 10 });
+  using region = Region.open(name, { kind: 'map' });
+  let holder = 0;
+  map.update('a', (value) => {
+    holder = Atomics.load(region.words, lockWord);
+    return value;
+  });
+  expect(holder).not.toBe(0);
+  Atomics.store(region.words, lockWord, holder);
+  expect(() => map.delete('a')).toThrow(coded('ERR_IPC_CORRUPT'));
+});
+
 test('a closed map says so', () => {
   const map = open(uniqueName('map'));
   map.close();

@@ -4,10 +4,8 @@
  * When the peer dies, the channel dials again, with growing pauses, until it is closed or the attempts are used up. What the
  * lost connection had accepted and not delivered is lost: delivery is at most once, and the order stays.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   channelOf,
-  Deque,
   fromErrno,
   isIpcError,
   peerGoneError,
@@ -23,15 +21,11 @@ import {
   type Transport,
   type WaitOptions,
 } from '@ipc/core';
-import { moveDescriptors, releaseSent } from './descriptors.ts';
+import { releaseSent } from './descriptors.ts';
+import { HeldMessages } from './held-messages.ts';
+import { redial, type RedialPolicy } from './redial.ts';
 
-export interface ReconnectPolicy {
-  /** Pause before the first attempt, in ms; each further pause is twice as long. @default 50 */
-  readonly firstDelayMs?: number | undefined;
-  /** @default 5000 */
-  readonly longestDelayMs?: number | undefined;
-  /** Attempts in a row before the channel fails with the last error. @default no limit */
-  readonly attempts?: number | undefined;
+export interface ReconnectPolicy extends RedialPolicy {
   /**
    * What becomes of messages sent while there is no connection: `hold` keeps up to `holdMessages` and then makes `send`
    * wait; `drop` accepts and forgets them; `fail` rejects them with ERR_IPC_PEER_GONE, and the channel goes on. What the lost
@@ -84,8 +78,7 @@ class Link {
   #sink: Channel | undefined;
   /** Where to receive: a lost connection is drained before the next one is sought. */
   #source: Channel | undefined;
-  readonly #held = new Deque<Uint8Array>();
-  #heldBytes = 0;
+  readonly #held = new HeldMessages();
   /** Messages given to connections, and as many of them as were received, or lost and told of. */
   #sent = 0;
   #confirmed = 0;
@@ -121,7 +114,7 @@ class Link {
     this.#dial = dial;
     this.#policy = policy;
     const pendingBytes = (): number =>
-      this.#heldBytes + this.#held.length + (this.#sink?.bufferedBytes ?? 0) + Number(this.#endOwed);
+      this.#held.bytes + (this.#sink?.bufferedBytes ?? 0) + Number(this.#endOwed);
     const release = (): void => {
       this.#release();
     };
@@ -199,7 +192,7 @@ class Link {
           this.#sent++;
           return true;
         }
-        this.#hold(message);
+        this.#held.push(message);
         this.#sendHeld();
         return true;
       } catch (error) {
@@ -215,13 +208,8 @@ class Link {
     if (this.#sink === undefined && whileAway === 'fail')
       throw peerGoneError('there is no connection to the peer just now');
     if (this.#held.length >= holdMessages || this.#sink !== undefined) return false;
-    this.#hold(message);
+    this.#held.push(message);
     return true;
-  }
-
-  #hold(message: Uint8Array): void {
-    this.#held.push(moveDescriptors(message, message.slice()));
-    this.#heldBytes += message.length;
   }
 
   /** Sends what is held, in order, each as soon as there is room. */
@@ -233,7 +221,6 @@ class Link {
       () => {
         this.#sending = false;
         this.#held.shift();
-        this.#heldBytes -= message.length;
         this.#sent++;
         if (this.#over.signal.aborted) return;
         this.#sendHeld();
@@ -407,25 +394,22 @@ class Link {
   }
 
   async #reconnect(lost: IpcError): Promise<void> {
-    const { firstDelayMs = 50, longestDelayMs = 5_000, attempts = Infinity, onChange } = this.#policy;
     const { signal } = this.#over;
+    const { onChange } = this.#policy;
     onChange?.(lost);
-    let failure = lost;
-    let pauseMs = firstDelayMs;
-    for (let attempt = 0; attempt < attempts; attempt++, pauseMs = Math.min(2 * pauseMs, longestDelayMs)) {
-      try {
-        await delay(pauseMs * (0.5 + Math.random() / 2), undefined, { signal });
-        const connection = await this.#dial(signal);
-        onChange?.(undefined);
-        this.use(connection);
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        failure = fromErrno(error, 'reconnect');
-      }
+    let connection: Channel;
+    try {
+      connection = await redial(this.#dial, lost, this.#policy, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#finish({ error: fromErrno(error, 'reconnect') });
+      return;
     }
-    const message = `the peer is gone; ${attempts} attempts to reconnect failed: ${failure.message}`;
-    this.#finish({ error: peerGoneError(message, failure) });
+    if (signal.aborted) {
+      void connection.close().catch(() => undefined);
+      return;
+    }
+    onChange?.(undefined);
+    this.use(connection);
   }
 
   #finish(end: End): void {

@@ -134,7 +134,7 @@ test('times that make no sense are refused', () => {
 
 test('who has ended its direction goes on beating, and receives what comes long after', async () => {
   const name = uniqueName('ended');
-  await using peer = await spawnPeer(peerFile);
+  await using peer = await spawnPeer(peerFile, '500');
   await peer.call('listen', name);
   const [channel] = await Promise.all([
     heartbeating(unix(), { intervalMs: 20, timeoutMs: 500 }).connect(name),

@@ -15,8 +15,12 @@ const own =
 
 noLockLeaks();
 
+/** With one arena, as malloc(3) reads `/proc/sys/vm/overcommit_memory` before it first gives a piece of another one back. */
 function strace(...args: readonly string[]): ReturnType<typeof spawnSync> {
-  return spawnSync('strace', args, { encoding: 'utf8' });
+  return spawnSync('strace', args, {
+    encoding: 'utf8',
+    env: { ...process.env, MALLOC_ARENA_MAX: '1' },
+  });
 }
 
 /** The system calls that a worker's main thread makes between its marks. */

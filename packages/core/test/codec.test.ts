@@ -71,6 +71,20 @@ test('a value that JSON cannot carry is a TypeError and nothing is sent', async 
   expect(await b.receive()).toBe(1);
 });
 
+test('a typed channel ends its direction and reads the answers (C15)', async () => {
+  const transport = memory();
+  await using listener = await transport.listen('typed-end');
+  await using a = withCodec(await transport.connect('typed-end'), json<number>());
+  await using b = withCodec(await listener.accept(), json<number>());
+  await a.send(1);
+  await a.end();
+  expect(await b.receive()).toBe(1);
+  expect(await b.receive()).toBeUndefined();
+  await b.send(2);
+  expect(await a.receive()).toBe(2);
+  await expect(a.send(3)).rejects.toMatchObject({ code: 'ERR_IPC_CLOSED' });
+});
+
 test('typed halves drain, batch, flush, iterate and close like byte halves', async () => {
   const transport = memory();
   await using listener = await transport.listen('typed');

@@ -11,8 +11,9 @@ export interface ReadinessEvents {
 /**
  * Waiting for a queue's descriptor: awake for a short time, then asleep on the event loop.
  *
- * Starting and stopping a watch are system calls, so it is stopped lazily, by the first event nobody
- * wants. What nobody waits for does not keep the process alive.
+ * Starting and stopping a watch are system calls, so it is stopped lazily: by the first event nobody wants, or as soon as a wait was
+ * over before it became a sleep. Then the peer runs beside this process, and as long as an epoll(7) waits for a queue, the kernel tells
+ * it of every message that goes in or out, under a lock that both want. What nobody waits for does not keep the process alive.
  */
 export class DescriptorReadiness {
   readonly #watch: Watch;
@@ -64,7 +65,7 @@ export class DescriptorReadiness {
     if (on) {
       this.#calling = true;
       try {
-        spin.until(attempt);
+        if (spin.until(attempt) && (this.#armed & bit) !== 0) this.#arm(this.#wanted);
       } finally {
         this.#calling = false;
       }

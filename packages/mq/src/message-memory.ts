@@ -1,6 +1,6 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { fromErrno } from '@ipc/core';
-import { mqReceiveMany } from '@ipc/native';
+import { mqReceive, mqReceiveMany } from '@ipc/native';
 import { type CopySource, ownedCopy } from '@ipc/shm';
 
 /** Up to here a copy costs less than room for the longest message that is not used. */
@@ -73,22 +73,33 @@ export class MessageMemory {
       this.#block = newBlock(this.#isSharedBlock ? blockBytes : this.#messageBytes);
       this.#free = 0;
     }
+    this.#next = this.#count = 0;
     try {
-      this.#count = mqReceiveMany(
-        fd,
-        this.#block.bytes,
-        this.#free,
-        this.#messageBytes,
-        this.#lengths,
-        this.#priorities,
-      );
+      this.#count = this.#lengths.length === 1 ? this.#receiveOne(fd) : this.#receiveMany(fd);
     } catch (error) {
-      this.#next = this.#count = 0;
       throw fromErrno(error, 'receive from queue');
     }
     this.#at = this.#free;
-    this.#next = 0;
     return this.#count > 0;
+  }
+
+  #receiveOne(fd: number): number {
+    const taken = mqReceive(fd, this.#block.bytes, this.#free, this.#messageBytes);
+    if (taken < 0) return 0;
+    this.#lengths[0] = taken;
+    this.#priorities[0] = taken / 2 ** 32;
+    return 1;
+  }
+
+  #receiveMany(fd: number): number {
+    return mqReceiveMany(
+      fd,
+      this.#block.bytes,
+      this.#free,
+      this.#messageBytes,
+      this.#lengths,
+      this.#priorities,
+    );
   }
 }
 

@@ -50,19 +50,14 @@ export const mqSend: (
  * Takes the oldest message of the highest priority.
  *
  * @param length - At least the queue's `messageBytes`, whatever the message's size.
- * @param priority - Its element 0 is set to the message's priority.
- * @returns Bytes, 0 for an empty message; -1 when the queue is empty.
- * @throws {TypeError} `target` is not a Uint8Array, `priority` not a Uint32Array. @throws {RangeError} The range.
+ * @returns Bytes, plus 2 ** 32 times the priority: 0 for an empty message of priority 0; -1 when the queue is empty. An element
+ *   of a Uint32Array takes the bytes from it, and the priority from its 2 ** 32nd part, as it drops what does not fit.
+ * @throws {TypeError} `target` is not a Uint8Array. @throws {RangeError} The range.
  * @throws EMSGSIZE when `length` is too small; EBADF when not open for reading.
  * Cost: one system call. Source: mq_receive(3).
  */
-export const mqReceive: (
-  fd: number,
-  target: Uint8Array,
-  offset: number,
-  length: number,
-  priority: Uint32Array,
-) => number = native('mqReceive');
+export const mqReceive: (fd: number, target: Uint8Array, offset: number, length: number) => number =
+  native('mqReceive');
 
 /**
  * Sends messages that lie one behind the other from `source[offset]` on, each beginning at the next multiple of 8 bytes

@@ -120,7 +120,7 @@ const signatures: Record<string, readonly Kind[]> = {
   mkfifo: [path, mode],
   mqAttributes: [fd],
   mqOpen: [path, flags, mode, integer(1, int), integer(1, int)],
-  mqReceive: [fd, bytes, offset, offset, view(new Uint32Array(1))],
+  mqReceive: [fd, bytes, offset, offset],
   mqReceiveMany: [fd, bytes, offset, integer(1, int), view(new Uint32Array(1)), view(new Uint32Array(1))],
   mqSend: [fd, bytes, offset, offset, integer(0, 32_767)],
   mqSendMany: [fd, bytes, view(new Uint32Array(2)), offset, integer(0, 2), integer(0, 32_767)],

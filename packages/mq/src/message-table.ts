@@ -1,6 +1,7 @@
-import { IpcError, ownedMemory } from '@ipc/core';
-import type { BlockChain, BlockPool } from './block-pool.ts';
+import { IpcError } from '@ipc/core';
+import type { BlockChain } from './block-pool.ts';
 import type { CellPool } from './cell-pool.ts';
+import { MessageContents, type MessageContentsParts } from './message-contents.ts';
 import {
   behindRingList,
   deadList,
@@ -14,15 +15,11 @@ import type { QueueMessage } from './queue.ts';
 import type { QueueTiming } from './queue-port.ts';
 import {
   CELL_ATTEMPTS,
-  CELL_BLOCK,
-  CELL_BLOCK_STATE,
   CELL_EXPIRES,
   CELL_LEASE,
-  CELL_LENGTH,
   CELL_PRIORITY,
   CELL_SERIAL,
   CELL_STATE,
-  CELL_TIMER,
   DEAD,
   DEAD_LETTER,
   DELAYED,
@@ -55,16 +52,9 @@ export interface DeadLetter extends QueueMessage {
 }
 
 /** What a {@link MessageTable} works with. */
-export interface MessageTableParts {
-  readonly words: Int32Array;
-  readonly log: UndoLog;
-  readonly pool: CellPool;
-  readonly blocks: BlockPool;
-  /** Index of the two words that name blocks that no message has any more, and this participant is to give back. */
-  readonly freed: number;
+export interface MessageTableParts extends MessageContentsParts {
   readonly lists: MessageLists;
   readonly timers: TimerHeap;
-  readonly maxMessageBytes: number;
   readonly maxAttempts: number;
   /** Called before a change to the advantage of those who sleep and want one of these. */
   readonly ring: (wants: number) => void;
@@ -83,7 +73,7 @@ export class MessageTable {
   readonly #words: Int32Array;
   readonly #log: UndoLog;
   readonly #pool: CellPool;
-  readonly #blocks: BlockPool;
+  readonly #contents: MessageContents;
   readonly #lists: MessageLists;
   readonly #timers: TimerHeap;
 
@@ -92,7 +82,7 @@ export class MessageTable {
     this.#words = parts.words;
     this.#log = parts.log;
     this.#pool = parts.pool;
-    this.#blocks = parts.blocks;
+    this.#contents = new MessageContents(parts);
     this.#lists = parts.lists;
     this.#timers = parts.timers;
   }
@@ -105,7 +95,7 @@ export class MessageTable {
   /** Stores a message that can be received; there is a cell for it. The caller commits. */
   add(message: Uint8Array | BlockChain, priority: number, timing: QueueTiming | undefined): void {
     this.#parts.ring(WANTS_MESSAGE);
-    const cell = this.#store(message, priority);
+    const cell = this.#contents.store(message, priority);
     if (timing === undefined) {
       this.#words[this.#pool.word(cell) + CELL_STATE] = READY;
       this.#lists.append(this.#lastListOf(priority), cell);
@@ -115,7 +105,7 @@ export class MessageTable {
   /** Stores a message of priority 0 that was received so often without success. The caller commits. */
   addReturned(message: Uint8Array | BlockChain, attempts: number, delayMs: number): void {
     this.#parts.ring(WANTS_MESSAGE);
-    const cell = this.#store(message, 0);
+    const cell = this.#contents.store(message, 0);
     this.#words[this.#pool.word(cell) + CELL_ATTEMPTS] = attempts;
     if (attempts === 0) this.#makeReady(cell, true);
     else this.#giveAgain(cell, delayMs);
@@ -128,7 +118,7 @@ export class MessageTable {
     participant: number,
     leaseMs: number,
   ): StoredMessage {
-    const cell = this.#store(message, 0);
+    const cell = this.#contents.store(message, 0);
     return this.#lease(cell, participant, leaseMs, bytes, 0);
   }
 
@@ -148,10 +138,8 @@ export class MessageTable {
 
   /** Takes a ready message out, for good; what lies in blocks is copied by `finish`, which has to be called behind it. */
   take(cell: number): QueueMessage {
-    const at = this.#pool.word(cell);
-    const length = this.#lengthAt(at);
-    const priority = this.#words[at + CELL_PRIORITY] ?? 0;
-    const bytes = length > this.#pool.cellBytes ? ownedMemory(length) : this.#pool.read(cell, length);
+    const priority = this.#words[this.#pool.word(cell) + CELL_PRIORITY] ?? 0;
+    const bytes = this.#contents.readCell(cell);
     this.#parts.ring(WANTS_ROOM);
     this.#lists.remove(priorityList(priority), cell);
     this.#forget(cell);
@@ -161,20 +149,14 @@ export class MessageTable {
 
   /** Outside the guard: copies a message that was taken out of its blocks, if it has any, and gives them back. Returns whether it had. */
   finish({ bytes }: QueueMessage): boolean {
-    const { freed } = this.#parts;
-    const block = this.#words[freed] ?? 0;
-    if (block === 0) return false;
-    const isWhole = this.#blocks.load(block, this.#words[freed + 1] ?? 0, bytes);
-    this.#blocks.release(freed);
-    if (!isWhole) throw withoutBlocks(bytes.length);
-    return true;
+    return this.#contents.loadFreed(bytes);
   }
 
   /** Hides a ready message until its lease is over. */
   lease(cell: number, participant: number, leaseMs: number): StoredMessage {
     const at = this.#pool.word(cell);
     const priority = this.#words[at + CELL_PRIORITY] ?? 0;
-    const bytes = this.#read(cell);
+    const bytes = this.#contents.read(cell);
     this.#lists.remove(priorityList(priority), cell);
     this.#timers.remove(cell);
     const leased = this.#lease(cell, participant, leaseMs, bytes, priority);
@@ -248,7 +230,7 @@ export class MessageTable {
     const cell = this.#lists.first(deadList);
     if (cell === 0) return undefined;
     const at = this.#pool.word(cell);
-    const bytes = this.#read(cell);
+    const bytes = this.#contents.read(cell);
     const [priority = 0, attempts = 0] = [this.#words[at + CELL_PRIORITY], this.#words[at + CELL_ATTEMPTS]];
     this.#parts.ring(WANTS_ROOM);
     this.#lists.remove(deadList, cell);
@@ -310,25 +292,6 @@ export class MessageTable {
     this.#commitAndFree();
   }
 
-  /** A new message, in no list. */
-  #store(message: Uint8Array | BlockChain, priority: number): number {
-    const words = this.#words;
-    const cell = this.#pool.take();
-    const at = this.#pool.word(cell);
-    if (message instanceof Uint8Array) this.#pool.write(cell, message);
-    else {
-      words[at + CELL_BLOCK] = message.block;
-      words[at + CELL_BLOCK_STATE] = message.state;
-    }
-    words[at + CELL_LENGTH] = message.length;
-    words[at + CELL_PRIORITY] = priority;
-    words[at + CELL_ATTEMPTS] = 0;
-    words[at + CELL_TIMER] = 0;
-    words[at + CELL_EXPIRES] = words[at + CELL_EXPIRES + 1] = 0;
-    this.#log.add(MESSAGES, 1);
-    return cell;
-  }
-
   /** Puts a message, which is in no list and has no timer, under lease. */
   #lease(
     cell: number,
@@ -377,48 +340,19 @@ export class MessageTable {
     if (expiresMs > 0) this.#timers.add(cell, expiresMs);
   }
 
-  /** Frees a message that is in no list any more, but for its blocks, which `freed` names then. */
+  /** Frees a message that is in no list any more, but for its blocks. */
   #forget(cell: number): void {
-    const at = this.#pool.word(cell);
     this.#timers.remove(cell);
-    if (this.#lengthAt(at) > this.#pool.cellBytes) {
-      const { freed } = this.#parts;
-      this.#log.set(freed + 1, this.#words[at + CELL_BLOCK_STATE] ?? 0);
-      this.#log.set(freed, this.#words[at + CELL_BLOCK] ?? 0);
-    }
-    this.#log.set(at + CELL_STATE, 0);
-    this.#pool.free(cell);
-    this.#log.add(MESSAGES, -1);
+    this.#log.set(this.#pool.word(cell) + CELL_STATE, 0);
+    this.#contents.free(cell);
   }
 
   #commitAndFree(): void {
     this.#log.commit();
-    if (this.#words[this.#parts.freed] !== 0) this.#blocks.release(this.#parts.freed);
-  }
-
-  /** A copy of a message. */
-  #read(cell: number): Uint8Array {
-    const at = this.#pool.word(cell);
-    const length = this.#lengthAt(at);
-    if (length <= this.#pool.cellBytes) return this.#pool.read(cell, length);
-    const bytes = ownedMemory(length);
-    if (!this.#blocks.load(this.#words[at + CELL_BLOCK] ?? 0, this.#words[at + CELL_BLOCK_STATE] ?? 0, bytes))
-      throw withoutBlocks(length);
-    return bytes;
+    this.#contents.releaseFreed();
   }
 
   #lastListOf(priority: number): List {
     return priority === 0 ? this.#parts.lastList() : priorityList(priority);
   }
-
-  #lengthAt(at: number): number {
-    const length = this.#words[at + CELL_LENGTH] ?? -1;
-    if (length < 0 || length > this.#parts.maxMessageBytes)
-      throw new IpcError('ERR_IPC_CORRUPT', `queue: a message of ${length} bytes`);
-    return length;
-  }
-}
-
-function withoutBlocks(length: number): IpcError {
-  return new IpcError('ERR_IPC_CORRUPT', `queue: a message of ${length} bytes without its blocks`);
 }

@@ -97,9 +97,9 @@ export function mqMutants(): readonly Mutant[] {
       'who sends a message in cells wakes nobody',
       'message-table',
       `    this.#parts.ring(WANTS_MESSAGE);
-    const cell = this.#store(message, priority);
+    const cell = this.#contents.store(message, priority);
     if (timing`,
-      `    const cell = this.#store(message, priority);
+      `    const cell = this.#contents.store(message, priority);
     if (timing`,
       urgent,
     ),

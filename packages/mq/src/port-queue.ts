@@ -24,6 +24,8 @@ const stored = Promise.resolve();
 
 /** After this many calls that never had to wait, one waits for the event loop, so that nothing else starves. */
 const callsPerTurn = 1024;
+/** A wait counts for as many: it may have been served by a port that blocked this thread for up to 100 µs, instead of by the event loop. */
+const callsPerWait = 32;
 
 /** The contract of {@link Queue} over a port: order, waiting, abort, batches, blocking, close. */
 export class PortQueue implements Queue {
@@ -184,6 +186,7 @@ export class PortQueue implements Queue {
 
   #waitForRoom(batch: Batch, signal: AbortSignal | undefined): Promise<undefined> {
     const sent = this.#sending.wait(batch, signal);
+    this.#callsThisTurn += callsPerWait;
     if (signal !== undefined) sent.catch(this.#stopAwaiting);
     if (!this.#yielding) this.#port.awaitRoom(true);
     return sent;
@@ -191,6 +194,7 @@ export class PortQueue implements Queue {
 
   #waitForMessage(leaseMs: number | undefined, signal: AbortSignal | undefined): Promise<QueueMessage> {
     const received = this.#receiving.wait(leaseMs, signal);
+    this.#callsThisTurn += callsPerWait;
     if (signal !== undefined) received.catch(this.#stopAwaiting);
     if (!this.#yielding) this.#port.awaitMessage(true);
     return received;

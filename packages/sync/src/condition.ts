@@ -55,8 +55,7 @@ export class Condition extends CompoundLock<Since, true> {
    *   the only possession of a recursive one.
    */
   async wait(mutex: Mutex, held: Held, options?: WaitOptions): Promise<Held> {
-    options?.signal?.throwIfAborted();
-    const since = this.#giveUp(mutex, held);
+    const since = this.#giveUp(mutex, held); // also for one who gives up at once: whatever the reason, it is not held then
     await this.takeOrWait(since, options?.signal);
     return mutex.acquire(options);
   }

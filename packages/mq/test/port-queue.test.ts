@@ -69,13 +69,13 @@ test.each([
   '%s from a peer that always answers before a sleep leaves the event loop its turns',
   async (_what, use) => {
     using queue = new PortQueue(new ReadyOnceAwaited(), undefined);
-    let isOver = false;
+    const over = new AbortController();
     let turns = 0;
     const counting = (async () => {
-      for (; !isOver; turns++) await setImmediate();
+      for (; !over.signal.aborted; turns++) await setImmediate();
     })();
     for (let uses = 0; uses < 320; uses++) await use(queue);
-    isOver = true;
+    over.abort();
     await counting;
     expect(turns).toBeGreaterThanOrEqual(9); // of each 32 waits one is left to the event loop
   },

@@ -70,7 +70,7 @@ export class DeliveryOrder {
     const hasTimers = this.#timers.length > 0;
     if (!hasTimers && this.#words[RING_LEASES] === 0) return true;
     const seen = now ?? nowMs();
-    return (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases || seen < this.#nextBurialMs);
+    return (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases() || seen < this.#nextBurialMs);
   }
 
   /** Whether any message comes behind the ring. */
@@ -97,10 +97,10 @@ export class DeliveryOrder {
   /** Inside: carries out what is due, and now and then asks for the dead. */
   runTimers(): void {
     const hasTimers = this.#timers.length > 0;
-    if (!hasTimers && !this.#hasLeases) return;
+    if (!hasTimers && !this.#hasLeases()) return;
     const now = nowMs();
     if (hasTimers) this.#table.runTimers(now);
-    if (!this.#hasLeases) return;
+    if (!this.#hasLeases()) return;
     const isEmpty = this.#table.firstReady === 0;
     if (!isEmpty && now < this.#nextBurialMs) return;
     this.#holders.endDueInRing(now);
@@ -132,7 +132,7 @@ export class DeliveryOrder {
   }
 
   /** Whether anybody may have a lease, as seen from outside, too. */
-  get #hasLeases(): boolean {
+  #hasLeases(): boolean {
     return this.#words[LEASED] !== 0 || this.#words[RING_LEASES] !== 0;
   }
 }

@@ -41,7 +41,7 @@ export class TakeWait<T> implements BlockingWait {
     this.#spin = new Spin(spinUs);
     this.sleep = new SlotSleep(region, hint, participant, isReady);
     const onAbort = (): void => {
-      if (!this.#isWanted) this.#stop();
+      if (!this.#isWanted()) this.#stop();
     };
     this.#takers = new WaitQueue(onAbort);
     this.#watchers = new WaitQueue(onAbort);
@@ -101,7 +101,7 @@ export class TakeWait<T> implements BlockingWait {
     }
     if (this.isIdle && (this.sleep.damage !== undefined || this.isReady()))
       this.#watchers.resolveAll(undefined);
-    if (this.#isWanted) this.#look();
+    if (this.#isWanted()) this.#look();
   }
 
   close(): void {
@@ -111,7 +111,7 @@ export class TakeWait<T> implements BlockingWait {
     this.#watchers.rejectAll(closedError(this.#what));
   }
 
-  get #isWanted(): boolean {
+  #isWanted(): boolean {
     return this.#takers.length > 0 || this.#watchers.length > 0;
   }
 

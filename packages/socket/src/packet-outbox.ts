@@ -20,7 +20,7 @@ export class PacketOutbox {
   }
 
   get pendingBytes(): number {
-    return this.#end - (this.#sent === 0 ? 0 : (this.#ends[this.#sent - 1] ?? 0)) + this.#count - this.#sent;
+    return this.#end() - (this.#sent === 0 ? 0 : (this.#ends[this.#sent - 1] ?? 0)) + this.#count - this.#sent;
   }
 
   get isEmpty(): boolean {
@@ -29,7 +29,7 @@ export class PacketOutbox {
 
   /** Adds a packet: the bytes of `head`, then those of `message`. False when it does not fit any more. */
   push(head: Uint8Array, message: Uint8Array): boolean {
-    const start = this.#end;
+    const start = this.#end();
     const end = start + head.length + message.length;
     if (this.#count === mostPackets || end > POOLED_BYTES) return false;
     if (this.#buffer === noBuffer) this.#buffer = takeBuffer();
@@ -56,7 +56,7 @@ export class PacketOutbox {
     this.#count = this.#sent = 0;
   }
 
-  get #end(): number {
+  #end(): number {
     return this.#count === 0 ? 0 : (this.#ends[this.#count - 1] ?? 0);
   }
 }

@@ -5,37 +5,21 @@ import type { RwLock } from './rw-lock.ts';
 import type { BlockOptions } from './timeout.ts';
 
 /** Possession of a {@link RwLock} for writing. */
-export class ExclusiveHeld extends Held {
-  readonly #lock: RwLock;
-
-  /** @internal */
-  constructor(lock: RwLock, abandoned: boolean) {
-    super(lock, abandoned);
-    this.#lock = lock;
-  }
-
+export class ExclusiveHeld extends Held<RwLock> {
   /** Goes on as a reader, letting other readers in, and no writer in between. This possession ends. */
   downgrade(): SharedHeld {
-    return this.#lock.downgrade(this);
+    return this.lock.downgrade(this);
   }
 }
 
 /** Possession of a {@link RwLock} for reading. */
-export class SharedHeld extends Held {
-  readonly #lock: RwLock;
-
-  /** @internal */
-  constructor(lock: RwLock, abandoned: boolean) {
-    super(lock, abandoned);
-    this.#lock = lock;
-  }
-
+export class SharedHeld extends Held<RwLock> {
   /**
    * Becomes a writer if there is no other reader that lives; this possession then ends. It does not wait: two readers that both
    * waited to write would wait for each other for ever.
    */
   tryUpgrade(): ExclusiveHeld | undefined {
-    return this.#lock.tryUpgrade(this);
+    return this.lock.tryUpgrade(this);
   }
 }
 

@@ -13,6 +13,7 @@ import {
 } from './lock-layout.ts';
 import { openEmbedded, openNamed, type AreaContent, type LockOptions, type OpenArea } from './open-area.ts';
 import { ExclusiveHeld, SharedHeld, type Side } from './rw-held.ts';
+import { RwSlot } from './rw-slot.ts';
 import { checkTimeout, type BlockOptions } from './timeout.ts';
 import { unrecoverableError } from './unrecoverable-error.ts';
 import { withHeld } from './with-held.ts';
@@ -74,15 +75,13 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   readonly exclusive: Side<ExclusiveHeld> = this.#side<ExclusiveHeld>('exclusive');
 
   readonly #repair: (() => void) | undefined;
-  readonly #heldAt: number;
-  readonly #wantsAt: number;
+  readonly #own: RwSlot;
   readonly #abandonedAt: number;
 
   private constructor(area: OpenArea, name: string | undefined, { repair }: RwLockOptions) {
     super(area, 'rwlock', name);
     this.#repair = repair;
-    this.#heldAt = area.participant.slot + SLOT_HELD;
-    this.#wantsAt = area.participant.slot + SLOT_WANTS;
+    this.#own = new RwSlot(area.participant);
     this.#abandonedAt = area.participant.base + ABANDONED_AT;
   }
 
@@ -128,7 +127,7 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     this.inside(() => {
       this.ring();
       Atomics.store(this.words, this.participant.base + ABANDONED_AT, GIVEN_UP);
-      this.#held = 0;
+      this.#own.held = 0;
     });
     this.lookHere();
   }
@@ -140,9 +139,9 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     try {
       this.ring();
       if (held instanceof ExclusiveHeld) {
-        this.#abandoned = false;
-        this.#held = 0;
-      } else this.#held -= 1;
+        this.#setAbandoned(false);
+        this.#own.held = 0;
+      } else this.#own.held -= 1;
     } finally {
       this.guard.leave();
     }
@@ -152,12 +151,11 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** @internal */
   downgrade(held: ExclusiveHeld): SharedHeld {
     this.checkOpen();
-    if (!held.isHeld) throw new TypeError('a possession that was released cannot be downgraded');
     held.forget();
     this.inside(() => {
       this.ring();
-      this.#abandoned = false;
-      this.#held = 1;
+      this.#setAbandoned(false);
+      this.#own.held = 1;
     });
     this.lookHere();
     return new SharedHeld(this, false);
@@ -166,7 +164,6 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   /** @internal */
   tryUpgrade(held: SharedHeld): ExclusiveHeld | undefined {
     this.checkOpen();
-    if (!held.isHeld) throw new TypeError('a possession that was released cannot be upgraded');
     const upgraded = this.inside(
       () => this.#becomeWriter() || (this.participant.buryTheDead() && this.#becomeWriter()),
     );
@@ -177,7 +174,7 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
 
   /** @internal */
   protected override ask(mode: Mode): void {
-    if (mode === 'exclusive') this.#wants = WANTS_TO_WRITE;
+    if (mode === 'exclusive') this.#own.wants = WANTS_TO_WRITE;
   }
 
   /** @internal A writer that gave up has kept readers waiting. */
@@ -185,12 +182,12 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     if (mode === 'shared') return;
     this.inside(() => {
       this.ring();
-      this.#wants = 0;
+      this.#own.wants = 0;
     });
   }
 
   protected override goesFirst(mode: Mode): boolean {
-    return this.#isGivenUp || (mode === 'shared' && this.#held > 0);
+    return this.#isGivenUp() || (mode === 'shared' && this.#own.held > 0);
   }
 
   protected override holders(): readonly number[] {
@@ -211,33 +208,33 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   }
 
   protected override take(mode: Mode): Held | undefined {
-    const inside = this.#inside;
-    const isAbandoned = this.#abandoned; // after the slots: who clears a dead writer's has said so before
+    const inside = this.#inside();
+    const isAbandoned = this.#isAbandoned(); // after the slots: who clears a dead writer's has said so before
     if (mode === 'exclusive') {
       if (inside !== 0) return undefined;
-      this.#wants = 0;
-      this.#held = WRITING;
+      this.#own.wants = 0;
+      this.#own.held = WRITING;
       return new ExclusiveHeld(this, isAbandoned);
     }
     if (inside === WRITING) return undefined;
-    if (this.#held === 0 && !this.isFair && this.#otherWriterWaits()) return undefined;
+    if (this.#own.held === 0 && !this.isFair && this.#otherWriterWaits()) return undefined;
     if (isAbandoned && this.#repair !== undefined) {
       if (inside !== 0) return undefined;
-      this.#held = WRITING; // until it has repaired
-    } else this.#held += 1;
+      this.#own.held = WRITING; // until it has repaired
+    } else this.#own.held += 1;
     return new SharedHeld(this, isAbandoned);
   }
 
   protected override handBack(): void {
-    if (this.#held !== 0 || this.#wants !== 0) this.ring();
-    if (this.#held === WRITING) this.#abandoned = true;
-    this.#held = 0;
-    this.#wants = 0;
+    if (this.#own.held !== 0 || this.#own.wants !== 0) this.ring();
+    if (this.#own.held === WRITING) this.#setAbandoned(true);
+    this.#own.held = 0;
+    this.#own.wants = 0;
   }
 
   protected override isPristine(): boolean {
     if (Atomics.load(this.words, this.#abandonedAt) !== 0) return false;
-    return this.#inside !== WRITING; // one that died, and nobody has noticed yet
+    return this.#inside() !== WRITING; // one that died, and nobody has noticed yet
   }
 
   /** Outside: the taker of an abandoned lock, who is alone inside, repairs what there is before it gets the lock. */
@@ -259,21 +256,22 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
   #goOnWith(readings: 0 | 1): void {
     this.inside(() => {
       this.ring();
-      if (readings === 1) this.#abandoned = false;
-      this.#held = readings;
+      if (readings === 1) this.#setAbandoned(false);
+      this.#own.held = readings;
     });
   }
 
   /** Inside: the only reader, that reads once, goes on as a writer. */
   #becomeWriter(): boolean {
     const { slot: own } = this.participant;
-    if (this.#held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0)) return false;
-    this.#held = WRITING;
+    if (this.#own.held !== 1 || this.someSlot((slot) => slot !== own && this.#heldIn(slot) !== 0))
+      return false;
+    this.#own.held = WRITING;
     return true;
   }
 
   /** Who has the lock, of the living and of the dead: WRITING, 1 for readers, 0 for nobody. No closure: each acquisition looks. */
-  get #inside(): number {
+  #inside(): number {
     let inside = 0;
     const { slotsStart, slotsEnd } = this.participant;
     for (let slot = slotsStart; slot < slotsEnd; slot += LINE_WORDS) {
@@ -320,35 +318,18 @@ export class RwLock extends CompoundLock<Mode, Held> implements Holder {
     };
   }
 
-  /** Only this object writes what its slot says, inside the guard, whose end publishes it. */
-  get #held(): number {
-    return this.words[this.#heldAt] ?? 0;
-  }
-
-  set #held(value: number) {
-    this.words[this.#heldAt] = value;
-  }
-
-  get #wants(): number {
-    return this.words[this.#wantsAt] ?? 0;
-  }
-
-  set #wants(value: number) {
-    this.words[this.#wantsAt] = value;
-  }
-
-  get #isGivenUp(): boolean {
+  #isGivenUp(): boolean {
     return Atomics.load(this.words, this.#abandonedAt) === GIVEN_UP;
   }
 
   /** @throws {IpcError} ERR_IPC_CORRUPT when the lock was given up. */
-  get #abandoned(): boolean {
+  #isAbandoned(): boolean {
     const state = Atomics.load(this.words, this.#abandonedAt);
     if (state === GIVEN_UP) throw unrecoverableError();
     return state !== 0;
   }
 
-  set #abandoned(value: boolean) {
+  #setAbandoned(value: boolean): void {
     const state = value ? 1 : 0;
     if (this.words[this.#abandonedAt] !== state) Atomics.store(this.words, this.#abandonedAt, state);
   }

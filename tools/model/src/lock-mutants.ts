@@ -180,8 +180,8 @@ export function lockMutants(): readonly Mutant[] {
     inRwLock({ ...repairers, parties: [reader, { ...reader, repairs: 'well' }] })(
       'a reader that repairs lets others in meanwhile',
       'rw-lock',
-      'this.#held = WRITING; // until it has repaired',
-      'this.#held += 1;',
+      'this.#own.held = WRITING; // until it has repaired',
+      'this.#own.held += 1;',
     ),
     inRwLock(repairers)(
       'who could not repair keeps the lock',
@@ -192,8 +192,8 @@ export function lockMutants(): readonly Mutant[] {
     inRwLock(repairers)(
       'a repair that failed counts',
       'rw-lock',
-      'if (readings === 1) this.#abandoned = false;',
-      'this.#abandoned = false;',
+      'if (readings === 1) this.#setAbandoned(false);',
+      'this.#setAbandoned(false);',
     ),
     inRwLock(givingUp)(
       'nobody is woken when it is given up',
@@ -205,13 +205,13 @@ export function lockMutants(): readonly Mutant[] {
     inRwLock({ ...givingUp, parties: [...givingUp.parties, writer], fair: true })(
       'who stands in line behind another is not told that it was given up',
       'rw-lock',
-      'return this.#isGivenUp || (',
+      'return this.#isGivenUp() || (',
       'return (',
     ),
     inRwLock({ parties: [{ ...reader, begins: true, rounds: 2 }, writer], deaths: 0, fair: true })(
       'readers do not mind those in line',
       'rw-lock',
-      "(mode === 'shared' && this.#held > 0)",
+      "(mode === 'shared' && this.#own.held > 0)",
       "mode === 'shared'",
     ),
     inMutex(repairedMutex)(

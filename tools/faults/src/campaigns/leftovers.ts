@@ -5,6 +5,7 @@ import { isIpcError, runtimeDirectory } from '@ipc/core';
 import { PosixQueue } from '@ipc/mq';
 import { Region } from '@ipc/shm';
 import { sweepRuntimeDirectory } from '@ipc/socket';
+import { Barrier } from '@ipc/sync';
 import type { Campaign } from '../campaign.ts';
 import { openNamedObjects, type Opened } from '../named-objects.ts';
 import { campaignName, endWorker, Workers } from '../worker.ts';
@@ -42,6 +43,8 @@ export const leftovers: Campaign = {
     } catch (error) {
       violations.push(`the last one could not open: ${String(error)}`);
     }
+    // A barrier that somebody died at is kept, broken, until it is mended.
+    for (const object of last) if (object instanceof Barrier && object.isBroken) object.reset();
     await closeAll(last);
     Region.reclaim();
     sweepRuntimeDirectory();

@@ -5,8 +5,11 @@ const quote = layout({ price: 'f64', quantity: 'u32', side: 'i8', weight: 'f32',
 const records = 1000;
 const accessors = quote.at(new DataView(new ArrayBuffer(records * quote.bytes)));
 
+/** In memory of its own: V8 of Node 26 makes a new number of a local sum that is none of 31 bits, at each addition. */
+const sums = new Float64Array(1);
+
 function pass(times: number): number {
-  let sum = 0;
+  sums[0] = 0;
   for (let n = 0; n < times; n++) {
     accessors.$offset = (n % records) * quote.bytes;
     accessors.quantity = n;
@@ -14,9 +17,9 @@ function pass(times: number): number {
     accessors.count = accessors.quantity & 0xff;
     accessors.price = n / 2;
     accessors.weight = accessors.price;
-    sum += accessors.count + accessors.side + accessors.weight;
+    sums[0] += accessors.count + accessors.side + accessors.weight;
   }
-  return sum;
+  return sums[0];
 }
 
 for (let n = 0; n < 20; n++) pass(100_000); // compiles

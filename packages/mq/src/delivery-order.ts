@@ -70,7 +70,9 @@ export class DeliveryOrder {
     const hasTimers = this.#timers.length > 0;
     if (!hasTimers && this.#words[RING_LEASES] === 0) return true;
     const seen = now ?? nowMs();
-    return (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases() || seen < this.#nextBurialMs);
+    return (
+      (!hasTimers || seen < this.#timers.nextMsSeen) && (!this.#hasLeases() || seen < this.#nextBurialMs)
+    );
   }
 
   /** Whether any message comes behind the ring. */

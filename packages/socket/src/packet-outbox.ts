@@ -20,7 +20,9 @@ export class PacketOutbox {
   }
 
   get pendingBytes(): number {
-    return this.#end() - (this.#sent === 0 ? 0 : (this.#ends[this.#sent - 1] ?? 0)) + this.#count - this.#sent;
+    return (
+      this.#end() - (this.#sent === 0 ? 0 : (this.#ends[this.#sent - 1] ?? 0)) + this.#count - this.#sent
+    );
   }
 
   get isEmpty(): boolean {

@@ -57,7 +57,7 @@ static napi_value queue_send(napi_env env, napi_callback_info info) {
   return errno == EAGAIN ? js_boolean(env, false) : throw_errno(env, "mq_send", NULL);
 }
 
-/** One number holds both, exactly, as priorities have 15 bits: another array would cost as much as a tenth of the system call. */
+/** One number holds both, exactly, as priorities have 15 bits: an array for the priority would have to be looked into at each call. */
 static napi_value queue_receive(napi_env env, napi_callback_info info) {
   ARGUMENTS(4);
   int fd;
